@@ -1,0 +1,1 @@
+//! AWS KMS on loopback, with real cryptography and programmable faults.

@@ -1,0 +1,2 @@
+//! The `kms-emulator` command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The `softhsm-conformance` command.
+fn main() {}
