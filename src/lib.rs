@@ -1,5 +1,16 @@
 //! A PKCS#11 module whose keys live in AWS KMS.
+//!
+//! The C functions are the interface; ARCHITECTURE.md shows the way of a call through the rooms.
 
-#[cfg_attr(not(test), expect(dead_code))]
+mod abi;
+mod config;
 mod crypto;
+mod error;
 mod kms;
+mod log;
+mod mechanism;
+mod module;
+mod object;
+mod reply;
+mod session;
+mod token;
