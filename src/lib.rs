@@ -1,5 +1,7 @@
 //! A PKCS#11 module whose keys live in AWS KMS.
 
 #[cfg_attr(not(test), expect(dead_code))]
+mod config;
+#[cfg_attr(not(test), expect(dead_code))]
 mod crypto;
 mod kms;
