@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 use tracing::level_filters::LevelFilter;
 
 pub(crate) use error::ConfigError;
-pub(crate) use token::TokenConfig;
+pub(crate) use names::Region;
+pub(crate) use selection::Selection;
+pub(crate) use token::{OnDestroy, RandomSource, TokenConfig};
 
 use names::AbsolutePath;
 use section::{Entry, Source, one_of};

@@ -16,5 +16,5 @@ pub(crate) mod random;
 pub(crate) mod verify;
 
 pub(crate) use curve::Curve;
-pub(crate) use hash::Hash;
+pub(crate) use hash::{Hash, Hasher};
 pub(crate) use public_key::{EcPublicKey, PublicKey, RsaPublicKey};

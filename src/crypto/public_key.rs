@@ -162,11 +162,12 @@ impl EcPublicKey {
     }
 
     /// The uncompressed point: `04‖x‖y`.
+    #[cfg(test)]
     pub(crate) fn point(&self) -> &[u8] {
         &self.point
     }
 
-    /// `CKA_EC_POINT`: DER of an OCTET STRING around [`point`](Self::point).
+    /// `CKA_EC_POINT`: DER of an OCTET STRING around the uncompressed point, `04‖x‖y`.
     pub(crate) fn ec_point(&self) -> Vec<u8> {
         #[expect(
             clippy::expect_used,

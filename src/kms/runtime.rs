@@ -92,6 +92,15 @@ impl Runtime {
             })
     }
 
+    /// Runs blocking `work`, which may call [`Runtime::run`] in turn, on a thread of the runtime; nobody
+    /// waits for it. Without a runtime, after a shutdown, it does not run.
+    pub(crate) fn background(&self, work: impl FnOnce() + Send + 'static) {
+        if let Ok(handle) = self.handle() {
+            let dispatch = tracing::dispatcher::get_default(Clone::clone);
+            handle.spawn_blocking(move || tracing::dispatcher::with_default(&dispatch, work));
+        }
+    }
+
     /// Ends calls in flight with [`RunError::Stopped`] and joins the threads, waiting for `bound`
     /// at most. Later calls fail at once.
     pub(crate) fn shutdown(&self, bound: Duration) {
