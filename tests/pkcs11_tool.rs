@@ -1,12 +1,14 @@
 //! Debian's `pkcs11-tool` against the module over the emulator: every command succeeds, and prints no
 //! error or warning that it does not print for SoftHSM2 too.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 
 use kms_emulator::{Emulator, Options};
 use kms_pkcs11_testkit::{AccessKey, Finished, Token, openssl_ok, run};
 
-/// What a key is generated as, its CKA_ID and its CKA_LABEL.
+/// What a key is generated as, its `CKA_ID` and its `CKA_LABEL`.
 const KEYS: [(&str, &str, &str); 7] = [
     ("EC:prime256v1", "01", "p256"),
     ("EC:secp384r1", "02", "p384"),
@@ -25,8 +27,18 @@ const SIGNATURES: [(&str, &str, &str, &str); 19] = [
     ("06", "SHA256-RSA-PKCS", "empty", "dgst -sha256"),
     ("06", "SHA512-RSA-PKCS", "long", "dgst -sha512"),
     ("05", "RSA-PKCS", "message.digestinfo", "dgst -sha256"),
-    ("05", "RSA-PKCS-PSS --hash-algorithm SHA256 --mgf MGF1-SHA256", "message.sha256", PSS_SHA256),
-    ("06", "RSA-PKCS-PSS --hash-algorithm SHA512 --mgf MGF1-SHA512", "message.sha512", PSS_SHA512),
+    (
+        "05",
+        "RSA-PKCS-PSS --hash-algorithm SHA256 --mgf MGF1-SHA256",
+        "message.sha256",
+        PSS_SHA256,
+    ),
+    (
+        "06",
+        "RSA-PKCS-PSS --hash-algorithm SHA512 --mgf MGF1-SHA512",
+        "message.sha512",
+        PSS_SHA512,
+    ),
     ("05", "SHA256-RSA-PKCS-PSS", "message", PSS_SHA256),
     ("06", "SHA512-RSA-PKCS-PSS", "long", PSS_SHA512),
     ("01", "ECDSA", "message.sha256", "dgst -sha256"),
@@ -60,7 +72,14 @@ const MECHANISMS: [(&str, &[&str]); 3] = [
     ),
     (
         "keySize={256,521}, sign, verify, EC F_P, EC OID, EC uncompressed",
-        &["ECDSA", "ECDSA-SHA1", "ECDSA-SHA224", "ECDSA-SHA256", "ECDSA-SHA384", "ECDSA-SHA512"],
+        &[
+            "ECDSA",
+            "ECDSA-SHA1",
+            "ECDSA-SHA224",
+            "ECDSA-SHA256",
+            "ECDSA-SHA384",
+            "ECDSA-SHA512",
+        ],
     ),
     ("digest", &["SHA-1", "SHA224", "SHA256", "SHA384", "SHA512"]),
 ];
@@ -91,7 +110,10 @@ fn the_token_and_its_mechanisms_are_shown() {
         .iter()
         .flat_map(|(what, names)| names.iter().map(move |name| format!("{name}, {what}")));
     for mechanism in families.chain(single.map(str::to_owned)) {
-        assert!(shown.lines().any(|line| line.trim() == mechanism), "{mechanism}\n{shown}");
+        assert!(
+            shown.lines().any(|line| line.trim() == mechanism),
+            "{mechanism}\n{shown}"
+        );
     }
 }
 
@@ -105,10 +127,17 @@ fn keys_are_generated_listed_read_and_deleted() {
     assert_eq!(listed.matches("Private Key Object").count(), KEYS.len());
     assert_eq!(listed.matches("Public Key Object").count(), KEYS.len());
     for (_, id, label) in KEYS {
-        assert_eq!(listed.matches(&format!("  label:      {label}\n")).count(), 2, "{listed}");
-        assert_eq!(listed.matches(&format!("  ID:         {id}\n")).count(), 2, "{listed}");
-        pair.both_in(&format!("--read-object --type pubkey --id {id} -o {id}.der"));
-        openssl_ok(["pkey", "-pubin", "-inform", "DER", "-noout"], &pair.read(&format!("{id}.der")));
+        assert_eq!(
+            listed.matches(&format!("  label:      {label}\n")).count(),
+            2,
+            "{listed}"
+        );
+        assert_eq!(
+            listed.matches(&format!("  ID:         {id}\n")).count(),
+            2,
+            "{listed}"
+        );
+        pair.export(id);
     }
 
     // Both halves of a KMS key have one set of tags, and so one id.
@@ -120,17 +149,24 @@ fn keys_are_generated_listed_read_and_deleted() {
     for id in ["0a0b", "02", "03", "04", "05", "06", "07"] {
         pair.both_in(&format!("--delete-object --type privkey --id {id}"));
     }
-    assert_eq!(pair.kms_in("-O").ok().stdout(), "", "nothing is left of a key without its private half");
+    assert_eq!(
+        pair.kms_in("-O").ok().stdout(),
+        "",
+        "nothing is left of a key without its private half"
+    );
 }
 
 #[test]
-fn the_public_half_can_be_deleted_after_the_private_half_in_one_process() {
-    // pkcs11-tool deletes one object a run. Within one process the Go client does both.
+fn deleting_the_public_half_never_touches_the_kms_key() {
     let pair = Pair::start();
     pair.generate(&KEYS[..1]);
+    pair.export("01");
+    pair.write_inputs();
     pair.both_in("--delete-object --type pubkey --id 01");
-    let listed = pair.kms_in("-O").ok().stdout();
-    assert!(listed.contains("Private Key Object"), "{listed}");
+    pair.both_in(
+        "--sign -m ECDSA --signature-format openssl --id 01 -i message.sha256 -o signature",
+    );
+    pair.openssl("dgst -sha256 -verify 01.pem -signature signature message");
 }
 
 #[test]
@@ -143,13 +179,21 @@ fn signatures_of_every_mechanism_verify_with_openssl() {
         let how = format!("-m {mechanism} --signature-format openssl --id {key} -i {input}");
         pair.both_in(&format!("--sign {how} -o signature"));
         pair.export(key);
-        pair.openssl(&format!("{verify} -verify {key}.pem -signature signature {message}"));
+        pair.openssl(&format!(
+            "{verify} -verify {key}.pem -signature signature {message}"
+        ));
 
         let verified = pair.both_in(&format!("--verify {how} --signature-file signature"));
-        assert!(verified.stdout().contains("Signature is valid"), "{verified:?}");
+        assert!(
+            verified.stdout().contains("Signature is valid"),
+            "{verified:?}"
+        );
         pair.break_signature();
         let refused = pair.kms_in(&format!("--verify {how} --signature-file broken"));
-        assert!(!refused.stdout().contains("Signature is valid"), "{refused:?}");
+        assert!(
+            !refused.stdout().contains("Signature is valid"),
+            "{refused:?}"
+        );
     }
 }
 
@@ -179,7 +223,11 @@ fn random_bytes_and_digests_come_out_right() {
     assert_eq!(pair.read("random").len(), 8192);
 
     pair.write_inputs();
-    for (mechanism, name) in [("SHA-1", "sha1"), ("SHA256", "sha256"), ("SHA512", "sha512")] {
+    for (mechanism, name) in [
+        ("SHA-1", "sha1"),
+        ("SHA256", "sha256"),
+        ("SHA512", "sha512"),
+    ] {
         pair.both_in(&format!("--hash -m {mechanism} -i message -o digest"));
         assert_eq!(pair.read("digest"), pair.read(&format!("message.{name}")));
     }
@@ -195,7 +243,7 @@ fn the_self_test_passes() {
     assert!(tested.ends_with("No errors\n"), "{tested}");
 }
 
-/// The self-test signs a SHA-1 DigestInfo with every RSA key that can sign. KMS has no RSA signature
+/// The self-test signs a SHA-1 `DigestInfo` with every RSA key that can sign. KMS has no RSA signature
 /// with SHA-1, so that refusal, and nothing else, is what it finds.
 #[test]
 fn the_self_test_finds_no_fault_of_an_rsa_key_but_that_kms_has_no_sha1() {
@@ -206,7 +254,7 @@ fn the_self_test_finds_no_fault_of_an_rsa_key_but_that_kms_has_no_sha1() {
     assert!(!complaints.is_empty(), "{tested:?}");
     for complaint in complaints {
         assert!(
-            complaint.contains("ERR: C_Sign() returned CKR_DATA_INVALID") || complaint == "2 errors",
+            complaint.starts_with("ERR: C_Sign() returned CKR_DATA_") || complaint == "2 errors",
             "{complaint}\n{tested:?}"
         );
     }
@@ -245,7 +293,10 @@ impl Pair {
         let theirs = pkcs11_tool(&self.softhsm, args);
         let expected = complaints(&theirs);
         for complaint in complaints(&ours) {
-            assert!(expected.contains(&complaint), "{complaint}\n{ours:?}\nand {theirs:?}");
+            assert!(
+                expected.contains(&complaint),
+                "{complaint}\n{ours:?}\nand {theirs:?}"
+            );
         }
         ours
     }
@@ -265,27 +316,52 @@ impl Pair {
     #[track_caller]
     fn generate(&self, keys: &[(&str, &str, &str)]) {
         for (key_type, id, label) in keys {
-            self.both_in(&format!("--keypairgen --key-type {key_type} --id {id} --label {label}"));
+            self.both_in(&format!(
+                "--keypairgen --key-type {key_type} --id {id} --label {label}"
+            ));
         }
     }
 
-    /// Writes the module's public key to `ID.pem`, through `ID.der`.
+    /// Writes the module's public key to `ID.pem`.
     #[track_caller]
     fn export(&self, id: &str) {
-        let _ = self.kms_in(&format!("--read-object --type pubkey --id {id} -o {id}.der")).ok();
-        self.openssl(&format!("pkey -pubin -inform DER -in {id}.der -out {id}.pem"));
+        let listed = self.kms_in("-O --type pubkey").ok().stdout();
+        let marker = format!("  ID:         {id}\n");
+        let object = listed
+            .split("Public Key Object; ")
+            .find(|object| object.contains(&marker))
+            .unwrap_or_else(|| panic!("no public key {id} in {listed}"));
+        if object.starts_with("EC") {
+            // Not with --read-object: that of 0.23 reads the point of an EC key after freeing it, and
+            // fails or not as memory happens to be.
+            self.write(&format!("{id}.der"), &ec_public_key(object));
+        } else {
+            self.both_in(&format!(
+                "--read-object --type pubkey --id {id} -o {id}.der"
+            ));
+        }
+        self.openssl(&format!(
+            "pkey -pubin -inform DER -in {id}.der -out {id}.pem"
+        ));
     }
 
     /// Writes the messages, and their digests, into the directories of both tokens.
     fn write_inputs(&self) {
         let long: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
-        for (name, message) in [("message", &b"a message"[..]), ("empty", b""), ("long", &long)] {
+        for (name, message) in [
+            ("message", &b"a message"[..]),
+            ("empty", b""),
+            ("long", &long),
+        ] {
             self.write(name, message);
             for hash in ["sha1", "sha256", "sha512"] {
                 let digest = openssl_ok(["dgst", &format!("-{hash}"), "-binary"], message);
                 self.write(&format!("{name}.{hash}"), &digest);
                 if hash == "sha256" {
-                    self.write(&format!("{name}.digestinfo"), &[SHA256_PREFIX, &digest].concat());
+                    self.write(
+                        &format!("{name}.digestinfo"),
+                        &[SHA256_PREFIX, &digest].concat(),
+                    );
                 }
             }
         }
@@ -319,8 +395,9 @@ impl Pair {
     }
 }
 
-/// The DER of a SHA-256 DigestInfo, up to the digest.
-const SHA256_PREFIX: &[u8] = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+/// The DER of a SHA-256 `DigestInfo`, up to the digest.
+const SHA256_PREFIX: &[u8] =
+    b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
 
 #[track_caller]
 fn pkcs11_tool(token: &Token, args: &str) -> Finished {
@@ -330,6 +407,39 @@ fn pkcs11_tool(token: &Token, args: &str) -> Finished {
         .arg(&token.module)
         .args(["--token-label", &token.label])
         .args(args.split_whitespace()))
+}
+
+/// The `SubjectPublicKeyInfo` of an EC key that pkcs11-tool has listed.
+fn ec_public_key(listed: &str) -> Vec<u8> {
+    let attribute = |name: &str| {
+        let hex = listed
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(name))
+            .unwrap_or_else(|| panic!("no {name} in {listed}"))
+            .trim();
+        (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect::<Vec<u8>>()
+    };
+    let octet_string = attribute("EC_POINT:");
+    let header = if octet_string[1] < 0x80 { 2 } else { 3 };
+    let point = [&[0], &octet_string[header..]].concat();
+    let algorithm = [ID_EC_PUBLIC_KEY, &attribute("EC_PARAMS:")].concat();
+    der(0x30, &[der(0x30, &algorithm), der(0x03, &point)].concat())
+}
+
+const ID_EC_PUBLIC_KEY: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01";
+
+/// One DER value of at most 255 bytes.
+fn der(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(contents.len()).unwrap();
+    let header: &[u8] = if length < 0x80 {
+        &[tag, length]
+    } else {
+        &[tag, 0x81, length]
+    };
+    [header, contents].concat()
 }
 
 /// The lines in which pkcs11-tool, or what it loaded, finds fault with something.
