@@ -81,6 +81,32 @@ fn a_warm_token_finds_reads_verifies_and_digests_without_a_request() {
 }
 
 #[test]
+fn generating_a_pair_creates_a_key_and_fetches_its_public_half() {
+    let world = World::start();
+    let session = world.module.session();
+    session.generate_p256([1], "first").unwrap();
+    let first = calls([("CreateKey", 1), ("GetPublicKey", 1), ("ListKeys", 1)]);
+    assert_eq!(world.take_calls(), first);
+    let (public, private) = session.generate_p256([2], "second").unwrap();
+    assert_eq!(session.find_one(&[private_keys(), id([2])]), private);
+    session.get(public, CKA_EC_POINT).unwrap();
+    assert_eq!(
+        world.take_calls(),
+        calls([("CreateKey", 1), ("GetPublicKey", 1)])
+    );
+}
+
+#[test]
+fn a_listing_that_fails_makes_generation_fail_before_a_key_is_made() {
+    let world = World::start();
+    world.fail("ListKeys", "AccessDeniedException", 1);
+    let session = world.module.session();
+    assert!(session.generate_p256([1], "first").is_err());
+    assert_eq!(world.take_calls().get("CreateKey"), None);
+    session.generate_p256([1], "first").unwrap();
+}
+
+#[test]
 fn a_signature_with_the_fifteen_calls_of_crypto11_around_it_costs_one_request() {
     let world = World::start();
     world.create_keys(&ten_keys());

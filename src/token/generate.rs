@@ -59,6 +59,9 @@ impl Token {
             description,
             tags: tags.clone(),
         };
+        // A find afterwards must see the new key among the others, so the view has to exist; and a failure to
+        // make it must come before there is a key that nobody hears of.
+        self.view.snapshot()?;
         let (entry, answer) = self
             .kms
             .create_key(&request)
@@ -75,13 +78,9 @@ impl Token {
             usage: answer.usage,
             public,
         });
-        // A find after this must see the new key among the others, so the view has to exist.
-        let snapshot = {
-            self.view.snapshot()?;
-            self.view
-                .change(|inventory| inventory.created(entry.clone(), tags, material));
-            self.view.latest()
-        };
+        self.view
+            .change(|inventory| inventory.created(entry.clone(), tags, material));
+        let snapshot = self.view.latest();
         let handle = |half| {
             snapshot
                 .objects()
