@@ -336,6 +336,28 @@ fn finds_that_miss_list_once_in_the_miss_interval() {
 }
 
 #[test]
+fn a_find_that_misses_waits_for_the_listing_that_another_one_began() {
+    const THREADS: usize = 8;
+    let world = World::with("miss_refresh_interval = 0.2");
+    let session = world.module.session();
+    assert_eq!(session.find(&[private_keys()]), Ok(Vec::new()));
+    world.create_keys(&ten_keys());
+    world.emulator.set_latency(Duration::from_millis(100));
+    thread::sleep(Duration::from_millis(250));
+    world.take_calls();
+    let start = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                start.wait();
+                world.module.session().find_one(&[private_keys(), id([7])]);
+            });
+        }
+    });
+    assert_eq!(world.take_calls(), cold_find());
+}
+
+#[test]
 fn a_stale_list_is_renewed_in_the_background() {
     let world = World::with("refresh_interval = 0.3\nmiss_refresh_interval = 3600");
     world.create_keys(&ten_keys());

@@ -21,12 +21,25 @@ struct State {
 impl Flight {
     /// Runs `work`, or waits for the thread that is at it and shares its outcome.
     pub(super) fn join(&self, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.join_if(|| true, work)
+    }
+
+    /// The same, but work that nobody is at is begun only when it is `due`. No other thread can begin it
+    /// between the two.
+    pub(super) fn join_if(
+        &self,
+        due: impl FnOnce() -> bool,
+        work: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
         let mut state = self.state.lock();
         if state.running {
             let landings = state.landings;
             self.landed
                 .wait_while(&mut state, |state| state.landings == landings);
             return state.outcome.clone().map_or(Ok(()), Err);
+        }
+        if !due() {
+            return Ok(());
         }
         state.running = true;
         drop(state);

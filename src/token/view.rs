@@ -64,13 +64,8 @@ impl View {
             self.renew_when_stale();
             return Ok(snapshot);
         }
-        self.listing.join(|| {
-            if self.current.load().is_some() {
-                Ok(())
-            } else {
-                self.list()
-            }
-        })?;
+        self.listing
+            .join_if(|| self.current.load().is_none(), || self.list())?;
         Ok(self.latest())
     }
 
@@ -79,9 +74,10 @@ impl View {
         self.current.load_full().unwrap_or_default()
     }
 
-    /// Looks for keys that appeared since the last listing, unless that was done moments ago.
+    /// Looks for keys that appeared since the last listing, unless that was done moments ago. A listing that
+    /// is under way is waited for: what it will show is not missing.
     pub(super) fn look_again(&self) -> Result<Arc<Snapshot>> {
-        let due = {
+        let due = || {
             let mut state = self.state.lock();
             let last = state.missed.max(state.listed);
             let due = last.is_none_or(|last| last.elapsed() >= self.config.miss_refresh_interval);
@@ -90,9 +86,7 @@ impl View {
             }
             due
         };
-        if due {
-            self.listing.join(|| self.list_news())?;
-        }
+        self.listing.join_if(due, || self.list_news())?;
         Ok(self.latest())
     }
 
