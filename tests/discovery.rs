@@ -374,6 +374,19 @@ fn a_stale_list_is_renewed_in_the_background() {
 }
 
 #[test]
+fn a_key_whose_tags_could_not_be_read_is_hidden_for_seconds_only() {
+    let world = World::with("miss_refresh_interval = 0.2\nretries = 0\nconcurrency = 1");
+    world.create_keys(&ten_keys());
+    world.fail("ListResourceTags", "KMSInternalException", 1);
+    let session = world.module.session();
+    assert_eq!(session.find(&[private_keys()]).unwrap().len(), 9);
+    let log = world.log();
+    assert!(log.contains("its tags cannot be read"), "{log}");
+    let all_are_found = || (0..10).all(|n| session.find(&[id([n])]).unwrap().len() == 2);
+    eventually(all_are_found);
+}
+
+#[test]
 fn stale_reads_hide_no_fresh_key_and_its_first_signature_succeeds() {
     let world = World::with("tags = { Cluster = \"one\" }\nrefresh_interval = 0.05");
     let session = world.module.session();

@@ -112,10 +112,10 @@ impl Discovery<'_> {
                     alias: None,
                 }),
                 Ok(None) => foreign.push(entry),
+                // Not known to be foreign: the next find that misses looks at it again.
                 Err(error) => {
                     tracing::warn!("{} is hidden: its tags cannot be read: {error}", entry.arn);
                     failure = Some(error);
-                    foreign.push(entry);
                 }
             }
         }
