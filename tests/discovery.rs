@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common_p11::attribute::{id, label, private_keys, public_keys, ulong};
 use common_p11::{Counts, Session, World, calls};
 use cryptoki_sys::*;
-use kms_emulator::{Emulator, NewKeys, Options};
+use kms_emulator::{Effect, Emulator, Fault, NewKeys, Options};
 use serde_json::json;
 
 /// Ten P-256 keys with the ids 00 to 09 and the labels key-0 to key-9.
@@ -371,6 +371,38 @@ fn a_stale_list_is_renewed_in_the_background() {
     assert_eq!(session.find(&[private_keys()]).unwrap().len(), 10);
     assert!(start.elapsed() < Duration::from_millis(50), "a find waited");
     eventually(|| session.find(&[private_keys()]).unwrap().len() == 11);
+}
+
+#[test]
+fn many_tokens_renew_their_lists_at_once() {
+    // More tokens than the runtime has threads for blocking work, and an endpoint whose name takes such a
+    // thread to resolve.
+    const TOKENS: usize = 12;
+    let emulator = Emulator::start(Options::default()).unwrap();
+    emulator.create_keys(&ten_keys()).unwrap();
+    let settings = "concurrency = 1\nrefresh_interval = 0.2\nlisting_deadline = 20";
+    let world = World::over_localhost(emulator, &[settings; TOKENS]);
+    let slots = 0..TOKENS as CK_SLOT_ID;
+    let find = |slot| {
+        let session = world.module.open(slot, CKF_SERIAL_SESSION).unwrap();
+        session.find(&[private_keys()]).unwrap().len()
+    };
+    for slot in slots.clone() {
+        assert_eq!(find(slot), 10);
+    }
+    world.create_keys(&NewKeys::new(1, "ECC_NIST_P256", "SIGN_VERIFY"));
+    thread::sleep(Duration::from_millis(300));
+    // The only connection is lost with the first request of the renewals.
+    let reset = Fault::once("ListKeys", Effect::ResetBefore);
+    world.emulator.fault(reset);
+    let start = Instant::now();
+    for slot in slots.clone() {
+        assert_eq!(find(slot), 10);
+    }
+    for slot in slots {
+        eventually(|| find(slot) == 11);
+    }
+    assert!(start.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

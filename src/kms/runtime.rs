@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tracing::instrument::WithSubscriber;
 
 const WORKERS: usize = 2;
@@ -21,6 +22,9 @@ const THREAD_NAME: &str = "kms-pkcs11";
 const STACK_BYTES: usize = 4 << 20;
 /// Name resolution and file reads; more of them at once wait.
 const BLOCKING_THREADS: usize = 4;
+/// Background work at a time. It takes a blocking thread and waits for requests, which may need another one to
+/// resolve a name.
+const BACKGROUND_WORK: usize = BLOCKING_THREADS / 2;
 
 /// Runs a closure while the calling thread has every signal blocked.
 ///
@@ -45,6 +49,7 @@ pub(crate) enum RunError {
 /// a new runtime.
 pub(crate) struct Runtime {
     state: Mutex<State>,
+    background: Arc<Semaphore>,
     with_signals_blocked: WithSignalsBlocked,
 }
 
@@ -59,6 +64,7 @@ impl Runtime {
     pub(crate) fn new(with_signals_blocked: WithSignalsBlocked) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State::Idle),
+            background: Arc::new(Semaphore::new(BACKGROUND_WORK)),
             with_signals_blocked,
         })
     }
@@ -97,7 +103,14 @@ impl Runtime {
     pub(crate) fn background(&self, work: impl FnOnce() + Send + 'static) {
         if let Ok(handle) = self.handle() {
             let dispatch = tracing::dispatcher::get_default(Clone::clone);
-            handle.spawn_blocking(move || tracing::dispatcher::with_default(&dispatch, work));
+            let work = move || tracing::dispatcher::with_default(&dispatch, work);
+            let background = Arc::clone(&self.background);
+            handle.spawn(async move {
+                // Nobody closes the semaphore, and a panic of the work was reported where it happened.
+                let permit = background.acquire_owned().await;
+                drop(tokio::task::spawn_blocking(work).await);
+                drop(permit);
+            });
         }
     }
 
