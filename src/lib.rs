@@ -6,6 +6,7 @@ mod abi;
 mod config;
 mod crypto;
 mod error;
+mod handle;
 mod kms;
 mod log;
 mod mechanism;

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::kms::{AwsKms, AwsSettings, Runtime, SharedHttp, WithSignalsBlocked};
 use crate::log::Log;
 use crate::session::{Session, SessionTable};
-use crate::token::{Handles, Token};
+use crate::token::Token;
 
 /// How long C_Finalize waits for calls in flight.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
@@ -32,18 +32,10 @@ impl Module {
     ) -> Self {
         let runtime = Runtime::new(with_signals_blocked);
         let http = SharedHttp::new();
-        let handles = Arc::new(Handles::default());
         let token = |(slot, config): (CK_SLOT_ID, TokenConfig)| {
             let kms = AwsKms::new(aws_settings(&config), Arc::clone(&runtime), http.clone());
-            let (runtime, handles) = (Arc::clone(&runtime), Arc::clone(&handles));
-            Arc::new(Token::new(
-                slot,
-                config,
-                region,
-                Arc::new(kms),
-                runtime,
-                handles,
-            ))
+            let runtime = Arc::clone(&runtime);
+            Arc::new(Token::new(slot, config, region, Arc::new(kms), runtime))
         };
         Self {
             log: Log::new(&config.log),

@@ -2,19 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use pkcs11_sys::*;
 
 use super::Session;
 use crate::error::{Error, Result};
+use crate::handle;
 use crate::token::{SessionCounts, Token};
 
-/// Sessions by handle. Handles are never used twice.
+/// Sessions by handle.
 #[derive(Default)]
 pub(crate) struct SessionTable {
-    last: AtomicU64,
     open: RwLock<HashMap<CK_SESSION_HANDLE, Arc<Session>>>,
 }
 
@@ -28,7 +27,7 @@ impl SessionTable {
             ));
         }
         let session = Arc::new(Session::new(Arc::clone(token), flags & CKF_RW_SESSION != 0));
-        let handle = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let handle = handle::next();
         self.open.write().insert(handle, session);
         Ok(handle)
     }

@@ -5,28 +5,18 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 use pkcs11_sys::CK_OBJECT_HANDLE;
 
 use super::names::PairNames;
+use crate::handle;
 use crate::kms::{KeyEntry, Tags};
 use crate::object::{Half, Key, KeyMaterial};
 
 /// How long the overlay wins; KMS says changes are visible within minutes at most.
 const OVERLAY: Duration = Duration::from_mins(15);
-
-/// Object handles, unique in the process and never used twice.
-#[derive(Debug, Default)]
-pub(crate) struct Handles(AtomicU64);
-
-impl Handles {
-    fn next(&self) -> CK_OBJECT_HANDLE {
-        self.0.fetch_add(1, Ordering::Relaxed) + 1
-    }
-}
 
 /// A key as the last listing showed it.
 #[derive(Clone, Debug)]
@@ -91,7 +81,6 @@ pub(super) struct Shown<'a> {
 /// Everything a snapshot is made from. Lives under a lock that is never held across a request.
 #[derive(Debug)]
 pub(super) struct Inventory {
-    handles: Arc<Handles>,
     destroyable: bool,
     assigned: HashMap<(String, Half), CK_OBJECT_HANDLE>,
     listed: BTreeMap<String, Listed>,
@@ -113,9 +102,8 @@ struct Written {
 }
 
 impl Inventory {
-    pub(super) fn new(handles: Arc<Handles>, destroyable: bool) -> Self {
+    pub(super) fn new(destroyable: bool) -> Self {
         Self {
-            handles,
             destroyable,
             assigned: HashMap::new(),
             listed: BTreeMap::new(),
@@ -310,10 +298,9 @@ impl Inventory {
     }
 
     fn handle(&mut self, entry: &KeyEntry, half: Half) -> CK_OBJECT_HANDLE {
-        let handles = &self.handles;
         *self
             .assigned
             .entry((entry.arn.clone(), half))
-            .or_insert_with(|| handles.next())
+            .or_insert_with(handle::next)
     }
 }

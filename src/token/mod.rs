@@ -18,7 +18,6 @@ use std::sync::Arc;
 use pkcs11_sys::CK_SLOT_ID;
 
 pub(crate) use info::{MANUFACTURER, SessionCounts, VERSION, pad};
-pub(crate) use inventory::Handles;
 pub(crate) use login::Login;
 pub(crate) use names::Renaming;
 
@@ -45,17 +44,11 @@ impl Token {
         region: Option<&str>,
         kms: Arc<dyn Kms>,
         runtime: Arc<Runtime>,
-        handles: Arc<Handles>,
     ) -> Self {
         Self {
             slot,
             serial: info::serial(&config, region),
-            view: Arc::new(View::new(
-                config.clone(),
-                Arc::clone(&kms),
-                runtime,
-                handles,
-            )),
+            view: Arc::new(View::new(config.clone(), Arc::clone(&kms), runtime)),
             kms,
             config,
             materials: Materials::default(),

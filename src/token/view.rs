@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::discovery::{self, Discovery, Foreign};
 use super::flight::Flight;
-use super::inventory::{Handles, Inventory, Snapshot};
+use super::inventory::{Inventory, Snapshot};
 use crate::config::{OnDestroy, TokenConfig};
 use crate::error::Result;
 use crate::kms::{Kms, Phase, Runtime};
@@ -35,12 +35,7 @@ struct State {
 }
 
 impl View {
-    pub(super) fn new(
-        config: TokenConfig,
-        kms: Arc<dyn Kms>,
-        runtime: Arc<Runtime>,
-        handles: Arc<Handles>,
-    ) -> Self {
+    pub(super) fn new(config: TokenConfig, kms: Arc<dyn Kms>, runtime: Arc<Runtime>) -> Self {
         let destroyable = config.on_destroy != OnDestroy::Refuse;
         Self {
             config,
@@ -48,7 +43,7 @@ impl View {
             runtime,
             current: ArcSwapOption::const_empty(),
             state: Mutex::new(State {
-                inventory: Inventory::new(handles, destroyable),
+                inventory: Inventory::new(destroyable),
                 foreign: Foreign::default(),
                 listed: None,
                 missed: None,

@@ -28,7 +28,7 @@ pub(crate) fn calls<const N: usize>(expected: [(&str, u64); N]) -> Counts {
 pub(crate) struct World {
     pub(crate) module: Module,
     pub(crate) emulator: Emulator,
-    directory: TempDir,
+    pub(crate) directory: TempDir,
     config: String,
 }
 
