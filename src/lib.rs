@@ -6,6 +6,7 @@ mod abi;
 mod config;
 mod crypto;
 mod error;
+mod hex;
 mod kms;
 mod log;
 mod mechanism;

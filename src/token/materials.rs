@@ -49,7 +49,7 @@ impl Materials {
             };
             let entries: Vec<KeyEntry> = mine.iter().map(|key| key.entry.clone()).collect();
             for (key, answer) in mine.iter().zip(kms.public_keys(&entries)) {
-                self.settle(key, answer.and_then(|answer| material(key, answer)));
+                self.settle(key, answer.and_then(|answer| material(key, &answer)));
             }
             drop(landing);
         }
@@ -127,21 +127,19 @@ impl Drop for Landing<'_> {
     }
 }
 
-fn material(key: &Key, answer: PublicKeyAnswer) -> Result<KeyMaterial, KmsError> {
+fn material(key: &Key, answer: &PublicKeyAnswer) -> Result<KeyMaterial, KmsError> {
     match PublicKey::from_spki(&answer.spki) {
         Ok(public) => Ok(KeyMaterial {
             spec: answer.spec,
             usage: answer.usage,
             public,
         }),
-        Err(error) => Err(KmsError {
-            kind: KmsErrorKind::BadAnswer,
-            operation: "GetPublicKey",
-            key: Some(key.entry.arn.clone()),
-            code: String::new(),
-            message: error.to_string(),
-            request_id: None,
-        }),
+        Err(error) => Err(KmsError::local(
+            KmsErrorKind::BadAnswer,
+            "GetPublicKey",
+            Some(&key.entry.arn),
+            error.to_string(),
+        )),
     }
 }
 
