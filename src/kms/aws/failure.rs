@@ -14,6 +14,11 @@ use crate::kms::{KmsError, KmsErrorKind as Kind};
 /// What the SDK's identity cache says when a source of credentials does not answer; its type is
 /// private.
 const IDENTITY_TIMED_OUT: &str = "identity resolver timed out";
+/// What it says of an endpoint that is not a URL, followed by the whole request in debug form.
+const BAD_ENDPOINT: &str = "failed to apply endpoint";
+const REQUEST_DUMP: &str = " to request ";
+/// What the TLS stack says of a peer that hangs up; other TLS failures are invalid data.
+const HANDSHAKE_CUT: &str = "tls handshake eof";
 
 /// The port's error for a failed request: its class, KMS's or the transport's words, the ids.
 pub(super) fn describe<E>(
@@ -63,18 +68,21 @@ fn transport(local: impl Fn(Kind, String) -> KmsError, error: &ConnectorError) -
     if error.is_timeout() {
         return local(Kind::Timeout, words(error));
     }
-    if error.is_user() {
+    if error.is_user() || chain(error).any(|cause| cause.to_string().starts_with(BAD_ENDPOINT)) {
         return local(Kind::Configuration, words(error));
     }
     let step = if find::<ResolveDnsError>(error).is_some() {
         "name resolution failed"
-    } else if find::<io::Error>(error).is_some_and(|io| io.kind() == io::ErrorKind::InvalidData) {
-        // This is how TLS alerts and refused certificates travel.
+    } else if find::<io::Error>(error).is_some_and(is_about_tls) {
         "TLS failed"
     } else {
         "connection failed"
     };
     local(Kind::Network, format!("{step}: {}", words(error)))
+}
+
+fn is_about_tls(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData || error.to_string() == HANDSHAKE_CUT
 }
 
 fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
@@ -87,7 +95,13 @@ fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
 fn words(error: &(dyn Error + 'static)) -> String {
     let mut line = String::new();
     for cause in chain(error) {
-        let text = cause.to_string();
+        let mut text = cause.to_string();
+        if text.starts_with(BAD_ENDPOINT)
+            && let Some(end) = text.find(REQUEST_DUMP)
+        {
+            // A request holds what must not be printed.
+            text.truncate(end);
+        }
         // Wrappers often repeat what they wrap.
         if !line.ends_with(&text) {
             if !line.is_empty() {

@@ -1,6 +1,5 @@
 //! One request to KMS: its client, its deadline, its patience with new keys, its log line.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_kms::Client;
@@ -15,7 +14,7 @@ use super::failure;
 use super::fresh::FreshKeys;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
-use crate::kms::{KeyEntry, KmsError, KmsErrorKind};
+use crate::kms::{KmsError, KmsErrorKind};
 
 /// A token's requests, as asynchronous functions.
 pub(super) struct Requests {

@@ -73,9 +73,7 @@ impl KmsError {
 struct Row(CK_RV, &'static [(&'static [Phase], CK_RV)]);
 
 fn row(kind: Kind, caller: Caller) -> Row {
-    use Phase::{
-        Decrypt, Destroy, Find, Generate, Init, Login, Manage, Probe, Random, SetAttribute, Sign,
-    };
+    use Phase::{Decrypt, Destroy, Generate, Init, Login, Manage, Probe, SetAttribute, Sign};
     match (kind, caller) {
         (Kind::Disabled | Kind::InvalidState, _) => Row(
             CKR_FUNCTION_FAILED,
