@@ -1,1 +1,21 @@
-//! What the test suites share.
+//! What the test suites share: the built module, servers on loopback, outside verifiers.
+//!
+//! Nothing here asks whether a tool is installed and goes without it: `make setup` installs them, and a
+//! missing one fails the test that wanted it, with that advice.
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "every helper panics when its test cannot go on; that is how a test fails"
+)]
+
+mod http;
+mod ministack;
+mod paths;
+mod server;
+mod tools;
+
+pub use http::{delete, get};
+pub use ministack::{AccessKey, MiniStack, MiniStackOptions};
+pub use paths::{emulator_binary, module, root, softhsm, venv_python};
+pub use server::{Ready, Server, free_port};
+pub use tools::{Finished, openssl, openssl_ok, python, run, run_with_input};

@@ -1,0 +1,43 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+export PATH := $(CURDIR)/target/tools/bin:$(PATH)
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: ## Keys in KMS through pkcs11-tool and openssl, on this machine alone
+	scripts/setup.sh demo
+	scripts/demo.sh
+
+.PHONY: test
+test: setup build lint ## Everything: format, lints, all tests
+	cargo nextest run --workspace
+	cargo test --workspace --doc
+
+.PHONY: build
+build: ## The module (target/debug/libkms_pkcs11.so), the emulator and the tools
+	cargo build --workspace
+
+.PHONY: lint
+lint: ## Format and lints, without changing anything
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+.PHONY: conformance
+conformance: setup build ## One scenario table on SoftHSM2 and on the module, answers compared
+	cargo run -p softhsm-conformance
+
+.PHONY: bench
+bench: ## Throughput, latency and request counts beside direct KMS calls
+	cargo bench -p kms-pkcs11 --benches
+
+.PHONY: setup
+setup: ## Install what the tests need and this machine lacks
+	scripts/setup.sh test
+
+.PHONY: clean
+clean: ## Remove target/
+	cargo clean

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Installs what the demo or the tests need and the machine lacks; does nothing when nothing is missing.
+#
+#   scripts/setup.sh demo    pkcs11-tool and openssl
+#   scripts/setup.sh [test]  all of the above, the other PKCS#11 clients, a Python environment, cargo-nextest
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly VENV=target/venv
+readonly TOOLS=target/tools
+readonly REQUIREMENTS=tests/requirements.txt
+readonly NEXTEST_VERSION=0.9.143
+
+readonly DEMO_PACKAGES=(gcc libc6-dev opensc openssl)
+readonly TEST_PACKAGES=(
+    "${DEMO_PACKAGES[@]}"
+    softhsm2                                  # the token that answers are compared with
+    golang-go                                 # the first client is a Go program
+    golang-github-thalesignite-crypto11-dev
+    golang-golang-x-crypto-dev
+    libp11-kit-dev                            # a pkcs11.h that is not ours
+    libengine-pkcs11-openssl
+)
+
+main() {
+    case "${1:-test}" in
+        demo)
+            install_packages "${DEMO_PACKAGES[@]}"
+            ;;
+        test)
+            install_packages "${TEST_PACKAGES[@]}"
+            install_cargo_components
+            install_python_environment
+            install_nextest
+            ;;
+        *)
+            fail "usage: scripts/setup.sh [demo|test]"
+            ;;
+    esac
+}
+
+install_packages() {
+    local missing=() package
+    if ! command -v dpkg-query >/dev/null; then
+        fail "this is not a Debian system: install the equivalents of these packages by hand: $*"
+    fi
+    for package in "$@"; do
+        is_installed "$package" || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    say "installing Debian packages: ${missing[*]}"
+    as_root apt-get -q -o DPkg::Lock::Timeout=300 update
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install "${missing[@]}"
+}
+
+install_cargo_components() {
+    local component
+    command -v cargo >/dev/null || fail "cargo is not in PATH: install Rust, see https://rustup.rs"
+    for component in fmt:rustfmt clippy:clippy; do
+        cargo "${component%:*}" --version >/dev/null 2>&1 && continue
+        command -v rustup >/dev/null || fail "cargo ${component%:*} is missing, and there is no rustup to add it"
+        say "adding the Rust component ${component#*:}"
+        rustup component add "${component#*:}"
+    done
+}
+
+# The stamp is a copy of the requirements that were installed.
+install_python_environment() {
+    command -v python3 >/dev/null || install_packages python3
+    if "$VENV/bin/python" -c "" 2>/dev/null && cmp -s "$REQUIREMENTS" "$VENV/requirements.stamp"; then
+        return
+    fi
+    # Debian ships python3 without ensurepip, and a venv without it has no pip.
+    python3 -c "import ensurepip, venv" 2>/dev/null || install_packages python3-venv
+    say "installing Python packages into $VENV"
+    mkdir -p target
+    python3 -m venv --clear "$VENV"
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r "$REQUIREMENTS"
+    cp "$REQUIREMENTS" "$VENV/requirements.stamp"
+}
+
+install_nextest() {
+    PATH="$PWD/$TOOLS/bin:$PATH" cargo nextest --version >/dev/null 2>&1 && return
+    say "building cargo-nextest into $TOOLS (some minutes, once)"
+    cargo install --locked --root "$TOOLS" --version "$NEXTEST_VERSION" cargo-nextest
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "root is needed for: $*; run it yourself, or install sudo"
+    fi
+}
+
+say() {
+    echo "setup: $*"
+}
+
+fail() {
+    echo "setup: $*" >&2
+    exit 1
+}
+
+main "$@"
