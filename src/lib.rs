@@ -1,7 +1,4 @@
 //! A PKCS#11 module whose keys live in AWS KMS.
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the token is not here yet")
-)]
+#[expect(dead_code, unused_imports, reason = "the token is not here yet")]
 mod kms;

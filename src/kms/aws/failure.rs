@@ -1,7 +1,6 @@
 //! From the SDK's errors to the port's.
 
 use std::error::Error;
-use std::io;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::config::http::HttpResponse;
@@ -17,8 +16,8 @@ const IDENTITY_TIMED_OUT: &str = "identity resolver timed out";
 /// What it says of an endpoint that is not a URL, followed by the whole request in debug form.
 const BAD_ENDPOINT: &str = "failed to apply endpoint";
 const REQUEST_DUMP: &str = " to request ";
-/// What the TLS stack says of a peer that hangs up; other TLS failures are invalid data.
-const HANDSHAKE_CUT: &str = "tls handshake eof";
+/// How every TLS failure is introduced; the types behind it are private too.
+const TLS: &str = "tls handshake";
 
 /// The port's error for a failed request: its class, KMS's or the transport's words, the ids.
 pub(super) fn describe<E>(
@@ -68,12 +67,12 @@ fn transport(local: impl Fn(Kind, String) -> KmsError, error: &ConnectorError) -
     if error.is_timeout() {
         return local(Kind::Timeout, words(error));
     }
-    if error.is_user() || chain(error).any(|cause| cause.to_string().starts_with(BAD_ENDPOINT)) {
+    if error.is_user() || chain(error).any(|cause| starts_with(cause, BAD_ENDPOINT)) {
         return local(Kind::Configuration, words(error));
     }
-    let step = if find::<ResolveDnsError>(error).is_some() {
+    let step = if chain(error).any(<dyn Error>::is::<ResolveDnsError>) {
         "name resolution failed"
-    } else if find::<io::Error>(error).is_some_and(is_about_tls) {
+    } else if chain(error).any(|cause| starts_with(cause, TLS)) {
         "TLS failed"
     } else {
         "connection failed"
@@ -81,14 +80,9 @@ fn transport(local: impl Fn(Kind, String) -> KmsError, error: &ConnectorError) -
     local(Kind::Network, format!("{step}: {}", words(error)))
 }
 
-fn is_about_tls(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::InvalidData || error.to_string() == HANDSHAKE_CUT
-}
-
 fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
-    chain(error).any(|cause| {
-        cause.is::<CredentialsError>() || cause.to_string().starts_with(IDENTITY_TIMED_OUT)
-    })
+    chain(error)
+        .any(|cause| cause.is::<CredentialsError>() || starts_with(cause, IDENTITY_TIMED_OUT))
 }
 
 /// The causes of an error in one line, the first being the outermost.
@@ -113,8 +107,11 @@ fn words(error: &(dyn Error + 'static)) -> String {
     line
 }
 
-fn find<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
-    chain(error).find_map(|cause| cause.downcast_ref::<T>())
+fn starts_with(cause: &(dyn Error + 'static), beginning: &str) -> bool {
+    cause
+        .to_string()
+        .to_ascii_lowercase()
+        .starts_with(beginning)
 }
 
 fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {

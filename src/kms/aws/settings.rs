@@ -38,8 +38,8 @@ impl Default for AwsSettings {
             connect_timeout: Duration::from_secs(2),
             attempt_timeout: Duration::from_secs(5),
             retries: 3,
-            listing_deadline: Duration::from_secs(60),
-            key_ready_timeout: Duration::from_secs(120),
+            listing_deadline: Duration::from_mins(1),
+            key_ready_timeout: Duration::from_mins(2),
             concurrency: 16,
             #[cfg(test)]
             surroundings: super::tests::Surroundings::default(),

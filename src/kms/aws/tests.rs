@@ -3,6 +3,8 @@
 mod canned;
 mod consistency;
 mod deadlines;
+mod emulated;
+mod logging;
 mod surroundings;
 mod traffic;
 

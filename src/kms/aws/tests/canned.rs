@@ -114,7 +114,7 @@ fn serve(stream: &TcpStream, answer: &Answer, log: &Mutex<Log>) -> io::Result<()
         match answer(&request, before) {
             Reply::Close => return Ok(()),
             Reply::Hang => {
-                thread::sleep(Duration::from_secs(60));
+                thread::sleep(Duration::from_mins(1));
                 return Ok(());
             }
             Reply::Json(status, body) => {

@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 use aws_config::ConfigLoader;
 use aws_sdk_kms::config::Credentials;
 
-use super::canned::Canned;
-use super::{key, kms};
+use super::canned::{Canned, Reply};
+use super::{key, kms, settings};
 use crate::kms::{AwsSettings, Kms, KmsError, KmsErrorKind, SigningAlgorithm};
 
 /// Stands in for the process's environment and credentials, unless it is the real one.
@@ -38,8 +38,10 @@ fn a_child_process_signs_with_its_own_environment() {
         return;
     }
     let kms = kms(AwsSettings {
+        region: None,
+        endpoint: None,
         surroundings: Surroundings::Real,
-        ..AwsSettings::default()
+        ..settings("")
     });
     let outcome = match kms.sign(&key(1), SigningAlgorithm::EcdsaSha256, &[7; 32]) {
         Ok(signature) => format!("signed {}", signature.len()),
@@ -62,7 +64,6 @@ fn signing_in_environment(environment: &[(&str, &str)]) -> String {
         .env_clear()
         .env(AS_CHILD, "1")
         .env("HOME", "/nonexistent")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
         .envs(environment.iter().copied())
         .output()
         .unwrap();
@@ -77,6 +78,7 @@ const CREDENTIALS: [(&str, &str); 2] = [
     ("AWS_SECRET_ACCESS_KEY", "test"),
 ];
 const REGION: (&str, &str) = ("AWS_REGION", "eu-west-1");
+const OFF_EC2: (&str, &str) = ("AWS_EC2_METADATA_DISABLED", "true");
 
 #[test]
 fn region_credentials_and_either_endpoint_variable_come_from_the_environment() {
@@ -110,20 +112,28 @@ fn retry_variables_that_the_sdk_panics_on_change_nothing() {
 
 #[test]
 fn without_a_region_the_configuration_is_at_fault() {
-    let outcome = signing_in_environment(&CREDENTIALS);
-    assert!(
-        outcome.starts_with(&format!("{:?}", KmsErrorKind::Configuration)),
-        "{outcome}"
-    );
+    let outcome = signing_in_environment(&[&CREDENTIALS[..], &[OFF_EC2]].concat());
+    assert!(is(KmsErrorKind::Configuration, &outcome), "{outcome}");
 }
 
 #[test]
 fn without_credentials_the_credentials_are_at_fault() {
-    let outcome = signing_in_environment(&[REGION]);
-    assert!(
-        outcome.starts_with(&format!("{:?}", KmsErrorKind::Credentials)),
-        "{outcome}"
-    );
+    let outcome = signing_in_environment(&[REGION, OFF_EC2]);
+    assert!(is(KmsErrorKind::Credentials, &outcome), "{outcome}");
+}
+
+#[test]
+fn a_metadata_service_that_does_not_answer_changes_nothing_about_what_is_missing() {
+    let hanging = Canned::new(|_, _| Reply::Hang);
+    let metadata = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", hanging.endpoint());
+    let outcome = signing_in_environment(&[&CREDENTIALS[..], &[metadata]].concat());
+    assert!(is(KmsErrorKind::Configuration, &outcome), "{outcome}");
+    let outcome = signing_in_environment(&[REGION, metadata]);
+    assert!(is(KmsErrorKind::Credentials, &outcome), "{outcome}");
+}
+
+fn is(kind: KmsErrorKind, outcome: &str) -> bool {
+    outcome.starts_with(&format!("{kind:?} "))
 }
 
 #[test]

@@ -89,7 +89,6 @@ fn a_call_works_inside_a_host_runtime_and_on_a_small_stack() {
 #[test]
 fn throttling_is_retried_and_the_error_says_so_in_the_end() {
     let server = Canned::new(|request, before| match before {
-        0 | 1 => Reply::error("ThrottlingException"),
         2 => Reply::Json(200, signature(&request.body)),
         _ => Reply::error("ThrottlingException"),
     });
@@ -100,6 +99,17 @@ fn throttling_is_retried_and_the_error_says_so_in_the_end() {
     assert_eq!(error.kind, KmsErrorKind::Throttled);
     assert_eq!(error.request_id.as_deref(), Some("request-6"));
     assert_eq!(server.count("Sign"), 3 + 4);
+}
+
+#[test]
+fn without_retries_a_request_is_sent_once() {
+    let server = Canned::new(|_, _| Reply::error("ThrottlingException"));
+    let kms = kms(AwsSettings {
+        retries: 0,
+        ..settings(server.endpoint())
+    });
+    kms.sign(&key(1), ALGORITHM, &[7; 32]).unwrap_err();
+    assert_eq!(server.count("Sign"), 1);
 }
 
 #[test]
