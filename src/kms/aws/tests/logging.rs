@@ -71,7 +71,7 @@ fn each_request_is_one_line_of_the_callers_log() {
 }
 
 #[test]
-fn no_log_line_of_any_crate_holds_a_plaintext_or_a_secret_key_at_debug_level() {
+fn no_log_line_of_any_crate_at_any_level_holds_a_plaintext_or_a_secret_key() {
     let server = Canned::new(|request, _| {
         Reply::Json(
             200,
@@ -83,13 +83,14 @@ fn no_log_line_of_any_crate_holds_a_plaintext_or_a_secret_key_at_debug_level() {
         )
     });
     let kms = kms(settings(server.endpoint()));
-    let log = logged(tracing::Level::DEBUG, || {
+    let log = logged(tracing::Level::TRACE, || {
         let algorithm = EncryptionAlgorithm::RsaOaepSha256;
         let plaintext = kms.decrypt(&key(1), algorithm, &[1; 256]).unwrap();
         assert_eq!(plaintext.as_slice(), b"secret plaintext");
     });
     assert!(log.contains("operation=\"Decrypt\""));
     for secret in [
+        "test-secret",
         "secret plaintext",
         "c2VjcmV0IHBsYWludGV4dA",
         "[115, 101, 99, 114, 101, 116",

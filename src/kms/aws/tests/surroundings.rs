@@ -23,7 +23,7 @@ impl Surroundings {
             Self::Real => loader,
             Self::Test => loader
                 .empty_test_environment()
-                .credentials_provider(Credentials::new("test", "test", None, None, "test")),
+                .credentials_provider(Credentials::new("test", "test-secret", None, None, "test")),
         }
     }
 }
