@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 /// One answer.
 pub(super) enum Reply {
     Json(u16, Value),
+    /// The same, after which the connection is closed unannounced.
+    Last(u16, Value),
     /// The connection is closed without a word.
     Close,
     /// Nothing is said for longer than any test waits.
@@ -111,13 +113,15 @@ fn serve(stream: &TcpStream, answer: &Answer, log: &Mutex<Log>) -> io::Result<()
             log.requests.push(request.clone());
             log.requests.len() - 1
         };
-        match answer(&request, before) {
+        let reply = answer(&request, before);
+        let last = matches!(reply, Reply::Last(..));
+        match reply {
             Reply::Close => return Ok(()),
             Reply::Hang => {
                 thread::sleep(Duration::from_mins(1));
                 return Ok(());
             }
-            Reply::Json(status, body) => {
+            Reply::Json(status, body) | Reply::Last(status, body) => {
                 let body = body.to_string();
                 write!(
                     &*stream,
@@ -126,6 +130,9 @@ fn serve(stream: &TcpStream, answer: &Answer, log: &Mutex<Log>) -> io::Result<()
                     body.len()
                 )?;
             }
+        }
+        if last {
+            return Ok(());
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! What goes over the wire, and how often; which answers are believed.
 
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -36,7 +37,7 @@ fn sequential_calls_of_two_tokens_are_one_request_each_on_one_connection() {
     let (runtime, http) = (runtime(), SharedHttp::new());
     let tokens = [3, 7].map(|seconds| {
         let settings = AwsSettings {
-            attempt_timeout: std::time::Duration::from_secs(seconds),
+            attempt_timeout: Duration::from_secs(seconds),
             ..settings(server.endpoint())
         };
         AwsKms::new(settings, runtime.clone(), http.clone())
@@ -121,6 +122,20 @@ fn a_server_fault_and_a_lost_connection_are_retried() {
     });
     kms_at(&server).sign(&key(1), ALGORITHM, &[7; 32]).unwrap();
     assert_eq!(server.count("Sign"), 3);
+}
+
+#[test]
+fn a_connection_closed_while_idle_fails_no_call_even_without_retries() {
+    let server = Canned::new(|request, _| Reply::Last(200, signature(&request.body)));
+    let kms = kms(AwsSettings {
+        retries: 0,
+        ..settings(server.endpoint())
+    });
+    for _ in 0..5 {
+        kms.sign(&key(1), ALGORITHM, &[7; 32]).unwrap();
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!((server.count("Sign"), server.connections()), (5, 5));
 }
 
 #[test]
