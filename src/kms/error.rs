@@ -90,6 +90,19 @@ impl KmsError {
         }
     }
 
+    /// True when KMS could not be reached or would not serve anybody, whatever the key.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(
+            self.kind,
+            KmsErrorKind::Credentials
+                | KmsErrorKind::Throttled
+                | KmsErrorKind::Unavailable
+                | KmsErrorKind::Timeout
+                | KmsErrorKind::Network
+                | KmsErrorKind::Configuration
+        )
+    }
+
     /// A failure that KMS answered, classified by its code.
     ///
     /// `status` is the HTTP status, which tells server faults whose code is not known.

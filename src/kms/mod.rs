@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use aws::{AwsKms, AwsSettings, SharedHttp};
 pub(crate) use error::{Caller, KmsError, KmsErrorKind, Phase};
-pub(crate) use runtime::Runtime;
+pub(crate) use runtime::{Runtime, WithSignalsBlocked};
 pub(crate) use spec::{EncryptionAlgorithm, KeySpec, KeyUsage, SigningAlgorithm};
 
 /// Tags of a key: at most 50 entries.

@@ -19,8 +19,9 @@ const WORKERS: usize = 2;
 const THREAD_NAME: &str = "kms-pkcs11";
 /// Room for the SDK's deepest calls, TLS handshakes included, in unoptimised builds too.
 const STACK_BYTES: usize = 4 << 20;
-/// Name resolution and file reads; more of them at once wait.
-const BLOCKING_THREADS: usize = 4;
+/// Name resolution, file reads, and background work, which waits for the former: so more than there
+/// are tokens in any sensible configuration. Idle ones end.
+const BLOCKING_THREADS: usize = 32;
 
 /// Runs a closure while the calling thread has every signal blocked.
 ///
@@ -95,6 +96,15 @@ impl Runtime {
                     State::Idle | State::Running(_) => RunError::Panicked,
                 },
             })
+    }
+
+    /// Runs blocking `work`, which may call [`Runtime::run`] in turn, on a thread of the runtime; nobody
+    /// waits for it. Without a runtime, after a shutdown, it does not run.
+    pub(crate) fn background(&self, work: impl FnOnce() + Send + 'static) {
+        if let Ok(handle) = self.handle() {
+            let dispatch = tracing::dispatcher::get_default(Clone::clone);
+            handle.spawn_blocking(move || tracing::dispatcher::with_default(&dispatch, work));
+        }
     }
 
     /// Ends calls in flight with [`RunError::Stopped`] and joins the threads, waiting for `bound`
@@ -273,6 +283,23 @@ mod tests {
         let started = Instant::now();
         runtime.shutdown(SHORT);
         assert!(started.elapsed() < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn background_work_of_many_tokens_leaves_threads_for_what_it_waits_for() {
+        let runtime = runtime();
+        let (done, finished) = mpsc::channel();
+        for _ in 0..16 {
+            let (inner, done) = (Arc::clone(&runtime), done.clone());
+            runtime.background(move || {
+                let looked_up = async { tokio::task::spawn_blocking(|| 1).await.is_ok() };
+                done.send(inner.run(looked_up, LONG).is_ok_and(|found| found))
+                    .ok();
+            });
+        }
+        for _ in 0..16 {
+            assert!(finished.recv_timeout(LONG / 3).unwrap());
+        }
     }
 
     #[test]

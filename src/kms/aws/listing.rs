@@ -9,9 +9,7 @@ use tokio::time::Instant;
 use super::bulk;
 use super::fresh::key_id;
 use super::request::Requests;
-use crate::kms::{
-    Alias, KeyEntry, KeySpec, KeyUsage, KmsError, KmsErrorKind, PublicKeyAnswer, Tags,
-};
+use crate::kms::{Alias, KeyEntry, KmsError, KmsErrorKind, PublicKeyAnswer, Tags};
 
 /// The largest pages KMS gives.
 const KEYS_A_PAGE: i32 = 1000;
@@ -191,10 +189,14 @@ pub(super) fn public_key(
             "no key spec or key usage",
         ));
     };
-    let spec =
-        KeySpec::from_wire(spec.as_str()).ok_or_else(|| unsupported("key spec", spec.as_str()))?;
-    let usage = KeyUsage::from_wire(usage.as_str())
-        .ok_or_else(|| unsupported("key usage", usage.as_str()))?;
+    let spec = spec
+        .as_str()
+        .parse()
+        .map_err(|_| unsupported("key spec", spec.as_str()))?;
+    let usage = usage
+        .as_str()
+        .parse()
+        .map_err(|_| unsupported("key usage", usage.as_str()))?;
     match answer.public_key {
         Some(spki) if !spki.as_ref().is_empty() => Ok(PublicKeyAnswer {
             spec,

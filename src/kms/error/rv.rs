@@ -11,6 +11,8 @@
 //! - `CKR_TOKEN_RESOURCE_EXCEEDED` (listed for signing) tells callers of 3.1 and later of
 //!   throttling in every function that works with objects.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use pkcs11_sys::{
     CK_RV, CKR_ACTION_PROHIBITED, CKR_ATTRIBUTE_VALUE_INVALID, CKR_DATA_LEN_RANGE,
     CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_ENCRYPTED_DATA_INVALID, CKR_ENCRYPTED_DATA_LEN_RANGE,
@@ -21,6 +23,7 @@ use pkcs11_sys::{
 };
 
 use super::{KmsError, KmsErrorKind as Kind};
+use crate::error::Error;
 
 /// What the application was doing when KMS was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +52,9 @@ pub(crate) enum Phase {
     Probe,
 }
 
+/// True once an interface of 3.1 or later was handed out.
+static NEWER_INTERFACE: AtomicBool = AtomicBool::new(false);
+
 /// Which version of the interface the application uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Caller {
@@ -58,7 +64,29 @@ pub(crate) enum Caller {
     V31,
 }
 
+impl Caller {
+    /// Remembers that the application asked for an interface of this version.
+    pub(crate) fn note(major: u8, minor: u8) {
+        if (major, minor) >= (3, 1) {
+            NEWER_INTERFACE.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn current() -> Self {
+        if NEWER_INTERFACE.load(Ordering::Relaxed) {
+            Self::V31
+        } else {
+            Self::V240
+        }
+    }
+}
+
 impl KmsError {
+    /// The error of the PKCS#11 function that needed the operation.
+    pub(crate) fn into_error(self, phase: Phase) -> Error {
+        Error::new(self.rv(phase, Caller::current()), self.to_string())
+    }
+
     /// The return value of a function in `phase` that cannot go on because of this error.
     pub(crate) fn rv(&self, phase: Phase, caller: Caller) -> CK_RV {
         let Row(otherwise, exceptions) = row(self.kind, caller);
