@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use kms_emulator::{Emulator, Options};
 use serde_json::{Value, json};
 
-/// The form of a SigV4 signature; neither server of these tests verifies it.
+/// The form of a signature; neither server of these tests verifies it.
 pub(crate) const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 \
      Credential=test/20260101/us-east-1/kms/aws4_request, \
      SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=0000";
@@ -28,6 +29,13 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+}
+
+/// An emulator, and a client of it.
+pub(crate) fn start() -> (Emulator, Client) {
+    let emulator = Emulator::start(Options::default()).unwrap();
+    let client = Client::connect(&emulator.endpoint());
+    (emulator, client)
 }
 
 impl Client {
@@ -91,7 +99,7 @@ impl Client {
             body.len()
         );
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            request.extend([name, ": ", value, "\r\n"]);
         }
         request.push_str("\r\n");
         let stream = self.stream.get_mut();

@@ -1,15 +1,9 @@
 //! Eventual consistency: after a change, a counted number of reads does not show it.
 
-use kms_emulator::{Emulator, NewKeys, Options};
+use kms_emulator::NewKeys;
 use serde_json::{Value, json};
 
-use crate::client::{Client, base64, text};
-
-fn start() -> (Emulator, Client) {
-    let emulator = Emulator::start(Options::default()).unwrap();
-    let client = Client::connect(&emulator.endpoint());
-    (emulator, client)
-}
+use crate::client::{Client, base64, start, text};
 
 #[test]
 fn a_new_key_is_not_found_by_the_next_reads_and_then_is() {

@@ -4,16 +4,10 @@ use std::io::ErrorKind;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kms_emulator::{Effect, Emulator, Fault, Options};
+use kms_emulator::{Effect, Fault};
 use serde_json::{Value, json};
 
-use crate::client::Client;
-
-fn start() -> (Emulator, Client) {
-    let emulator = Emulator::start(Options::default()).unwrap();
-    let client = Client::connect(&emulator.endpoint());
-    (emulator, client)
-}
+use crate::client::{Client, start};
 
 fn random() -> Value {
     json!({ "NumberOfBytes": 8 })

@@ -9,9 +9,11 @@
 mod client;
 mod command;
 mod consistency;
-//mod contract;
+mod contract;
 mod cryptography;
 mod faults;
+mod keys;
+mod lists;
 mod protocol;
 mod recorded;
 mod sdk;

@@ -1,6 +1,6 @@
 //! What the real service was seen to answer.
 //!
-//! The facts were recorded from AWS KMS by the authors of LocalStack (Apache-2.0), in 114 cases, and are
+//! The facts were recorded from AWS KMS by the authors of `LocalStack` (Apache-2.0), in 114 cases, and are
 //! restated here as our own table: the request, and the code and message or the members it was answered.
 //!
 //! - 55 cases are proved whole: random bytes (8), plaintext sizes (7), keys described and not found (5),
@@ -20,7 +20,7 @@ use kms_emulator::{Emulator, NewKeys, Options};
 use serde_json::{Value, json};
 
 use self::refusals::REFUSALS;
-use crate::client::{Client, base64, bytes, text};
+use crate::client::{Client, base64, bytes, start, text};
 
 const NO_SUCH_ID: &str = "134f2428-cec1-4b25-a1ae-9048164dba47";
 
@@ -71,8 +71,7 @@ fn the_metadata_of_keys_has_exactly_the_recorded_members() {
          json!({ "Origin": "EXTERNAL", "KeyState": "PendingImport", "Enabled": false, "KeySpec": "RSA_4096",
                  "KeyUsage": "ENCRYPT_DECRYPT", "EncryptionAlgorithms": ["RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"] })),
     ];
-    let emulator = Emulator::start(Options::default()).unwrap();
-    let mut client = Client::connect(&emulator.endpoint());
+    let (_emulator, mut client) = start();
     for (case, request, own) in cases {
         let created = client.ok("CreateKey", &request)["KeyMetadata"].take();
         let id = &created["KeyId"];
@@ -104,8 +103,7 @@ fn the_metadata_of_keys_has_exactly_the_recorded_members() {
 
 #[test]
 fn a_multi_region_key_is_its_own_primary() {
-    let emulator = Emulator::start(Options::default()).unwrap();
-    let mut client = Client::connect(&emulator.endpoint());
+    let (_emulator, mut client) = start();
     let key = client.ok("CreateKey", &json!({ "MultiRegion": true }))["KeyMetadata"].take();
     assert!(text(&key["KeyId"]).starts_with("mrk-"), "{key}");
     let configuration = json!({
@@ -118,8 +116,7 @@ fn a_multi_region_key_is_its_own_primary() {
 
 #[test]
 fn random_bytes_come_in_the_length_asked_for() {
-    let emulator = Emulator::start(Options::default()).unwrap();
-    let mut client = Client::connect(&emulator.endpoint());
+    let (_emulator, mut client) = start();
     for count in [12, 44, 91, 1, 1024] {
         let answer = client.ok("GenerateRandom", &json!({ "NumberOfBytes": count }));
         assert_eq!(bytes(&answer["Plaintext"]).len(), count);
@@ -128,8 +125,7 @@ fn random_bytes_come_in_the_length_asked_for() {
 
 #[test]
 fn signatures_are_made_and_verified_and_wrong_ones_refused_as_recorded() {
-    let emulator = Emulator::start(Options::default()).unwrap();
-    let mut client = Client::connect(&emulator.endpoint());
+    let (_emulator, mut client) = start();
     for (spec, algorithm, digest_len) in [
         ("RSA_2048", "RSASSA_PSS_SHA_256", 32),
         ("RSA_2048", "RSASSA_PSS_SHA_384", 48),
@@ -190,8 +186,7 @@ fn signatures_are_made_and_verified_and_wrong_ones_refused_as_recorded() {
 
 #[test]
 fn a_symmetric_ciphertext_opens_only_in_its_encryption_context() {
-    let emulator = Emulator::start(Options::default()).unwrap();
-    let mut client = Client::connect(&emulator.endpoint());
+    let (_emulator, mut client) = start();
     let (id, arn) = client.create_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT");
     let context = json!({ "context-key": "context-value" });
     let encrypted = client.ok(
@@ -229,8 +224,7 @@ fn a_symmetric_ciphertext_opens_only_in_its_encryption_context() {
 
 #[test]
 fn tags_are_set_changed_and_removed_as_recorded() {
-    let emulator = Emulator::start(Options::default()).unwrap();
-    let mut client = Client::connect(&emulator.endpoint());
+    let (_emulator, mut client) = start();
     let tags = |numbers: &[(u32, &str)]| {
         let tag =
             |(n, value): &(u32, &str)| json!({ "TagKey": format!("tag{n}"), "TagValue": value });

@@ -18,7 +18,7 @@ pub(crate) const REFUSALS: &[Refusal] = &[
     Refusal {
         case: "generate_random_invalid_number_of_bytes[None]",
         operation: "GenerateRandom",
-        request: r#"{}"#,
+        request: "{}",
         code: "ValidationException", message: Some("NumberOfBytes is required."),
     },
     Refusal {
