@@ -57,6 +57,36 @@ fn a_new_key_is_missing_from_the_next_listings() {
     );
 }
 
+/// However the pages fall: a listing is one read, not one a page.
+#[test]
+fn a_new_key_is_missing_from_all_pages_of_one_listing() {
+    let (emulator, mut client) = start();
+    emulator
+        .create_keys(&NewKeys::new(5, "HMAC_256", "GENERATE_VERIFY_MAC"))
+        .unwrap();
+    emulator.set_stale_reads(1);
+    let (new, _) = client.create_key("ECC_NIST_P256", "SIGN_VERIFY");
+    let mut shown = || {
+        let mut request = json!({ "Limit": 1 });
+        let mut ids = Vec::new();
+        loop {
+            let page = client.ok("ListKeys", &request);
+            ids.extend(
+                page["Keys"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|key| text(&key["KeyId"])),
+            );
+            match page.get("NextMarker") {
+                Some(marker) => request["Marker"] = marker.clone(),
+                None => return ids.contains(&new),
+            }
+        }
+    };
+    assert_eq!([shown(), shown()], [false, true]);
+}
+
 #[test]
 fn new_tags_are_missing_from_the_next_reads() {
     let (emulator, mut client) = start();
