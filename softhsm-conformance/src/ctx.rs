@@ -23,6 +23,8 @@ pub(crate) struct Ctx {
     /// How often each function was called.
     calls: HashMap<String, u32>,
     recording: bool,
+    /// What sets the next step apart from others of its function.
+    note: Option<String>,
     /// Private keys and their public keys.
     pairs: HashMap<CK_OBJECT_HANDLE, CK_OBJECT_HANDLE>,
     /// What each session is signing.
@@ -36,6 +38,7 @@ impl Ctx {
             transcript: Transcript::default(),
             calls: HashMap::new(),
             recording: true,
+            note: None,
             pairs: HashMap::new(),
             signing: HashMap::new(),
         }
@@ -51,6 +54,13 @@ impl Ctx {
         self.pairs.clear();
         self.signing.clear();
         self.recording = true;
+        self.note = None;
+    }
+
+    /// Names the case that the next call is: `ctx.at("wrong slot").get_slot_info(…)`.
+    pub(crate) fn at(&mut self, case: &str) -> &mut Self {
+        self.note = Some(case.to_owned());
+        self
     }
 
     /// Ends the scenario: the module is as before its initialisation, whatever was left open.
@@ -94,13 +104,15 @@ impl Ctx {
         if !self.recording {
             return;
         }
-        let count = self.calls.entry(name.to_owned()).or_default();
-        *count += 1;
-        let name = if *count == 1 {
-            name.to_owned()
-        } else {
-            format!("{name}.{count}")
+        let mut name = match self.note.take() {
+            Some(case) => format!("{name} ({case})"),
+            None => name.to_owned(),
         };
+        let count = self.calls.entry(name.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            name = format!("{name}.{count}");
+        }
         self.transcript.steps.push(Step { name, rv, details });
     }
 }

@@ -6,6 +6,10 @@
 //! and so does an entry of that table that is no longer true.
 
 #![deny(unsafe_code)]
+#![allow(
+    clippy::wildcard_imports,
+    reason = "the bindings have one flat space of names, prefixed as in C"
+)]
 
 mod arguments;
 mod child;
@@ -17,6 +21,7 @@ mod differences;
 mod driver;
 mod guarded;
 mod keys;
+mod mechanisms;
 mod names;
 mod openssl;
 mod scenarios;

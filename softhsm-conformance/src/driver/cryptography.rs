@@ -57,6 +57,22 @@ impl Ctx {
         }
     }
 
+    /// C_GenerateRandom with NULL for a buffer of `length` bytes.
+    pub(crate) fn generate_random_null(
+        &mut self,
+        session: CK_SESSION_HANDLE,
+        length: CK_ULONG,
+    ) -> CK_RV {
+        let rv = call!(
+            self,
+            C_GenerateRandom,
+            session,
+            std::ptr::null_mut(),
+            length
+        );
+        self.record("C_GenerateRandom", rv, Vec::new())
+    }
+
     pub(crate) fn generate_key<'a>(
         &mut self,
         session: CK_SESSION_HANDLE,

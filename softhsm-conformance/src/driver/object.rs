@@ -9,7 +9,7 @@ use crate::ctx::Ctx;
 use crate::describe;
 use crate::driver::raw::{RawTemplate, Room};
 use crate::guarded::Guarded;
-use crate::transcript::ABSENT;
+use crate::transcript::{ABSENT, Detail};
 
 impl Ctx {
     pub(crate) fn create_object<'a>(
@@ -178,6 +178,6 @@ impl Ctx {
         let most = output.room();
         let (pointer, count) = room.pointers();
         let rv = call!(self, C_FindObjects, session, pointer, most, count);
-        self.list("C_FindObjects", rv, &room)
+        self.list("C_FindObjects", rv, &room, Detail::compared)
     }
 }

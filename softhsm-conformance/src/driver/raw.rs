@@ -87,18 +87,17 @@ impl Ctx {
         Answer { rv, bytes }
     }
 
-    /// Records a function that answers a list of numbers, of which only the count is compared.
+    /// Records a function that answers a list of numbers, of which only the count may be compared.
     pub(super) fn list(
         &mut self,
         function: &str,
         rv: CK_RV,
         room: &Room<CK_ULONG>,
+        count: fn(&str, String) -> Detail,
     ) -> Vec<CK_ULONG> {
         self.watch_room(function, rv, room);
         let details = match rv {
-            CKR_OK | CKR_BUFFER_TOO_SMALL => {
-                vec![Detail::compared("count", room.length().to_string())]
-            }
+            CKR_OK | CKR_BUFFER_TOO_SMALL => vec![count("count", room.length().to_string())],
             _ => Vec::new(),
         };
         self.record(function, rv, details);
@@ -135,12 +134,18 @@ impl Ctx {
     fn watch_room<T: Cell>(&mut self, function: &str, rv: CK_RV, room: &Room<T>) {
         self.watch(&room.memory);
         self.watch(&room.length);
-        if rv == CKR_OK
-            && matches!(room.output, Output::Room(_))
-            && room.length() > room.output.room()
-        {
+        let (Output::Room(_), length, given) = (room.output, room.length(), room.output.room())
+        else {
+            return;
+        };
+        if rv == CKR_OK && length > given {
             self.fail(&format!(
-                "{function} claims to have written more than it was given room for"
+                "{function} claims to have written {length}, with room for {given}"
+            ));
+        }
+        if rv == CKR_BUFFER_TOO_SMALL && length <= given {
+            self.fail(&format!(
+                "{function} finds room for {given} too small, but needs {length}"
             ));
         }
     }
