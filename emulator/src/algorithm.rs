@@ -1,0 +1,151 @@
+//! KMS's algorithms by their wire names, each a row with what computes it.
+
+use aws_lc_rs::digest;
+use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm};
+use aws_lc_rs::signature::{self, RsaEncoding, RsaParameters};
+
+/// A value of `SigningAlgorithm`.
+#[derive(Debug)]
+pub(crate) struct SigningAlgorithm {
+    pub(crate) name: &'static str,
+    /// What a RAW message is hashed with, and what a DIGEST is.
+    pub(crate) digest: &'static digest::Algorithm,
+    pub(crate) scheme: SignatureScheme,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SignatureScheme {
+    /// PKCS#1 v1.5, or PSS with a salt of the digest's length and MGF1 with the same digest.
+    Rsa {
+        sign: &'static dyn RsaEncoding,
+        verify: &'static RsaParameters,
+    },
+    /// DER of r and s, on the curve of the key.
+    Ecdsa,
+}
+
+/// A value of `EncryptionAlgorithm`.
+#[derive(Debug)]
+pub(crate) struct EncryptionAlgorithm {
+    pub(crate) name: &'static str,
+    pub(crate) scheme: EncryptionScheme,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum EncryptionScheme {
+    /// An empty label; MGF1 with the hash of the label.
+    Oaep {
+        algorithm: &'static OaepAlgorithm,
+        hash_len: usize,
+    },
+    /// AES-256-GCM in a blob that names its key.
+    Symmetric,
+}
+
+macro_rules! rsa {
+    ($name:literal, $digest:ident, $sign:ident, $verify:ident) => {
+        SigningAlgorithm {
+            name: $name,
+            digest: &digest::$digest,
+            scheme: SignatureScheme::Rsa {
+                sign: &signature::$sign,
+                verify: &signature::$verify,
+            },
+        }
+    };
+}
+
+macro_rules! ecdsa {
+    ($name:literal, $digest:ident) => {
+        SigningAlgorithm {
+            name: $name,
+            digest: &digest::$digest,
+            scheme: SignatureScheme::Ecdsa,
+        }
+    };
+}
+
+/// In the order in which KMS lists them in a key's metadata.
+pub(crate) static RSA_SIGNING: [SigningAlgorithm; 6] = [
+    rsa!(
+        "RSASSA_PKCS1_V1_5_SHA_256",
+        SHA256,
+        RSA_PKCS1_SHA256,
+        RSA_PKCS1_2048_8192_SHA256
+    ),
+    rsa!(
+        "RSASSA_PKCS1_V1_5_SHA_384",
+        SHA384,
+        RSA_PKCS1_SHA384,
+        RSA_PKCS1_2048_8192_SHA384
+    ),
+    rsa!(
+        "RSASSA_PKCS1_V1_5_SHA_512",
+        SHA512,
+        RSA_PKCS1_SHA512,
+        RSA_PKCS1_2048_8192_SHA512
+    ),
+    rsa!(
+        "RSASSA_PSS_SHA_256",
+        SHA256,
+        RSA_PSS_SHA256,
+        RSA_PSS_2048_8192_SHA256
+    ),
+    rsa!(
+        "RSASSA_PSS_SHA_384",
+        SHA384,
+        RSA_PSS_SHA384,
+        RSA_PSS_2048_8192_SHA384
+    ),
+    rsa!(
+        "RSASSA_PSS_SHA_512",
+        SHA512,
+        RSA_PSS_SHA512,
+        RSA_PSS_2048_8192_SHA512
+    ),
+];
+
+pub(crate) static ECDSA_SHA_256: [SigningAlgorithm; 1] = [ecdsa!("ECDSA_SHA_256", SHA256)];
+pub(crate) static ECDSA_SHA_384: [SigningAlgorithm; 1] = [ecdsa!("ECDSA_SHA_384", SHA384)];
+pub(crate) static ECDSA_SHA_512: [SigningAlgorithm; 1] = [ecdsa!("ECDSA_SHA_512", SHA512)];
+
+pub(crate) static RSA_ENCRYPTION: [EncryptionAlgorithm; 2] = [
+    EncryptionAlgorithm {
+        name: "RSAES_OAEP_SHA_1",
+        scheme: EncryptionScheme::Oaep {
+            algorithm: &OAEP_SHA1_MGF1SHA1,
+            hash_len: 20,
+        },
+    },
+    EncryptionAlgorithm {
+        name: "RSAES_OAEP_SHA_256",
+        scheme: EncryptionScheme::Oaep {
+            algorithm: &OAEP_SHA256_MGF1SHA256,
+            hash_len: 32,
+        },
+    },
+];
+
+pub(crate) static SYMMETRIC_ENCRYPTION: [EncryptionAlgorithm; 1] = [EncryptionAlgorithm {
+    name: "SYMMETRIC_DEFAULT",
+    scheme: EncryptionScheme::Symmetric,
+}];
+
+/// The names a request may use, in the order of KMS's own error message.
+pub(crate) static SIGNING_NAMES: [&str; 9] = [
+    "RSASSA_PSS_SHA_512",
+    "RSASSA_PKCS1_V1_5_SHA_256",
+    "ECDSA_SHA_512",
+    "RSASSA_PSS_SHA_256",
+    "RSASSA_PKCS1_V1_5_SHA_512",
+    "ECDSA_SHA_384",
+    "RSASSA_PKCS1_V1_5_SHA_384",
+    "RSASSA_PSS_SHA_384",
+    "ECDSA_SHA_256",
+];
+
+pub(crate) static ENCRYPTION_NAMES: [&str; 3] = [
+    "SYMMETRIC_DEFAULT",
+    "RSAES_OAEP_SHA_1",
+    "RSAES_OAEP_SHA_256",
+];

@@ -1,0 +1,250 @@
+//! Key material: the private half of a key, parsed once, and what it computes.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::digest::Digest;
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::rsa::{
+    KeyPair as RsaKeyPair, OaepAlgorithm, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
+    PrivateDecryptingKey,
+};
+use aws_lc_rs::signature::{EcdsaKeyPair, KeyPair as _, UnparsedPublicKey};
+
+use crate::algorithm::{SignatureScheme, SigningAlgorithm};
+use crate::error::{ApiError, ApiResult};
+use crate::random;
+use crate::spec::{KeySpec, MaterialKind};
+
+/// The private half of a key and, for an asymmetric one, the DER of its public half.
+#[derive(Debug)]
+pub(crate) struct Material {
+    private: Private,
+    /// DER of a `SubjectPublicKeyInfo`.
+    public: Option<Vec<u8>>,
+}
+
+enum Private {
+    Rsa {
+        sign: RsaKeyPair,
+        decrypt: OaepPrivateDecryptingKey,
+        encrypt: OaepPublicEncryptingKey,
+    },
+    Ec(EcdsaKeyPair),
+    Secret(Vec<u8>),
+}
+
+/// The material or what was to be made of it is unusable.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the key material does not fit its key spec")]
+pub(crate) struct BadMaterial;
+
+impl Material {
+    /// Makes new material. RSA takes from a tenth of a second to seconds.
+    pub(crate) fn generate(spec: &KeySpec) -> ApiResult<Self> {
+        let made = match spec.material {
+            MaterialKind::Rsa(size) => PrivateDecryptingKey::generate(size)
+                .map_err(|_| BadMaterial)
+                .and_then(Self::rsa),
+            MaterialKind::Ec { sign, .. } => EcdsaKeyPair::generate(sign)
+                .map_err(|_| BadMaterial)
+                .and_then(Self::ec),
+            MaterialKind::Secret { len } => {
+                let mut secret = vec![0; len];
+                random::fill(&mut secret)?;
+                Ok(Self::secret(secret))
+            }
+        };
+        made.map_err(|BadMaterial| ApiError::cryptography("Key generation"))
+    }
+
+    /// Reads what [`Material::to_bytes`] wrote.
+    pub(crate) fn from_bytes(spec: &KeySpec, bytes: &[u8]) -> Result<Self, BadMaterial> {
+        match spec.material {
+            MaterialKind::Rsa(size) => {
+                let key = PrivateDecryptingKey::from_pkcs8(bytes).map_err(|_| BadMaterial)?;
+                if key.key_size_bytes() != size.len() {
+                    return Err(BadMaterial);
+                }
+                Self::rsa(key)
+            }
+            MaterialKind::Ec { sign, .. } => EcdsaKeyPair::from_pkcs8(sign, bytes)
+                .map_err(|_| BadMaterial)
+                .and_then(Self::ec),
+            MaterialKind::Secret { len } if bytes.len() == len => Ok(Self::secret(bytes.to_vec())),
+            MaterialKind::Secret { .. } => Err(BadMaterial),
+        }
+    }
+
+    /// PKCS#8 of an asymmetric key, the bytes of a secret one.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, BadMaterial> {
+        match &self.private {
+            Private::Rsa { sign, .. } => {
+                let der: Pkcs8V1Der<'_> = sign.as_der().map_err(|_| BadMaterial)?;
+                Ok(der.as_ref().to_vec())
+            }
+            Private::Ec(key) => Ok(key.to_pkcs8v1().map_err(|_| BadMaterial)?.as_ref().to_vec()),
+            Private::Secret(secret) => Ok(secret.clone()),
+        }
+    }
+
+    /// DER of the `SubjectPublicKeyInfo`; nothing for a secret key.
+    pub(crate) fn public_key(&self) -> Option<&[u8]> {
+        self.public.as_deref()
+    }
+
+    /// Signs as KMS encodes it: RSA in the modulus' length, ECDSA as a DER SEQUENCE of r and s.
+    pub(crate) fn sign(&self, algorithm: &SigningAlgorithm, digest: &Digest) -> ApiResult<Vec<u8>> {
+        let signature = match (&self.private, algorithm.scheme) {
+            (Private::Rsa { sign: key, .. }, SignatureScheme::Rsa { sign, .. }) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign_digest(sign, digest, &mut signature)
+                    .map(|()| signature)
+            }
+            (Private::Ec(key), SignatureScheme::Ecdsa) => key
+                .sign_digest(digest)
+                .map(|signature| signature.as_ref().to_vec()),
+            _ => Err(aws_lc_rs::error::Unspecified),
+        };
+        signature.map_err(|_| ApiError::cryptography("Signing"))
+    }
+
+    pub(crate) fn verifies(
+        &self,
+        spec: &KeySpec,
+        algorithm: &SigningAlgorithm,
+        digest: &Digest,
+        signature: &[u8],
+    ) -> bool {
+        let Some(public) = &self.public else {
+            return false;
+        };
+        match (algorithm.scheme, spec.material) {
+            (SignatureScheme::Rsa { verify, .. }, MaterialKind::Rsa(_)) => {
+                UnparsedPublicKey::new(verify, public)
+                    .verify_digest(digest, signature)
+                    .is_ok()
+            }
+            (SignatureScheme::Ecdsa, MaterialKind::Ec { verify, .. }) => {
+                UnparsedPublicKey::new(verify, public)
+                    .verify_digest(digest, signature)
+                    .is_ok()
+            }
+            _ => false,
+        }
+    }
+
+    /// Bytes of the modulus of an RSA key.
+    pub(crate) fn modulus_len(&self) -> Option<usize> {
+        match &self.private {
+            Private::Rsa { sign, .. } => Some(sign.public_modulus_len()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn encrypt_oaep(
+        &self,
+        algorithm: &'static OaepAlgorithm,
+        plaintext: &[u8],
+    ) -> ApiResult<Vec<u8>> {
+        let Private::Rsa { encrypt, .. } = &self.private else {
+            return Err(ApiError::cryptography("Encryption"));
+        };
+        let mut out = vec![0; encrypt.ciphertext_size()];
+        let len = encrypt
+            .encrypt(algorithm, plaintext, &mut out, None)
+            .map_err(|_| ApiError::cryptography("Encryption"))?
+            .len();
+        out.truncate(len);
+        Ok(out)
+    }
+
+    /// The plaintext; nothing when the ciphertext was not made for this key and algorithm.
+    pub(crate) fn decrypt_oaep(
+        &self,
+        algorithm: &'static OaepAlgorithm,
+        ciphertext: &[u8],
+    ) -> Option<Vec<u8>> {
+        let Private::Rsa { decrypt, .. } = &self.private else {
+            return None;
+        };
+        let mut out = vec![0; decrypt.min_output_size()];
+        let len = decrypt
+            .decrypt(algorithm, ciphertext, &mut out, None)
+            .ok()?
+            .len();
+        out.truncate(len);
+        Some(out)
+    }
+
+    /// AES-256-GCM: nonce, ciphertext, tag.
+    pub(crate) fn seal(&self, associated: &[u8], plaintext: &[u8]) -> ApiResult<Vec<u8>> {
+        let Private::Secret(secret) = &self.private else {
+            return Err(ApiError::cryptography("Encryption"));
+        };
+        let mut sealed = plaintext.to_vec();
+        let nonce = RandomizedNonceKey::new(&AES_256_GCM, secret)
+            .and_then(|key| key.seal_in_place_append_tag(Aad::from(associated), &mut sealed))
+            .map_err(|_| ApiError::cryptography("Encryption"))?;
+        Ok([nonce.as_ref().as_slice(), &sealed].concat())
+    }
+
+    /// The plaintext of what [`Material::seal`] made with the same associated data.
+    pub(crate) fn open(&self, associated: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let Private::Secret(secret) = &self.private else {
+            return None;
+        };
+        let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut opened = sealed.to_vec();
+        let key = RandomizedNonceKey::new(&AES_256_GCM, secret).ok()?;
+        let len = key
+            .open_in_place(nonce, Aad::from(associated), &mut opened)
+            .ok()?
+            .len();
+        opened.truncate(len);
+        Some(opened)
+    }
+
+    fn rsa(key: PrivateDecryptingKey) -> Result<Self, BadMaterial> {
+        let pkcs8: Pkcs8V1Der<'_> = key.as_der().map_err(|_| BadMaterial)?;
+        let sign = RsaKeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|_| BadMaterial)?;
+        let public: PublicKeyX509Der<'_> = sign.public_key().as_der().map_err(|_| BadMaterial)?;
+        let public = Some(public.as_ref().to_vec());
+        let encrypt = OaepPublicEncryptingKey::new(key.public_key()).map_err(|_| BadMaterial)?;
+        let decrypt = OaepPrivateDecryptingKey::new(key).map_err(|_| BadMaterial)?;
+        Ok(Self {
+            private: Private::Rsa {
+                sign,
+                decrypt,
+                encrypt,
+            },
+            public,
+        })
+    }
+
+    fn ec(key: EcdsaKeyPair) -> Result<Self, BadMaterial> {
+        let public: PublicKeyX509Der<'_> = key.public_key().as_der().map_err(|_| BadMaterial)?;
+        let public = Some(public.as_ref().to_vec());
+        Ok(Self {
+            private: Private::Ec(key),
+            public,
+        })
+    }
+
+    fn secret(secret: Vec<u8>) -> Self {
+        Self {
+            private: Private::Secret(secret),
+            public: None,
+        }
+    }
+}
+
+/// Never the material itself.
+impl std::fmt::Debug for Private {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Rsa { .. } => "Rsa",
+            Self::Ec(_) => "Ec",
+            Self::Secret(_) => "Secret",
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! The operations of the API, one row each.
+
+mod aliases;
+mod crypto;
+mod keys;
+mod lifecycle;
+mod page;
+mod random;
+mod tags;
+
+use serde_json::Value;
+
+use crate::error::ApiResult;
+use crate::input::Input;
+use crate::service::Service;
+
+/// An operation: how it is run and what else it needs.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(&Service, Input) -> ApiResult<Value>,
+    /// It may compute for seconds: not on a thread that answers other requests.
+    pub(crate) slow: bool,
+    /// It changes what a state file holds.
+    pub(crate) changes: bool,
+}
+
+impl Operation {
+    pub(crate) fn by_name(name: &str) -> Option<&'static Self> {
+        OPERATIONS.iter().find(|operation| operation.name == name)
+    }
+}
+
+/// The most called first: the table is searched from the top.
+static OPERATIONS: [Operation; 21] = [
+    read("Sign", crypto::sign),
+    read("Decrypt", crypto::decrypt),
+    read("Verify", crypto::verify),
+    read("Encrypt", crypto::encrypt),
+    read("GetPublicKey", keys::get_public_key),
+    read("DescribeKey", keys::describe_key),
+    read("ListResourceTags", tags::list_resource_tags),
+    read("ListKeys", keys::list_keys),
+    read("ListAliases", aliases::list_aliases),
+    read("GenerateRandom", random::generate_random),
+    Operation {
+        slow: true,
+        ..change("CreateKey", keys::create_key)
+    },
+    change("UpdateKeyDescription", keys::update_key_description),
+    change("TagResource", tags::tag_resource),
+    change("UntagResource", tags::untag_resource),
+    change("CreateAlias", aliases::create_alias),
+    change("UpdateAlias", aliases::update_alias),
+    change("DeleteAlias", aliases::delete_alias),
+    change("EnableKey", lifecycle::enable_key),
+    change("DisableKey", lifecycle::disable_key),
+    change("ScheduleKeyDeletion", lifecycle::schedule_key_deletion),
+    change("CancelKeyDeletion", lifecycle::cancel_key_deletion),
+];
+
+/// Characters of a key id, ARN or alias in a request.
+const KEY_ID_LEN: std::ops::RangeInclusive<usize> = 1..=2048;
+
+const fn read(name: &'static str, run: fn(&Service, Input) -> ApiResult<Value>) -> Operation {
+    Operation {
+        name,
+        run,
+        slow: false,
+        changes: false,
+    }
+}
+
+const fn change(name: &'static str, run: fn(&Service, Input) -> ApiResult<Value>) -> Operation {
+    Operation {
+        changes: true,
+        ..read(name, run)
+    }
+}

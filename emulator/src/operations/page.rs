@@ -1,0 +1,69 @@
+//! Pages: `Limit` and `Marker` in, `Truncated` and `NextMarker` out.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
+
+/// What a request asks of a list.
+#[derive(Debug)]
+pub(super) struct Page {
+    limit: usize,
+    /// The name of the last item of the page before.
+    pub(super) after: Option<String>,
+}
+
+/// How long pages are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) default: u32,
+    pub(super) max: u32,
+}
+
+impl Page {
+    pub(super) fn read(input: &mut Input, limits: Limits) -> ApiResult<Self> {
+        let limit = input
+            .number("Limit", 1..=limits.max)?
+            .unwrap_or(limits.default);
+        let after = match input.text("Marker", 1..=1024)? {
+            None => None,
+            Some(marker) => Some(decode(&marker)?),
+        };
+        Ok(Self {
+            limit: limit as usize,
+            after,
+        })
+    }
+
+    /// The answer: as many of the items as the page holds, under the list's member name.
+    ///
+    /// The items come with their names, in the order of their names, from after the last page on.
+    pub(super) fn answer(
+        self,
+        member: &str,
+        mut items: impl Iterator<Item = (String, Value)>,
+    ) -> Value {
+        let (names, values): (Vec<_>, Vec<_>) = items.by_ref().take(self.limit).unzip();
+        let truncated = items.next().is_some();
+        let mut answer = json!({ member: values, "Truncated": truncated });
+        if let (true, Some(last)) = (truncated, names.last()) {
+            answer["NextMarker"] = encode(last).into();
+        }
+        answer
+    }
+}
+
+/// Opaque to clients, as KMS's markers are.
+fn encode(name: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(name)
+}
+
+fn decode(marker: &str) -> ApiResult<String> {
+    let invalid = || ApiError::invalid_marker(format!("Could not deserialize marker '{marker}'"));
+    let bytes = BASE64_URL_SAFE_NO_PAD
+        .decode(marker)
+        .map_err(|_| invalid())?;
+    String::from_utf8(bytes).map_err(|_| invalid())
+}

@@ -1,0 +1,199 @@
+//! Connections and requests.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::control;
+use crate::error::{ApiError, ApiResult};
+use crate::fault::Effect;
+use crate::input::Input;
+use crate::operations::Operation;
+use crate::response::{self, AMZ_JSON, ReplyBody};
+use crate::service::Service;
+
+const BODY_LIMIT: usize = 1 << 20;
+const TARGET_PREFIX: &str = "TrentService.";
+
+/// Accepts connections for as long as it is polled.
+pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(serve_connection(stream, Arc::clone(&service)));
+            }
+            // Out of file descriptors, or a connection that is gone already: others may follow.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+/// The connection is to be reset instead of answered.
+#[derive(Debug)]
+struct Reset;
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, Reset>> + Send>>;
+
+async fn serve_connection(stream: TcpStream, service: Arc<Service>) {
+    // Without it, small answers wait for the client's acknowledgements.
+    let _ = stream.set_nodelay(true);
+    let counted = Arc::new(AtomicBool::new(false));
+    let answer = service_fn(move |request| -> Answer {
+        Box::pin(answer(Arc::clone(&service), Arc::clone(&counted), request))
+    });
+    let mut connection = http1::Builder::new()
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(stream), answer);
+    let ended = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
+    if ended.is_err_and(|error| error.is_user()) {
+        let stream = connection.into_parts().io.into_inner();
+        let _ = stream.set_zero_linger();
+    }
+}
+
+async fn answer(
+    service: Arc<Service>,
+    counted: Arc<AtomicBool>,
+    request: Request<Incoming>,
+) -> Result<Response<ReplyBody>, Reset> {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path().to_owned();
+    // A client that stops in the middle of its request gets no answer.
+    let body = Limited::new(body, BODY_LIMIT)
+        .collect()
+        .await
+        .map_err(|_| Reset)?
+        .to_bytes();
+    if let Some(resource) = path.strip_prefix("/_emulator/") {
+        return Ok(control::answer(&service, &head.method, resource, body).await);
+    }
+
+    let target = head
+        .headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok());
+    let name = target
+        .and_then(|target| target.strip_prefix(TARGET_PREFIX))
+        .unwrap_or_default();
+    let first_on_connection = !counted.swap(true, Ordering::Relaxed);
+    let _in_flight = service.calls.begin(name, first_on_connection);
+
+    let effect = service.faults.meet(name);
+    let latency = match &effect {
+        Some(Effect::Latency { ms }) => Duration::from_millis(*ms),
+        _ => service.settings.latency(),
+    };
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    match effect {
+        Some(Effect::Error {
+            code,
+            message,
+            status,
+        }) => {
+            let error = ApiError {
+                code: code.into(),
+                message: Some(message),
+                status,
+            };
+            return Ok(response::failure(&error));
+        }
+        Some(Effect::ResetBefore) => return Err(Reset),
+        Some(Effect::Hang) => {
+            tokio::time::sleep(Effect::HANG_LIMIT).await;
+            return Err(Reset);
+        }
+        _ => {}
+    }
+
+    let is_call = head.method == Method::POST && path == "/";
+    let operation = Operation::by_name(name).filter(|_| is_call);
+    let answer = match check_headers(&head.headers).and(operation.ok_or_else(unknown_operation)) {
+        Ok(operation) => run(&service, operation, body).await,
+        Err(error) => Err(error),
+    };
+    let answer = match &answer {
+        Ok(output) => response::success(output),
+        Err(error) => response::failure(error),
+    };
+    match effect {
+        Some(Effect::ResetAfter) => Err(Reset),
+        Some(Effect::TruncatedBody) => Ok(response::truncated(answer)),
+        _ => Ok(answer),
+    }
+}
+
+async fn run(
+    service: &Arc<Service>,
+    operation: &'static Operation,
+    body: Bytes,
+) -> ApiResult<Value> {
+    let service = Arc::clone(service);
+    let writes_file = operation.changes && service.state_file.is_some();
+    let run = move || {
+        let output = (operation.run)(&service, Input::parse(&body)?)?;
+        if writes_file {
+            service.persist()?;
+        }
+        Ok(output)
+    };
+    if !operation.slow && !writes_file {
+        return run();
+    }
+    let joined = tokio::task::spawn_blocking(run).await;
+    joined.unwrap_or_else(|_| Err(ApiError::internal("The operation panicked")))
+}
+
+/// What is checked of every request; a signature is demanded, but not verified.
+fn check_headers(headers: &HeaderMap) -> ApiResult<()> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if text(CONTENT_TYPE) != Some(AMZ_JSON) {
+        return Err(unknown_operation());
+    }
+    let Some(authorization) = text(AUTHORIZATION) else {
+        return Err(ApiError::missing_authentication(
+            "Missing Authentication Token",
+        ));
+    };
+    let missing: Vec<String> = ["Credential", "Signature", "SignedHeaders"]
+        .iter()
+        .filter(|part| !authorization.contains(&format!("{part}=")))
+        .map(|part| format!("Authorization header requires '{part}' parameter."))
+        .collect();
+    if !authorization.starts_with("AWS4-HMAC-SHA256 ") {
+        return Err(ApiError::incomplete_signature(format!(
+            "Unsupported AWS 'algorithm': '{}'.",
+            authorization.split(' ').next().unwrap_or_default()
+        )));
+    }
+    if !missing.is_empty() {
+        return Err(ApiError::incomplete_signature(missing.join(" ")));
+    }
+    Ok(())
+}
+
+fn unknown_operation() -> ApiError {
+    ApiError::bare("UnknownOperationException")
+}
+
+impl std::error::Error for Reset {}
+
+impl fmt::Display for Reset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection is reset")
+    }
+}

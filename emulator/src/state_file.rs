@@ -1,0 +1,251 @@
+//! The state file: keys and aliases that survive a restart. JSON; private keys as PKCS#8.
+//!
+//! It holds private keys in the clear, readable by its owner alone. These are keys of tests and
+//! demonstrations: nothing that matters may be protected by them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::consistency::Eventual;
+use crate::key::{Key, KeyCore, KeyState, Tags};
+use crate::key_ref::Site;
+use crate::material::Material;
+use crate::spec::{KeySpec, KeyUsage};
+use crate::store::{Alias, Store};
+use crate::timestamp::Timestamp;
+
+#[derive(Debug)]
+pub(crate) struct StateFile {
+    path: PathBuf,
+    /// Held from snapshot to rename, so that an older snapshot never replaces a newer one.
+    writing: Mutex<()>,
+}
+
+/// Why a state file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateFileError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("not a state file: {0}")]
+    Format(#[from] serde_json::Error),
+    #[error("written for account {account} in {region}")]
+    OtherSite { region: String, account: String },
+    #[error("key {id} is damaged")]
+    DamagedKey { id: String },
+}
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    version: u32,
+    region: String,
+    account: String,
+    keys: Vec<StoredKey>,
+    aliases: Vec<StoredAlias>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredKey {
+    id: String,
+    spec: String,
+    usage: String,
+    description: String,
+    multi_region: bool,
+    created: Timestamp,
+    state: KeyState,
+    tags: Tags,
+    /// Base64; absent in a key that waits for its import.
+    material: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredAlias {
+    name: String,
+    target: String,
+    created: Timestamp,
+    updated: Timestamp,
+}
+
+impl StateFile {
+    /// Opens a state file and reads what it holds; one that does not exist yet is empty.
+    pub(crate) fn open(path: &Path, site: &Site) -> Result<(Self, Store), StateFileError> {
+        let store = match fs::read(path) {
+            Ok(bytes) => Document::read(&bytes)?.into_store(site)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Store::default(),
+            Err(error) => return Err(error.into()),
+        };
+        Ok((
+            Self {
+                path: path.to_owned(),
+                writing: Mutex::new(()),
+            },
+            store,
+        ))
+    }
+
+    /// Replaces the file by what the store holds now.
+    pub(crate) fn save(&self, site: &Site, store: &Mutex<Store>) -> Result<(), StateFileError> {
+        let _writing = self.writing.lock();
+        let document = Document::of(site, &store.lock())?;
+        let bytes = serde_json::to_vec_pretty(&document)?;
+        let mut new = self.path.clone().into_os_string();
+        new.push(".new");
+        let new = PathBuf::from(new);
+        write_private(&new, &bytes)?;
+        fs::rename(&new, &self.path)?;
+        Ok(())
+    }
+}
+
+impl Document {
+    fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let document: Self = serde_json::from_slice(bytes)?;
+        if document.version == VERSION {
+            return Ok(document);
+        }
+        Err(serde::de::Error::custom(format!(
+            "version {} is not known",
+            document.version
+        )))
+    }
+
+    fn of(site: &Site, store: &Store) -> Result<Self, StateFileError> {
+        let keys = store
+            .keys
+            .values()
+            .map(StoredKey::of)
+            .collect::<Result<_, _>>()?;
+        let aliases = store.aliases.iter().filter_map(|(name, alias)| {
+            Some(StoredAlias {
+                name: name.clone(),
+                target: alias.target.current().clone()?,
+                created: alias.created,
+                updated: alias.updated,
+            })
+        });
+        Ok(Self {
+            version: VERSION,
+            region: site.region.clone(),
+            account: site.account.clone(),
+            keys,
+            aliases: aliases.collect(),
+        })
+    }
+
+    /// The store as it was, without the keys whose deletion date has passed meanwhile.
+    fn into_store(self, site: &Site) -> Result<Store, StateFileError> {
+        if self.region != site.region || self.account != site.account {
+            return Err(StateFileError::OtherSite {
+                region: self.region,
+                account: self.account,
+            });
+        }
+        let now = Timestamp::now();
+        let mut store = Store::default();
+        for stored in self.keys {
+            let expired =
+                matches!(stored.state, KeyState::PendingDeletion { date, .. } if date <= now);
+            if !expired {
+                let id = stored.id.clone();
+                let key = stored.into_key(site);
+                let key = key.ok_or_else(|| StateFileError::DamagedKey { id: id.clone() })?;
+                store.keys.insert(id, key);
+            }
+        }
+        for StoredAlias {
+            name,
+            target,
+            created,
+            updated,
+        } in self.aliases
+        {
+            if store.keys.contains_key(&target) {
+                let target = Eventual::settled(Some(target));
+                store.aliases.insert(
+                    name,
+                    Alias {
+                        target,
+                        created,
+                        updated,
+                    },
+                );
+            }
+        }
+        Ok(store)
+    }
+}
+
+impl StoredKey {
+    fn of(key: &Key) -> Result<Self, StateFileError> {
+        let core = &*key.core;
+        let material = match &core.material {
+            None => None,
+            Some(material) => match material.to_bytes() {
+                Ok(bytes) => Some(BASE64_STANDARD.encode(bytes)),
+                Err(_) => {
+                    return Err(StateFileError::DamagedKey {
+                        id: core.id.clone(),
+                    });
+                }
+            },
+        };
+        Ok(Self {
+            id: core.id.clone(),
+            spec: core.spec.name.to_owned(),
+            usage: core.usage.name().to_owned(),
+            description: key.description.clone(),
+            multi_region: core.multi_region,
+            created: core.created,
+            state: key.state,
+            tags: key.tags.current().clone(),
+            material,
+        })
+    }
+
+    fn into_key(self, site: &Site) -> Option<Key> {
+        let spec = KeySpec::by_name(&self.spec)?;
+        let material = match self.material {
+            None => None,
+            Some(encoded) => {
+                let bytes = BASE64_STANDARD.decode(encoded).ok()?;
+                Some(Material::from_bytes(spec, &bytes).ok()?)
+            }
+        };
+        let core = KeyCore {
+            arn: site.key_arn(&self.id),
+            id: self.id,
+            spec,
+            usage: KeyUsage::by_name(&self.usage)?,
+            multi_region: self.multi_region,
+            created: self.created,
+            material,
+        };
+        let mut key = Key::new(core, self.description, self.tags);
+        key.state = self.state;
+        Some(key)
+    }
+}
+
+/// Writes a file that only its owner can read, whatever was there before.
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file: File = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
