@@ -134,26 +134,34 @@ fn names(label: &str) -> [Attribute; 2] {
 
 impl Ctx {
     /// The handles of a fixture, generated unless the token has it.
-    pub(crate) fn fixture(&mut self, session: CK_SESSION_HANDLE, fixture: Fixture) -> KeyPair {
-        self.quietly(|ctx| {
-            let found = ctx.find(session, CKO_PUBLIC_KEY, fixture.label);
-            if let (Some(public), Some(private)) =
-                (found, ctx.find(session, CKO_PRIVATE_KEY, fixture.label))
-            {
-                ctx.know(KeyPair { public, private });
-                return KeyPair { public, private };
-            }
-            ctx.generate(
-                session,
-                &PairTemplate::new(fixture.kind, fixture.purpose, fixture.label),
-            )
+    pub(crate) fn fixture(&mut self, fixture: Fixture) -> KeyPair {
+        self.aside(|ctx, session| {
+            let public = ctx.find(session, CKO_PUBLIC_KEY, fixture.label);
+            let private = ctx.find(session, CKO_PRIVATE_KEY, fixture.label);
+            let (Some(public), Some(private)) = (public, private) else {
+                let template = PairTemplate::new(fixture.kind, fixture.purpose, fixture.label);
+                return ctx.generate(session, &template);
+            };
+            let pair = KeyPair { public, private };
+            ctx.know(pair);
+            pair
         })
     }
 
     /// A P-256 signing pair that the scenario may do with as it likes.
-    pub(crate) fn own_pair(&mut self, session: CK_SESSION_HANDLE, label: &str) -> KeyPair {
+    pub(crate) fn own_pair(&mut self, label: &str) -> KeyPair {
         let template = PairTemplate::new(Kind::Ec(P256), Purpose::Signing, label);
-        self.quietly(|ctx| ctx.generate(session, &template))
+        self.aside(|ctx, session| ctx.generate(session, &template))
+    }
+
+    /// Makes calls in a session of their own: those of the scenario may be in the middle of something.
+    fn aside<T>(&mut self, calls: impl FnOnce(&mut Self, CK_SESSION_HANDLE) -> T) -> T {
+        let session = self.public_session();
+        self.quietly(|ctx| {
+            let answer = calls(ctx, session);
+            ctx.close_session(session);
+            answer
+        })
     }
 
     fn generate(&mut self, session: CK_SESSION_HANDLE, template: &PairTemplate) -> KeyPair {

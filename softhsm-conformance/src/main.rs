@@ -50,7 +50,7 @@ list     prints the names of the scenarios
 
 --softhsm PATH  SoftHSM2's library (/usr/lib/softhsm/libsofthsm2.so)
 --module PATH   the module to run or to compare with SoftHSM2 (libkms_pkcs11.so beside this program)
---only NAME     only scenarios whose name begins with NAME; may be repeated
+--only NAME     only the scenario NAME, or those whose names begin with it; may be repeated
 --verbose       print every step with both answers
 ";
 
@@ -139,8 +139,15 @@ impl Options {
     }
 
     fn scenarios(&self) -> Result<Vec<&'static Scenario>, String> {
+        let is_name = |only: &String| scenarios::all().any(|scenario| scenario.name == only);
+        let (names, beginnings): (Vec<&String>, Vec<&String>) =
+            self.only.iter().partition(|only| is_name(only));
         let wanted = |scenario: &&Scenario| {
-            self.only.is_empty() || self.only.iter().any(|name| scenario.name.starts_with(name))
+            self.only.is_empty()
+                || names.iter().any(|name| scenario.name == **name)
+                || beginnings
+                    .iter()
+                    .any(|beginning| scenario.name.starts_with(*beginning))
         };
         let scenarios: Vec<_> = scenarios::all().filter(wanted).collect();
         if scenarios.is_empty() {

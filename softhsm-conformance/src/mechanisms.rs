@@ -15,7 +15,5 @@ pub(crate) const SHA256_RSA_PSS: Mechanism =
 pub(crate) const OAEP: Mechanism = Mechanism::oaep(CKM_SHA_1, CKG_MGF1_SHA1);
 
 pub(crate) const ECDSA: Mechanism = Mechanism::plain(CKM_ECDSA);
-pub(crate) const ECDSA_SHA256: Mechanism = Mechanism::plain(CKM_ECDSA_SHA256);
 
-pub(crate) const RSA_GENERATION: Mechanism = Mechanism::plain(CKM_RSA_PKCS_KEY_PAIR_GEN);
 pub(crate) const EC_GENERATION: Mechanism = Mechanism::plain(CKM_EC_KEY_PAIR_GEN);

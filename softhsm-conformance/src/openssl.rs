@@ -77,11 +77,23 @@ pub(crate) fn verify(spki: &[u8], signed: &Signed, signature: &[u8]) -> Result<(
     };
     let files = Files::new(spki, &signed.data, &signature).map_err(|error| error.to_string())?;
     let output = openssl(files.arguments(recipe, signed.mechanism.parameter), &[]);
-    if output.status.success() {
+    // Padded data that is no digest may be longer than what OpenSSL verifies: it is recovered instead.
+    if output.status.success() && (!recipe.recovers() || output.stdout == signed.data) {
         return Ok(());
     }
-    let said = [output.stdout, output.stderr].concat();
-    Err(String::from_utf8_lossy(&said).trim().to_owned())
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(if said.is_empty() {
+        "it is not a signature of this data".to_owned()
+    } else {
+        said
+    })
+}
+
+impl Recipe {
+    /// Whether OpenSSL answers the signed data rather than whether it is the right one.
+    fn recovers(&self) -> bool {
+        self.padding == Padding::Pkcs1 && self.digest.is_none()
+    }
 }
 
 /// The files between this program and OpenSSL.
@@ -103,17 +115,18 @@ impl Files {
         let text = |text: &str| OsString::from(text);
         let mut arguments = vec![
             text("pkeyutl"),
-            text("-verify"),
             text("-pubin"),
             text("-keyform"),
             text("DER"),
             text("-inkey"),
             path("key"),
-            text("-in"),
-            path("data"),
-            text("-sigfile"),
-            path("signature"),
         ];
+        if recipe.recovers() {
+            arguments.extend([text("-verifyrecover"), text("-in"), path("signature")]);
+        } else {
+            arguments.extend([text("-verify"), text("-in"), path("data")]);
+            arguments.extend([text("-sigfile"), path("signature")]);
+        }
         if let Some(digest) = recipe.digest {
             arguments.extend([text("-rawin"), text("-digest"), text(digest)]);
         }

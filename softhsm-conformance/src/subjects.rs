@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::child::Line;
 use crate::ctx::PIN;
-use crate::transcript::Transcript;
+use crate::transcript::{Step, Transcript};
 
 /// How long one scenario may take, on a machine that is busy with other things.
 const SCENARIO_BOUND: Duration = Duration::from_secs(60);
@@ -27,14 +27,16 @@ pub(crate) fn transcripts(
 ) -> io::Result<(Vec<Transcript>, Vec<Transcript>)> {
     // Both outlive the children that use them.
     let token = SoftHsmToken::new()?;
-    let emulator = Emulator::start(Options::default())?;
+    let emulator = Emulator::start(Options::default()).map_err(io::Error::other)?;
     let softhsm = Subject {
         module: softhsm.to_owned(),
         environment: vec![("SOFTHSM2_CONF", token.configuration().into_os_string())],
+        may_crash: true,
     };
     let module = Subject {
         module: module.to_owned(),
         environment: kms_environment(&emulator),
+        may_crash: false,
     };
     thread::scope(|scope| {
         let softhsm = scope.spawn(|| softhsm.transcripts(names));
@@ -108,6 +110,8 @@ impl SoftHsmToken {
 struct Subject {
     module: PathBuf,
     environment: Vec<(&'static str, OsString)>,
+    /// Whether a crash is an answer, to be listed among the differences, rather than a failure.
+    may_crash: bool,
 }
 
 impl Subject {
@@ -159,18 +163,31 @@ impl Subject {
                 }
                 Err(error) => {
                     if begun {
-                        faults.push(child.end(error)?);
-                        transcripts.push(Transcript {
-                            scenario: (*name).to_owned(),
-                            steps: Vec::new(),
-                            failures: faults,
-                        });
+                        let end = child.end(error)?;
+                        transcripts.push(self.cut_short(name, end, faults));
                     }
                     break;
                 }
             }
         }
         Ok(())
+    }
+
+    /// The transcript of a scenario that ended the process or did not end itself.
+    fn cut_short(&self, scenario: &str, end: String, mut failures: Vec<String>) -> Transcript {
+        if !self.may_crash {
+            failures.push(end.clone());
+        }
+        let step = Step {
+            name: "the process".to_owned(),
+            rv: end,
+            details: Vec::new(),
+        };
+        Transcript {
+            scenario: scenario.to_owned(),
+            steps: vec![step],
+            failures,
+        }
     }
 
     fn spawn(&self, names: &[&str]) -> io::Result<Child> {

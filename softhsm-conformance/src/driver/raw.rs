@@ -163,85 +163,76 @@ impl Input<'_> {
 
 /// A `CK_MECHANISM` with its parameter, or NULL.
 pub(super) struct RawMechanism {
-    raw: Option<Box<CK_MECHANISM>>,
-    /// What `raw` points to.
-    _parameter: Option<RawParameter>,
+    raw: Option<CK_MECHANISM>,
+    parameter: RawParameter,
 }
 
 enum RawParameter {
-    Pss(Box<CK_RSA_PKCS_PSS_PARAMS>),
-    Oaep(Box<CK_RSA_PKCS_OAEP_PARAMS>),
+    Elsewhere(*mut c_void, CK_ULONG),
+    Pss(CK_RSA_PKCS_PSS_PARAMS),
+    Oaep(CK_RSA_PKCS_OAEP_PARAMS),
 }
 
 impl RawMechanism {
     pub(super) fn new(mechanism: Option<Mechanism>) -> Self {
-        let Some(mechanism) = mechanism else {
-            return Self {
-                raw: None,
-                _parameter: None,
-            };
-        };
-        let (pointer, length, parameter) = raw_parameter(mechanism.parameter);
-        let raw = CK_MECHANISM {
+        let raw = mechanism.map(|mechanism| CK_MECHANISM {
             mechanism: mechanism.kind,
-            pParameter: pointer,
-            ulParameterLen: length,
-        };
+            pParameter: ptr::null_mut(),
+            ulParameterLen: 0,
+        });
+        let parameter = mechanism.map_or(Parameter::None, |mechanism| mechanism.parameter);
         Self {
-            raw: Some(Box::new(raw)),
-            _parameter: parameter,
+            raw,
+            parameter: RawParameter::new(parameter),
         }
     }
 
+    /// The mechanism, pointing to its parameter where that is now.
     pub(super) fn pointer(&mut self) -> *mut CK_MECHANISM {
-        self.raw
-            .as_mut()
-            .map_or(ptr::null_mut(), |raw| &raw mut **raw)
+        let Some(raw) = &mut self.raw else {
+            return ptr::null_mut();
+        };
+        (raw.pParameter, raw.ulParameterLen) = self.parameter.parts();
+        raw
     }
 }
 
-fn raw_parameter(parameter: Parameter) -> (*mut c_void, CK_ULONG, Option<RawParameter>) {
-    match parameter {
-        Parameter::None => (ptr::null_mut(), 0, None),
-        Parameter::Null(length) => (ptr::null_mut(), length, None),
-        Parameter::Bytes(bytes) => (
-            bytes.as_ptr().cast_mut().cast(),
-            bytes.len() as CK_ULONG,
-            None,
-        ),
-        Parameter::Pss { hash, mgf, salt } => {
-            let mut raw = Box::new(CK_RSA_PKCS_PSS_PARAMS {
+impl RawParameter {
+    fn new(parameter: Parameter) -> Self {
+        match parameter {
+            Parameter::None => Self::Elsewhere(ptr::null_mut(), 0),
+            Parameter::Null(length) => Self::Elsewhere(ptr::null_mut(), length),
+            Parameter::Bytes(bytes) => {
+                Self::Elsewhere(bytes.as_ptr().cast_mut().cast(), bytes.len() as CK_ULONG)
+            }
+            Parameter::Pss { hash, mgf, salt } => Self::Pss(CK_RSA_PKCS_PSS_PARAMS {
                 hashAlg: hash,
                 mgf,
                 sLen: salt,
-            });
-            let pointer = (&raw mut *raw).cast();
-            (
-                pointer,
-                size_of_val(&*raw) as CK_ULONG,
-                Some(RawParameter::Pss(raw)),
-            )
-        }
-        Parameter::Oaep {
-            hash,
-            mgf,
-            source,
-            label,
-        } => {
-            let (data, length) = label.parts();
-            let mut raw = Box::new(CK_RSA_PKCS_OAEP_PARAMS {
-                hashAlg: hash,
+            }),
+            Parameter::Oaep {
+                hash,
                 mgf,
                 source,
-                pSourceData: data.cast(),
-                ulSourceDataLen: length,
-            });
-            let pointer = (&raw mut *raw).cast();
-            (
-                pointer,
-                size_of_val(&*raw) as CK_ULONG,
-                Some(RawParameter::Oaep(raw)),
-            )
+                label,
+            } => {
+                let (data, length) = label.parts();
+                Self::Oaep(CK_RSA_PKCS_OAEP_PARAMS {
+                    hashAlg: hash,
+                    mgf,
+                    source,
+                    pSourceData: data.cast(),
+                    ulSourceDataLen: length,
+                })
+            }
+        }
+    }
+
+    fn parts(&mut self) -> (*mut c_void, CK_ULONG) {
+        match self {
+            Self::Elsewhere(pointer, length) => (*pointer, *length),
+            Self::Pss(raw) => (ptr::from_mut(raw).cast(), size_of_val(raw) as CK_ULONG),
+            Self::Oaep(raw) => (ptr::from_mut(raw).cast(), size_of_val(raw) as CK_ULONG),
         }
     }
 }

@@ -6,27 +6,27 @@ use crate::scenarios::prelude::*;
 pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("attributes: of an EC public key", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         each_attribute(ctx, session, key.public, &[COMMON, PUBLIC, EC]);
     }),
     scenario("attributes: of an EC private key", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         each_attribute(ctx, session, key.private, &[COMMON, PRIVATE, EC]);
     }),
     scenario("attributes: of an RSA public key", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::RSA);
+        let key = ctx.fixture(keys::RSA);
         each_attribute(ctx, session, key.public, &[COMMON, PUBLIC, RSA]);
     }),
     scenario("attributes: of an RSA private key", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::RSA);
+        let key = ctx.fixture(keys::RSA);
         each_attribute(ctx, session, key.private, &[COMMON, PRIVATE, RSA]);
     }),
     scenario("attributes: of an RSA decryption key", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::RSA_DECRYPTION);
+        let key = ctx.fixture(keys::RSA_DECRYPTION);
         each_attribute(
             ctx,
             session,
@@ -43,7 +43,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("attributes: of keys on every curve", |ctx| {
         let session = ctx.session();
         for fixture in [keys::EC_384, keys::EC_521, keys::EC_K1] {
-            let key = ctx.fixture(session, fixture);
+            let key = ctx.fixture(fixture);
             ctx.at(fixture.label).get_attribute_value(
                 session,
                 key.public,
@@ -53,7 +53,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("attributes: a length, then the value", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.at("length")
             .get_attribute_value(session, key.public, &[(CKA_LABEL, Query)]);
         let exact = keys::EC.label.len();
@@ -64,7 +64,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("attributes: too little room", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.at("one too few")
             .get_attribute_value(session, key.public, &[(CKA_LABEL, Room(11))]);
         ctx.at("none")
@@ -74,7 +74,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("attributes: several", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         let wanted = [
             (CKA_CLASS, Room(8)),
             (CKA_LABEL, Room(64)),
@@ -91,7 +91,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("attributes: one the object does not have", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.get_attribute_value(session, key.public, &[(CKA_MODULUS, Room(256))]);
         ctx.at("unknown")
             .get_attribute_value(session, key.public, &[(0x4242_4242, Query)]);
@@ -100,7 +100,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "attributes: the others are answered beside one the object does not have",
         |ctx| {
             let session = ctx.session();
-            let key = ctx.fixture(session, keys::EC);
+            let key = ctx.fixture(keys::EC);
             let wanted = [
                 (CKA_MODULUS, Room(256)),
                 (CKA_CLASS, Room(8)),
@@ -121,7 +121,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "attributes: the others are answered beside one without room",
         |ctx| {
             let session = ctx.session();
-            let key = ctx.fixture(session, keys::EC);
+            let key = ctx.fixture(keys::EC);
             let wanted = [
                 (CKA_LABEL, Room(3)),
                 (CKA_CLASS, Room(8)),
@@ -134,14 +134,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "attributes: the others are answered beside a sensitive one",
         |ctx| {
             let session = ctx.session();
-            let key = ctx.fixture(session, keys::RSA);
+            let key = ctx.fixture(keys::RSA);
             let wanted = [(CKA_PRIVATE_EXPONENT, Room(512)), (CKA_CLASS, Room(8))];
             ctx.get_attribute_value(session, key.private, &wanted);
         },
     ),
     scenario("attributes: several faults at once", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::RSA);
+        let key = ctx.fixture(keys::RSA);
         let wanted = [
             (CKA_PRIVATE_EXPONENT, Room(512)),
             (CKA_EC_POINT, Room(64)),
@@ -152,7 +152,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("attributes: the secret numbers of an RSA key", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::RSA);
+        let key = ctx.fixture(keys::RSA);
         let secrets = [
             CKA_PRIVATE_EXPONENT,
             CKA_PRIME_1,
@@ -165,14 +165,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("attributes: the secret number of an EC key", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.get_attribute_value(session, key.private, &[(CKA_VALUE, Room(64))]);
         ctx.at("length")
             .get_attribute_value(session, key.private, &[(CKA_VALUE, Query)]);
     }),
     scenario("attributes: none and NULL", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.at("none").get_attribute_value(session, key.public, &[]);
         ctx.at("NULL")
             .get_attribute_value_null(session, key.public, 1);
@@ -189,12 +189,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("attributes: in a read-only session", |ctx| {
         ctx.session();
         let session = ctx.read_only_session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.get_attribute_value(session, key.public, &[(CKA_CLASS, Room(8))]);
     }),
     scenario("set attributes: label", |ctx| {
         let session = ctx.session();
-        let key = ctx.own_pair(session, "set label");
+        let key = ctx.own_pair("set label");
         ctx.set_attribute_value(session, key.private, &[bytes(CKA_LABEL, b"set label anew")]);
         ctx.get_attribute_value(session, key.private, &[(CKA_LABEL, Room(64))]);
         found_by_label(ctx, session, "set label");
@@ -202,7 +202,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("set attributes: ID", |ctx| {
         let session = ctx.session();
-        let key = ctx.own_pair(session, "set id");
+        let key = ctx.own_pair("set id");
         for object in [key.private, key.public] {
             ctx.set_attribute_value(session, object, &[bytes(CKA_ID, &[0, 1, 2, 0xff])]);
             ctx.get_attribute_value(session, object, &[(CKA_ID, Room(64))]);
@@ -210,7 +210,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("set attributes: label and ID at once, to nothing", |ctx| {
         let session = ctx.session();
-        let key = ctx.own_pair(session, "set both");
+        let key = ctx.own_pair("set both");
         let both = [bytes(CKA_LABEL, b"set"), bytes(CKA_ID, b"both")];
         ctx.set_attribute_value(session, key.public, &both);
         ctx.get_attribute_value(
@@ -229,7 +229,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("set attributes: read-only ones", |ctx| {
         let session = ctx.session();
-        let key = ctx.own_pair(session, "set read-only");
+        let key = ctx.own_pair("set read-only");
         for attribute in [
             number(CKA_CLASS, CKO_PUBLIC_KEY),
             number(CKA_KEY_TYPE, CKK_RSA),
@@ -256,20 +256,20 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("set attributes: a good one beside a read-only one", |ctx| {
         let session = ctx.session();
-        let key = ctx.own_pair(session, "set mixed");
+        let key = ctx.own_pair("set mixed");
         let mixed = [bytes(CKA_LABEL, b"changed"), number(CKA_KEY_TYPE, CKK_RSA)];
         ctx.set_attribute_value(session, key.private, &mixed);
     }),
     scenario("set attributes: one the object does not have", |ctx| {
         let session = ctx.session();
-        let key = ctx.own_pair(session, "set unknown");
+        let key = ctx.own_pair("set unknown");
         ctx.set_attribute_value(session, key.private, &[bytes(0x4242_4242, b"x")]);
         ctx.at("of RSA")
             .set_attribute_value(session, key.private, &[bytes(CKA_MODULUS, b"x")]);
     }),
     scenario("set attributes: in a read-only session", |ctx| {
-        let session = ctx.session();
-        let key = ctx.own_pair(session, "set read-only session");
+        ctx.session();
+        let key = ctx.own_pair("set read-only session");
         let session = ctx.read_only_session();
         ctx.set_attribute_value(session, key.private, &[bytes(CKA_LABEL, b"changed")]);
         ctx.set_attribute_value(session, key.public, &[bytes(CKA_LABEL, b"changed")]);
@@ -282,7 +282,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("set attributes: none and NULL", |ctx| {
         let session = ctx.session();
-        let key = ctx.own_pair(session, "set nothing");
+        let key = ctx.own_pair("set nothing");
         ctx.at("none").set_attribute_value(session, key.public, &[]);
         ctx.at("NULL")
             .set_attribute_value(session, key.public, Template::Null(1));
@@ -291,7 +291,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("object size: of a key and of no object", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.get_object_size(session, key.public, Given);
         ctx.at("NULL").get_object_size(session, key.public, Null);
         ctx.at("no handle")

@@ -126,11 +126,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ctx.encrypt_init(session, odd, key.public);
     }),
     scenario("OAEP: with keys of the wrong kind", |ctx| {
-        let (session, decryption) = prepared(ctx);
-        let (ec, rsa) = (
-            ctx.fixture(session, keys::EC),
-            ctx.fixture(session, keys::RSA),
-        );
+        let (_, decryption) = prepared(ctx);
+        let (ec, rsa) = (ctx.fixture(keys::EC), ctx.fixture(keys::RSA));
         for (case, key) in [
             ("EC", ec),
             ("signing", rsa),
@@ -225,7 +222,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 /// A session and the key pair for decryption.
 fn prepared(ctx: &mut Ctx) -> (CK_SESSION_HANDLE, keys::KeyPair) {
     let session = ctx.session();
-    (session, ctx.fixture(session, keys::RSA_DECRYPTION))
+    (session, ctx.fixture(keys::RSA_DECRYPTION))
 }
 
 fn encrypted(

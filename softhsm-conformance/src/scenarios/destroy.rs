@@ -7,14 +7,14 @@ const NO_OBJECT: CK_OBJECT_HANDLE = 0x7fff_fff1;
 pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("destroy: the private, then the public key", |ctx| {
         let session = ctx.session();
-        let key = ctx.own_pair(session, "destroy both");
+        let key = ctx.own_pair("destroy both");
         ctx.at("private").destroy_object(session, key.private);
         ctx.at("public").destroy_object(session, key.public);
         gone(ctx, session, "destroy both");
     }),
     scenario("destroy: the public, then the private key", |ctx| {
         let session = ctx.session();
-        let key = ctx.own_pair(session, "destroy reversed");
+        let key = ctx.own_pair("destroy reversed");
         ctx.at("public").destroy_object(session, key.public);
         ctx.sign_init(session, ECDSA, key.private);
         ctx.at("private").destroy_object(session, key.private);
@@ -22,7 +22,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("destroy: twice", |ctx| {
         let session = ctx.session();
-        let key = ctx.own_pair(session, "destroy twice");
+        let key = ctx.own_pair("destroy twice");
         ctx.destroy_object(session, key.private);
         ctx.destroy_object(session, key.private);
     }),
@@ -33,7 +33,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("destroy: in a read-only session", |ctx| {
         let session = ctx.session();
-        let key = ctx.own_pair(session, "destroy read-only");
+        let key = ctx.own_pair("destroy read-only");
         let reader = ctx.read_only_session();
         ctx.at("private").destroy_object(reader, key.private);
         ctx.at("public").destroy_object(reader, key.public);
@@ -41,7 +41,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("destroy: a handle that is used afterwards", |ctx| {
         let session = ctx.session();
-        let key = ctx.own_pair(session, "destroy and use");
+        let key = ctx.own_pair("destroy and use");
         ctx.quietly(|ctx| ctx.destroy_object(session, key.private));
         ctx.sign_init(session, ECDSA, key.private);
         ctx.get_attribute_value(session, key.private, &[(CKA_CLASS, Room(8))]);
@@ -51,13 +51,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("destroy: seen from another session", |ctx| {
         let session = ctx.session();
         let other = ctx.session();
-        let key = ctx.own_pair(session, "destroy elsewhere");
+        let key = ctx.own_pair("destroy elsewhere");
         ctx.quietly(|ctx| ctx.destroy_object(other, key.private));
         ctx.sign_init(session, ECDSA, key.private);
     }),
     scenario("destroy: while it is found", |ctx| {
         let session = ctx.session();
-        let key = ctx.own_pair(session, "destroy while found");
+        let key = ctx.own_pair("destroy while found");
         ctx.find_objects_init(session, &[bytes(CKA_LABEL, b"destroy while found")]);
         ctx.at("while finding").destroy_object(session, key.private);
         ctx.find_objects_final(session);

@@ -5,7 +5,7 @@ use crate::scenarios::prelude::*;
 pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("find: both halves by label", |ctx| {
         let session = ctx.session();
-        ctx.fixture(session, keys::EC);
+        ctx.fixture(keys::EC);
         ctx.find_objects_init(session, &[label(keys::EC)]);
         ctx.find_objects(session, Room(10));
         ctx.at("at the end").find_objects(session, Room(10));
@@ -13,7 +13,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("find: one at a time", |ctx| {
         let session = ctx.session();
-        ctx.fixture(session, keys::EC);
+        ctx.fixture(keys::EC);
         ctx.find_objects_init(session, &[label(keys::EC)]);
         for _ in 0..3 {
             ctx.find_objects(session, Room(1));
@@ -22,7 +22,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("find: handles are stable", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         for _ in 0..2 {
             let public = ctx.find(session, CKO_PUBLIC_KEY, keys::EC.label);
             let private = ctx.find(session, CKO_PRIVATE_KEY, keys::EC.label);
@@ -51,14 +51,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("find: finished before the last object", |ctx| {
         let session = ctx.session();
-        ctx.fixture(session, keys::EC);
+        ctx.fixture(keys::EC);
         ctx.find_objects_init(session, &[label(keys::EC)]);
         ctx.find_objects(session, Room(1));
         ctx.find_objects_final(session);
     }),
     scenario("find: at most 0", |ctx| {
         let session = ctx.session();
-        ctx.fixture(session, keys::EC);
+        ctx.fixture(keys::EC);
         ctx.find_objects_init(session, &[label(keys::EC)]);
         ctx.at("at most 0").find_objects(session, Room(0));
         ctx.at("afterwards").find_objects(session, Room(2));
@@ -75,7 +75,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("find: all, with a NULL template", |ctx| {
         let session = ctx.session();
-        ctx.fixture(session, keys::EC);
+        ctx.fixture(keys::EC);
         ctx.find_objects_init(session, Template::Null(0));
         let found = ctx.quietly(|ctx| ctx.find_objects(session, Room(256)));
         ctx.observe(
@@ -165,7 +165,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             for value in [true, false] {
                 let case = format!("{name}={value}");
                 let session = ctx.session();
-                ctx.fixture(session, keys::EC);
+                ctx.fixture(keys::EC);
                 ctx.quietly(|ctx| {
                     ctx.find_objects_init(session, &[label(keys::EC), flag(*kind, value)])
                 });
@@ -184,7 +184,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             (keys::EC, CKA_EC_POINT),
             (keys::EC, CKA_KEY_GEN_MECHANISM),
         ] {
-            let key = ctx.fixture(session, fixture);
+            let key = ctx.fixture(fixture);
             let wanted = [(kind, Room(1024))];
             let value = ctx.quietly(|ctx| ctx.get_attribute_value(session, key.public, &wanted));
             let value = value.into_iter().next().flatten().unwrap_or_default();
@@ -217,15 +217,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("find: in a read-only session", |ctx| {
         ctx.session();
         let session = ctx.read_only_session();
-        ctx.fixture(session, keys::EC);
+        ctx.fixture(keys::EC);
         find_all(ctx, session, &[label(keys::EC)]);
     }),
     scenario("find: a key made while finding is no part of it", |ctx| {
         let session = ctx.session();
-        let other = ctx.session();
         let mine = bytes(CKA_LABEL, b"made while finding");
         ctx.find_objects_init(session, std::slice::from_ref(&mine));
-        ctx.own_pair(other, "made while finding");
+        ctx.own_pair("made while finding");
         ctx.find_objects(session, Room(10));
         ctx.find_objects_final(session);
         find_all(ctx, session, &[mine]);
@@ -260,7 +259,7 @@ fn label(fixture: keys::Fixture) -> Attribute {
 /// Finds by this template, with this key on the token.
 fn found(ctx: &mut Ctx, fixture: keys::Fixture, template: &[Attribute]) {
     let session = ctx.session();
-    ctx.fixture(session, fixture);
+    ctx.fixture(fixture);
     find_all(ctx, session, template);
 }
 

@@ -69,7 +69,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("login: not needed for public objects", |ctx| {
         let session = ctx.session();
-        ctx.fixture(session, keys::EC);
+        ctx.fixture(keys::EC);
         ctx.quietly(|ctx| ctx.logout(session));
         let public = ctx
             .find(session, CKO_PUBLIC_KEY, keys::EC.label)
@@ -79,7 +79,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("login: needed for private objects", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.quietly(|ctx| ctx.logout(session));
         ctx.find(session, CKO_PRIVATE_KEY, keys::EC.label);
         ctx.at("handle of before")

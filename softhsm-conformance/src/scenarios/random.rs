@@ -39,7 +39,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("random: while signing", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::RSA);
+        let key = ctx.fixture(keys::RSA);
         ctx.sign_init(session, SHA256_RSA_PKCS, key.private);
         ctx.sign_update(session, b"message");
         ctx.generate_random(session, Room(16));

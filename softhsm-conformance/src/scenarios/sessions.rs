@@ -131,7 +131,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "session: operations of one are independent of each other",
         |ctx| {
             let session = ctx.session();
-            let key = ctx.fixture(session, keys::RSA);
+            let key = ctx.fixture(keys::RSA);
             ctx.find_objects_init(session, &[bytes(CKA_LABEL, keys::RSA.label.as_bytes())]);
             ctx.at("while finding")
                 .sign_init(session, SHA256_RSA_PKCS, key.private);
@@ -144,7 +144,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     scenario("session: two cryptographic operations at a time", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::RSA);
+        let key = ctx.fixture(keys::RSA);
         ctx.sign_init(session, SHA256_RSA_PKCS, key.private);
         ctx.at("while signing").digest_init(session, SHA256);
         ctx.at("while signing")
@@ -152,7 +152,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("session: a key made in one is used in another", |ctx| {
         let first = ctx.session();
-        let key = ctx.own_pair(first, "made in one session");
+        let key = ctx.own_pair("made in one session");
         let second = ctx.session();
         ctx.quietly(|ctx| ctx.close_session(first));
         ctx.sign_init(second, ECDSA, key.private);
@@ -160,7 +160,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("session: closed while signing", |ctx| {
         let first = ctx.session();
-        let key = ctx.fixture(first, keys::EC);
+        let key = ctx.fixture(keys::EC);
         let second = ctx.session();
         ctx.sign_init(first, ECDSA, key.private);
         ctx.close_session(first);

@@ -41,7 +41,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("sign: initialized twice", |ctx| {
         let session = rsa(ctx);
-        let key = ctx.fixture(session, keys::RSA);
+        let key = ctx.fixture(keys::RSA);
         ctx.at("again")
             .sign_init(session, SHA256_RSA_PKCS, key.private);
         ctx.at("by the first").sign(session, b"message", Room(256));
@@ -68,7 +68,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("sign: in many parts", |ctx| {
         let session = rsa(ctx);
         let part = vec![0xa5; 4099];
-        ctx.quietly(|ctx| (0..25).for_each(|_| drop(ctx.sign_update(session, &part))));
+        for _ in 0..25 {
+            ctx.quietly(|ctx| ctx.sign_update(session, &part));
+        }
         ctx.sign_final(session, Room(256));
     }),
     scenario("sign: parts after the length was asked for", |ctx| {
@@ -142,14 +144,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("sign: RSA in parts with a mechanism of one part", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::RSA);
+        let key = ctx.fixture(keys::RSA);
         ctx.sign_init(session, RSA_PKCS, key.private);
         ctx.sign_update(session, DIGEST);
         ctx.at("afterwards").sign_final(session, Query);
     }),
     scenario("sign: no mechanism", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.at("NULL").sign_init(session, None, key.private);
         ctx.at("afterwards").sign(session, DIGEST, Query);
     }),
@@ -163,7 +165,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     scenario("sign: an unknown mechanism", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.sign_init(session, Mechanism::plain(0x4242_4242), key.private);
         ctx.at("a digest").sign_init(session, SHA256, key.private);
         ctx.at("generation")
@@ -181,7 +183,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "sign: a failed initialization leaves nothing active",
         |ctx| {
             let session = ctx.session();
-            let key = ctx.fixture(session, keys::EC);
+            let key = ctx.fixture(keys::EC);
             ctx.at("no key").sign_init(session, ECDSA, NO_OBJECT);
             ctx.sign_init(session, ECDSA, key.private);
             ctx.sign(session, DIGEST, Room(64));
@@ -189,7 +191,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     scenario("sign: refused data leaves nothing active", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::RSA);
+        let key = ctx.fixture(keys::RSA);
         ctx.sign_init(session, RSA_PKCS, key.private);
         ctx.at("too long").sign(session, &[0; 300], Room(256));
         ctx.at("afterwards")
@@ -199,7 +201,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("sign: in a read-only session", |ctx| {
         ctx.session();
         let session = ctx.read_only_session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.sign_init(session, ECDSA, key.private);
         ctx.sign(session, DIGEST, Room(64));
     }),
@@ -215,7 +217,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         let session = ec(ctx);
         ctx.quietly(|ctx| ctx.logout(session));
         ctx.quietly(|ctx| ctx.login(session, CKU_USER, PIN));
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.at("logged in again")
             .sign_init(session, ECDSA, key.private);
     }),
@@ -224,7 +226,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 /// A session that is signing with ECDSA.
 fn ec(ctx: &mut Ctx) -> CK_SESSION_HANDLE {
     let session = ctx.session();
-    let key = ctx.fixture(session, keys::EC);
+    let key = ctx.fixture(keys::EC);
     ctx.sign_init(session, ECDSA, key.private);
     session
 }
@@ -232,7 +234,7 @@ fn ec(ctx: &mut Ctx) -> CK_SESSION_HANDLE {
 /// A session that is signing with RSA and SHA-256.
 fn rsa(ctx: &mut Ctx) -> CK_SESSION_HANDLE {
     let session = ctx.session();
-    let key = ctx.fixture(session, keys::RSA);
+    let key = ctx.fixture(keys::RSA);
     ctx.sign_init(session, SHA256_RSA_PKCS, key.private);
     session
 }

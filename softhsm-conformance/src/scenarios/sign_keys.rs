@@ -53,7 +53,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             ("SHA-512", CKM_SHA512_RSA_PKCS),
         ] {
             let session = ctx.session();
-            let key = ctx.fixture(session, keys::RSA);
+            let key = ctx.fixture(keys::RSA);
             ctx.at(name)
                 .sign_init(session, Mechanism::plain(kind), key.private);
             ctx.at(name).sign(session, b"message", Room(256));
@@ -87,7 +87,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("sign PSS: a message in parts", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::RSA);
+        let key = ctx.fixture(keys::RSA);
         ctx.sign_init(session, SHA256_RSA_PSS, key.private);
         ctx.sign_update(session, b"mess");
         ctx.sign_update(session, b"age");
@@ -183,14 +183,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("sign ECDSA: no data", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.sign_init(session, ECDSA, key.private);
         ctx.sign(session, b"", Room(64));
         ctx.at("afterwards").sign_init(session, ECDSA, key.private);
     }),
     scenario("sign ECDSA: a message", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         for (name, kind) in [
             ("SHA-1", CKM_ECDSA_SHA1),
             ("SHA-224", CKM_ECDSA_SHA224),
@@ -205,7 +205,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("sign ECDSA: a message in parts", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC_384);
+        let key = ctx.fixture(keys::EC_384);
         ctx.sign_init(session, Mechanism::plain(CKM_ECDSA_SHA384), key.private);
         ctx.sign_update(session, b"mess");
         ctx.sign_update(session, b"age");
@@ -220,10 +220,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("sign: with a public key", |ctx| {
         let session = ctx.session();
-        let (ec, rsa) = (
-            ctx.fixture(session, keys::EC),
-            ctx.fixture(session, keys::RSA),
-        );
+        let (ec, rsa) = (ctx.fixture(keys::EC), ctx.fixture(keys::RSA));
         ctx.at("EC").sign_init(session, ECDSA, ec.public);
         ctx.at("RSA")
             .sign_init(session, SHA256_RSA_PKCS, rsa.public);
@@ -237,7 +234,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 /// Starts to sign in a new session.
 fn init(ctx: &mut Ctx, fixture: keys::Fixture, mechanism: Mechanism) {
     let session = ctx.session();
-    let key = ctx.fixture(session, fixture);
+    let key = ctx.fixture(fixture);
     ctx.sign_init(session, mechanism, key.private);
 }
 
@@ -250,7 +247,7 @@ fn one_shot(
     length: usize,
 ) {
     let session = ctx.session();
-    let key = ctx.fixture(session, fixture);
+    let key = ctx.fixture(fixture);
     ctx.sign_init(session, mechanism, key.private);
     ctx.at("length").sign(session, data, Query);
     ctx.sign(session, data, Room(length));

@@ -10,7 +10,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("recover: signing and verifying", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::RSA);
+        let key = ctx.fixture(keys::RSA);
         ctx.sign_recover_init(session, RSA_PKCS, key.private);
         ctx.sign_recover(session, b"data", Room(256));
         ctx.verify_recover_init(session, RSA_PKCS, key.public);
@@ -38,13 +38,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     scenario("keys: a private key wrapped", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
-        let wrapping = ctx.fixture(session, keys::RSA_DECRYPTION);
+        let key = ctx.fixture(keys::EC);
+        let wrapping = ctx.fixture(keys::RSA_DECRYPTION);
         ctx.wrap_key(session, OAEP, wrapping.public, key.private, Room(512));
     }),
     scenario("keys: unwrapped by a key that may not", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::RSA_DECRYPTION);
+        let key = ctx.fixture(keys::RSA_DECRYPTION);
         let template = [
             number(CKA_CLASS, CKO_SECRET_KEY),
             number(CKA_KEY_TYPE, CKK_AES),
@@ -53,7 +53,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("keys: derived by an unknown mechanism", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.derive_key(session, Mechanism::plain(0x4242_4242), key.private, &[]);
     }),
     scenario("objects: created without a class", |ctx| {
@@ -66,7 +66,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("objects: a private key copied", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.copy_object(session, key.private, &[bytes(CKA_LABEL, b"a copy")], Given);
     }),
 ];

@@ -101,10 +101,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("verify: zeros for a signature", |ctx| {
         let session = ctx.session();
-        let (ec, rsa) = (
-            ctx.fixture(session, keys::EC),
-            ctx.fixture(session, keys::RSA),
-        );
+        let (ec, rsa) = (ctx.fixture(keys::EC), ctx.fixture(keys::RSA));
         ctx.at("ECDSA").verify_init(session, ECDSA, ec.public);
         ctx.at("ECDSA").verify(session, DIGEST, &[0; 64]);
         ctx.at("RSA")
@@ -113,7 +110,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("verify: a number larger than the modulus", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::RSA);
+        let key = ctx.fixture(keys::RSA);
         ctx.verify_init(session, SHA256_RSA_PKCS, key.public);
         ctx.verify(session, b"message", &[0xff; 256]);
     }),
@@ -145,7 +142,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("verify: initialized twice", |ctx| {
         let session = rsa(ctx);
-        let key = ctx.fixture(session, keys::RSA);
+        let key = ctx.fixture(keys::RSA);
         ctx.at("again")
             .verify_init(session, SHA256_RSA_PKCS, key.public);
         ctx.at("by the first")
@@ -164,14 +161,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("verify: in parts with a mechanism of one part", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.verify_init(session, ECDSA, key.public);
         ctx.verify_update(session, DIGEST);
         ctx.at("afterwards").verify_final(session, &[1; 64]);
     }),
     scenario("verify: no key, no mechanism", |ctx| {
         let session = ctx.session();
-        let key = ctx.fixture(session, keys::EC);
+        let key = ctx.fixture(keys::EC);
         ctx.at("no key").verify_init(session, ECDSA, NO_OBJECT);
         ctx.at("key 0")
             .verify_init(session, ECDSA, CK_INVALID_HANDLE);
@@ -182,12 +179,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ctx.at("afterwards").verify(session, DIGEST, &[1; 64]);
     }),
     scenario("verify: with a key of the wrong kind", |ctx| {
-        let session = ctx.session();
-        let (ec, rsa) = (
-            ctx.fixture(session, keys::EC),
-            ctx.fixture(session, keys::RSA),
-        );
-        let decryption = ctx.fixture(session, keys::RSA_DECRYPTION);
+        ctx.session();
+        let (ec, rsa) = (ctx.fixture(keys::EC), ctx.fixture(keys::RSA));
+        let decryption = ctx.fixture(keys::RSA_DECRYPTION);
         for (case, mechanism, key) in [
             ("private EC", ECDSA, ec.private),
             ("private RSA", SHA256_RSA_PKCS, rsa.private),
@@ -218,7 +212,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 /// A session that is verifying with RSA and SHA-256.
 fn rsa(ctx: &mut Ctx) -> CK_SESSION_HANDLE {
     let session = ctx.session();
-    let key = ctx.fixture(session, keys::RSA);
+    let key = ctx.fixture(keys::RSA);
     ctx.verify_init(session, SHA256_RSA_PKCS, key.public);
     session
 }
@@ -231,7 +225,7 @@ fn signed(
     data: &[u8],
 ) -> (CK_SESSION_HANDLE, CK_OBJECT_HANDLE, Vec<u8>) {
     let session = ctx.session();
-    let key = ctx.fixture(session, fixture);
+    let key = ctx.fixture(fixture);
     let signature = ctx.quietly(|ctx| {
         ctx.sign_init(session, mechanism, key.private);
         ctx.sign(session, data, Room(512)).bytes
