@@ -8,70 +8,197 @@ use crate::transcript::{Step, Transcript};
 /// What stands for the answer to a call that a module never came to.
 const NOT_REACHED: &str = "not reached";
 
+/// Compares the transcripts that both modules gave of the same scenarios, in the same order.
+pub(crate) fn compare(
+    softhsm: &[Transcript],
+    module: &[Transcript],
+    differences: impl Iterator<Item = &'static Difference>,
+) -> Comparison {
+    let mut table = Table::new(differences);
+    let mut comparison = Comparison {
+        scenarios: softhsm.len(),
+        ..Comparison::default()
+    };
+    for (softhsm, module) in softhsm.iter().zip(module) {
+        for (whose, transcript) in [("SoftHSM2", softhsm), ("kms-pkcs11", module)] {
+            for failure in &transcript.failures {
+                let failure = format!("{}: {whose}: {failure}", transcript.scenario);
+                comparison.failures.push(failure);
+            }
+        }
+        for (softhsm_step, module_step) in aligned(&softhsm.steps, &module.steps) {
+            let mut step = ComparedStep::new(&softhsm.scenario, softhsm_step, module_step);
+            if step.softhsm != step.module {
+                step.verdict = table.verdict(&step);
+            }
+            comparison.steps.push(step);
+        }
+    }
+    comparison.stale = table.stale(softhsm);
+    comparison
+}
+
 /// The outcome of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Comparison {
     scenarios: usize,
     steps: Vec<ComparedStep>,
-    /// Differences of the table that did not occur.
-    stale: Vec<String>,
+    /// Rows of the table that did not occur.
+    stale: Vec<&'static Row<'static>>,
     failures: Vec<String>,
+}
+
+impl Comparison {
+    /// Whether there is nothing left to explain.
+    pub(crate) fn passed(&self) -> bool {
+        let unexplained = |step: &ComparedStep| matches!(step.verdict, Verdict::Unexplained);
+        !self.steps.iter().any(unexplained) && self.stale.is_empty() && self.failures.is_empty()
+    }
+
+    /// Prints what is wrong and a summary; with `verbose`, every step too.
+    pub(crate) fn print(&self, out: &mut impl Write, verbose: bool) -> io::Result<()> {
+        let (mut equal, mut allowed, mut unexplained) = (0, 0, 0);
+        for step in &self.steps {
+            let count = match step.verdict {
+                Verdict::Equal => &mut equal,
+                Verdict::Allowed(_) => &mut allowed,
+                Verdict::Unexplained => &mut unexplained,
+            };
+            *count += 1;
+            if verbose || matches!(step.verdict, Verdict::Unexplained) {
+                step.print(out)?;
+            }
+        }
+        for (scenario, step, softhsm, module) in &self.stale {
+            writeln!(out, "STALE: the table has a difference that did not occur")?;
+            print_answers(out, scenario, step, softhsm, module)?;
+        }
+        for failure in &self.failures {
+            writeln!(out, "FAILURE: {failure}")?;
+        }
+        writeln!(
+            out,
+            "{} scenarios, {} steps: {equal} equal, {allowed} allowed differences, \
+             {unexplained} unexplained, {} stale rows, {} failures",
+            self.scenarios,
+            self.steps.len(),
+            self.stale.len(),
+            self.failures.len(),
+        )
+    }
 }
 
 #[derive(Debug)]
 struct ComparedStep {
     scenario: String,
     step: String,
+    /// What is compared of each answer.
     softhsm: String,
     module: String,
-    /// Both answers with all that is known of them.
+    /// All that is known of each answer.
     in_full: (String, String),
     verdict: Verdict,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Verdict {
     Equal,
-    Allowed,
+    Allowed(&'static Difference),
     Unexplained,
 }
 
-/// Compares the transcripts of both modules. Rows of the table about other scenarios than the ones named
-/// are left out of account.
-pub(crate) fn compare(
-    softhsm: &[Transcript],
-    module: &[Transcript],
-    differences: &[Difference],
-    names: &[&str],
-) -> Comparison {
-    let rows = differences.iter().flat_map(|difference| difference.seen);
-    let rows: Vec<&Row> = rows.filter(|row| names.contains(&row.0)).collect();
-    let mut occurred = vec![false; rows.len()];
-    let mut comparison = Comparison {
-        scenarios: names.len(),
-        ..Comparison::default()
-    };
-    for (softhsm, module) in softhsm.iter().zip(module) {
-        for (whose, transcript) in [("SoftHSM2", softhsm), ("kms-pkcs11", module)] {
-            let failures = transcript.failures.iter();
-            comparison.failures.extend(
-                failures.map(|failure| format!("{}: {whose}: {failure}", softhsm.scenario)),
-            );
-        }
-        for (softhsm_step, module_step) in aligned(&softhsm.steps, &module.steps) {
-            let mut step = ComparedStep::new(&softhsm.scenario, softhsm_step, module_step);
-            if step.softhsm == step.module {
-                step.verdict = Verdict::Equal;
-            } else if let Some(row) = rows.iter().position(|row| step.is(row)) {
-                occurred[row] = true;
-                step.verdict = Verdict::Allowed;
-            }
-            comparison.steps.push(step);
+impl ComparedStep {
+    fn new(scenario: &str, softhsm: Option<&Step>, module: Option<&Step>) -> Self {
+        let name = softhsm.or(module).map(|step| step.name.clone());
+        let answer = |step: Option<&Step>| step.map_or(NOT_REACHED.to_owned(), Step::answer);
+        let in_full = |step: Option<&Step>| step.map_or(NOT_REACHED.to_owned(), Step::in_full);
+        Self {
+            scenario: scenario.to_owned(),
+            step: name.unwrap_or_default(),
+            softhsm: answer(softhsm),
+            module: answer(module),
+            in_full: (in_full(softhsm), in_full(module)),
+            verdict: Verdict::Equal,
         }
     }
-    let stale = rows.iter().zip(occurred).filter(|(_, occurred)| !occurred);
-    comparison.stale = stale.map(|(row, _)| format!("{row:?}")).collect();
-    comparison
+
+    fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        match self.verdict {
+            Verdict::Equal => writeln!(out, "equal")?,
+            Verdict::Allowed(Difference {
+                backs,
+                section,
+                why,
+                ..
+            }) => {
+                writeln!(out, "allowed: {backs} ({section}). {why}")?;
+            }
+            Verdict::Unexplained => writeln!(out, "UNEXPLAINED")?,
+        }
+        print_answers(
+            out,
+            &self.scenario,
+            &self.step,
+            &self.in_full.0,
+            &self.in_full.1,
+        )
+    }
+}
+
+fn print_answers(
+    out: &mut impl Write,
+    scenario: &str,
+    step: &str,
+    softhsm: &str,
+    module: &str,
+) -> io::Result<()> {
+    writeln!(out, "    {scenario}, {step}")?;
+    writeln!(out, "    SoftHSM2    {softhsm}")?;
+    writeln!(out, "    kms-pkcs11  {module}")
+}
+
+/// The allowed differences, row by row, and whether each has occurred.
+struct Table {
+    rows: Vec<(&'static Row<'static>, &'static Difference, bool)>,
+}
+
+impl Table {
+    fn new(differences: impl Iterator<Item = &'static Difference>) -> Self {
+        let rows = differences.flat_map(|difference| {
+            difference
+                .seen
+                .iter()
+                .map(move |row| (row, difference, false))
+        });
+        Self {
+            rows: rows.collect(),
+        }
+    }
+
+    fn verdict(&mut self, step: &ComparedStep) -> Verdict {
+        let seen: Row<'_> = (&step.scenario, &step.step, &step.softhsm, &step.module);
+        match self.rows.iter_mut().find(|(row, ..)| **row == seen) {
+            Some((_, difference, occurred)) => {
+                *occurred = true;
+                Verdict::Allowed(difference)
+            }
+            None => Verdict::Unexplained,
+        }
+    }
+
+    /// The rows about these scenarios that have not occurred.
+    fn stale(&self, scenarios: &[Transcript]) -> Vec<&'static Row<'static>> {
+        let was_run = |row: &Row| {
+            scenarios
+                .iter()
+                .any(|transcript| transcript.scenario == row.0)
+        };
+        let rows = self
+            .rows
+            .iter()
+            .filter(|(row, _, occurred)| !occurred && was_run(row));
+        rows.map(|(row, ..)| *row).collect()
+    }
 }
 
 /// Steps of the same name beside each other, in the order of the first list, then what only the second has.
@@ -89,104 +216,28 @@ fn aligned<'a>(
     both.chain(rest.map(|step| (None, Some(step)))).collect()
 }
 
-impl ComparedStep {
-    fn new(scenario: &str, softhsm: Option<&Step>, module: Option<&Step>) -> Self {
-        let name = softhsm.or(module).map(|step| step.name.clone());
-        let answer = |step: Option<&Step>| step.map_or(NOT_REACHED.to_owned(), Step::answer);
-        let in_full = |step: Option<&Step>| step.map_or(NOT_REACHED.to_owned(), Step::in_full);
-        Self {
-            scenario: scenario.to_owned(),
-            step: name.unwrap_or_default(),
-            softhsm: answer(softhsm),
-            module: answer(module),
-            in_full: (in_full(softhsm), in_full(module)),
-            verdict: Verdict::Unexplained,
-        }
-    }
-}
-
-impl ComparedStep {
-    fn is(&self, row: &Row) -> bool {
-        (&*self.scenario, &*self.step, &*self.softhsm, &*self.module) == *row
-    }
-}
-
-impl Comparison {
-    /// Whether there is nothing to explain.
-    pub(crate) fn passed(&self) -> bool {
-        self.count(Verdict::Unexplained) == 0 && self.stale.is_empty() && self.failures.is_empty()
-    }
-
-    fn count(&self, verdict: Verdict) -> usize {
-        self.steps
-            .iter()
-            .filter(|step| step.verdict == verdict)
-            .count()
-    }
-
-    pub(crate) fn print(&self, out: &mut impl Write, verbose: bool) -> io::Result<()> {
-        for step in &self.steps {
-            if verbose || step.verdict == Verdict::Unexplained {
-                step.print(out)?;
-            }
-        }
-        for row in &self.stale {
-            writeln!(
-                out,
-                "in the table of differences, but it did not occur: {row}"
-            )?;
-        }
-        for failure in &self.failures {
-            writeln!(out, "failure: {failure}")?;
-        }
-        writeln!(
-            out,
-            "{} scenarios, {} steps: {} equal, {} allowed differences, {} unexplained differences, \
-             {} stale entries, {} failures",
-            self.scenarios,
-            self.steps.len(),
-            self.count(Verdict::Equal),
-            self.count(Verdict::Allowed),
-            self.count(Verdict::Unexplained),
-            self.stale.len(),
-            self.failures.len(),
-        )
-    }
-}
-
-impl ComparedStep {
-    fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        let title = match self.verdict {
-            Verdict::Equal => "equal",
-            Verdict::Allowed => "allowed difference",
-            Verdict::Unexplained => "UNEXPLAINED DIFFERENCE",
-        };
-        writeln!(out, "{title}: {}, {}", self.scenario, self.step)?;
-        writeln!(out, "    SoftHSM2    {}", self.in_full.0)?;
-        writeln!(out, "    kms-pkcs11  {}", self.in_full.1)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use super::*;
     use crate::differences::Backs;
 
-    const TABLE: &[Difference] = &[Difference {
+    static ALLOWED: Difference = Difference {
         backs: Backs::Module,
         section: "5.13.2",
         why: "a reason",
         seen: &[("sign", "C_Sign", "CKR_OK", "CKR_DATA_LEN_RANGE")],
-    }];
+    };
 
-    fn transcript(rv: &str) -> Vec<Transcript> {
+    fn transcript(scenario: &str, rv: &str) -> Vec<Transcript> {
         let step = Step {
             name: "C_Sign".to_owned(),
             rv: rv.to_owned(),
             details: Vec::new(),
         };
         vec![Transcript {
-            scenario: "sign".to_owned(),
+            scenario: scenario.to_owned(),
             steps: vec![step],
             failures: Vec::new(),
         }]
@@ -194,37 +245,56 @@ mod tests {
 
     #[test]
     fn equal_answers_pass() {
-        assert!(compare(&transcript("CKR_OK"), &transcript("CKR_OK"), &[], &["sign"]).passed());
+        let same = transcript("sign", "CKR_OK");
+        assert!(compare(&same, &same, iter::empty()).passed());
     }
 
     #[test]
     fn a_difference_fails_unless_the_table_has_it() {
-        let (softhsm, module) = (transcript("CKR_OK"), transcript("CKR_DATA_LEN_RANGE"));
-        assert!(!compare(&softhsm, &module, &[], &["sign"]).passed());
-        assert!(compare(&softhsm, &module, TABLE, &["sign"]).passed());
+        let (softhsm, module) = (
+            transcript("sign", "CKR_OK"),
+            transcript("sign", "CKR_DATA_LEN_RANGE"),
+        );
+        assert!(!compare(&softhsm, &module, iter::empty()).passed());
+        assert!(compare(&softhsm, &module, iter::once(&ALLOWED)).passed());
     }
 
     #[test]
-    fn an_entry_of_the_table_that_does_not_occur_fails() {
-        let same = transcript("CKR_OK");
-        assert!(!compare(&same, &same, TABLE, &["sign"]).passed());
-        assert!(compare(&same, &same, TABLE, &["another"]).passed());
+    fn a_difference_fails_when_the_table_has_it_the_other_way_round() {
+        let (softhsm, module) = (
+            transcript("sign", "CKR_DATA_LEN_RANGE"),
+            transcript("sign", "CKR_OK"),
+        );
+        assert!(!compare(&softhsm, &module, iter::once(&ALLOWED)).passed());
+    }
+
+    #[test]
+    fn a_row_of_the_table_that_does_not_occur_fails() {
+        let same = transcript("sign", "CKR_OK");
+        assert!(!compare(&same, &same, iter::once(&ALLOWED)).passed());
+    }
+
+    #[test]
+    fn a_row_about_a_scenario_that_was_not_run_is_no_matter() {
+        let same = transcript("another", "CKR_OK");
+        assert!(compare(&same, &same, iter::once(&ALLOWED)).passed());
     }
 
     #[test]
     fn a_call_that_one_module_never_came_to_is_a_difference() {
-        let mut short = transcript("CKR_OK");
+        let whole = transcript("sign", "CKR_OK");
+        let mut short = whole.clone();
         short[0].steps.clear();
-        assert!(!compare(&short, &transcript("CKR_OK"), &[], &["sign"]).passed());
-        assert!(!compare(&transcript("CKR_OK"), &short, &[], &["sign"]).passed());
+        assert!(!compare(&short, &whole, iter::empty()).passed());
+        assert!(!compare(&whole, &short, iter::empty()).passed());
     }
 
     #[test]
     fn a_failure_fails_even_when_both_modules_share_it() {
-        let mut failed = transcript("CKR_OK");
+        let mut failed = transcript("sign", "CKR_OK");
         failed[0]
             .failures
             .push("wrote outside of the memory it was given".to_owned());
-        assert!(!compare(&failed, &failed, &[], &["sign"]).passed());
+        assert!(!compare(&failed, &failed, iter::empty()).passed());
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn attribute(kind: CK_ATTRIBUTE_TYPE, length: CK_ULONG, value: Option
     }
 }
 
-/// Whether C_GetAttributeValue fills the template in with this return value (3.1, 5.7.5: these three
+/// Whether `C_GetAttributeValue` fills the template in with this return value (3.1, 5.7.5: these three
 /// do not keep the other attributes from being answered).
 pub(crate) fn has_attributes(rv: CK_RV) -> bool {
     matches!(
@@ -45,12 +45,13 @@ pub(crate) fn has_attributes(rv: CK_RV) -> bool {
     )
 }
 
-/// Attributes whose values are another for every key; their lengths are compared.
+/// Attributes whose values are another for every key or token; their lengths are compared.
 const DIFFERS_PER_KEY: &[CK_ATTRIBUTE_TYPE] = &[
     CKA_MODULUS,
     CKA_EC_POINT,
     CKA_PUBLIC_KEY_INFO,
     CKA_UNIQUE_ID,
+    CKA_ALLOWED_MECHANISMS,
 ];
 
 impl Describe for CK_INFO {

@@ -190,7 +190,7 @@ impl Ctx {
         found.first().copied()
     }
 
-    /// A public key's SubjectPublicKeyInfo, put together from its attributes.
+    /// A public key's `SubjectPublicKeyInfo`, put together from its attributes.
     pub(crate) fn public_key_info(
         &mut self,
         session: CK_SESSION_HANDLE,

@@ -36,7 +36,6 @@ use std::process::ExitCode;
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
 
-use crate::differences::DIFFERENCES;
 use crate::scenarios::Scenario;
 
 const USAGE: &str = "\
@@ -85,7 +84,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             let softhsm = options.softhsm.unwrap_or_else(kms_pkcs11_testkit::softhsm);
             let module = options.module.unwrap_or_else(kms_pkcs11_testkit::module);
             let (softhsm, module) = subjects::transcripts(&softhsm, &module, &names)?;
-            let comparison = compare::compare(&softhsm, &module, DIFFERENCES, &names);
+            let comparison = compare::compare(&softhsm, &module, differences::all());
             comparison.print(&mut out, options.verbose)?;
             return Ok(if comparison.passed() {
                 ExitCode::SUCCESS

@@ -65,7 +65,7 @@ const fn recipe(
     }
 }
 
-/// Verifies a signature under a SubjectPublicKeyInfo; says what OpenSSL said when it does not verify.
+/// Verifies a signature under a `SubjectPublicKeyInfo`; says what OpenSSL said when it does not verify.
 pub(crate) fn verify(spki: &[u8], signed: &Signed, signature: &[u8]) -> Result<(), String> {
     let recipe = RECIPES
         .iter()

@@ -57,7 +57,7 @@ impl Ctx {
         }
     }
 
-    /// C_GenerateRandom with NULL for a buffer of `length` bytes.
+    /// `C_GenerateRandom` with NULL for a buffer of `length` bytes.
     pub(crate) fn generate_random_null(
         &mut self,
         session: CK_SESSION_HANDLE,

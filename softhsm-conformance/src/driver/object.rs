@@ -121,7 +121,7 @@ impl Ctx {
         values
     }
 
-    /// C_GetAttributeValue with a NULL template of `count` attributes.
+    /// `C_GetAttributeValue` with a NULL template of `count` attributes.
     pub(crate) fn get_attribute_value_null(
         &mut self,
         session: CK_SESSION_HANDLE,

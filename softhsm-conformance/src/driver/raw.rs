@@ -265,7 +265,7 @@ impl<'a> RawTemplate<'a> {
         let pointer = self
             .attributes
             .as_mut()
-            .map_or(ptr::null_mut(), |it| it.as_mut_ptr());
+            .map_or(ptr::null_mut(), Vec::as_mut_ptr);
         (pointer, self.count)
     }
 }

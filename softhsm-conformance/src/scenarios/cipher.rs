@@ -80,7 +80,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         }
     }),
     scenario("OAEP: parameters of another hash or mask", |ctx| {
-        let (_, key) = prepared(ctx);
         for (case, mechanism) in [
             (
                 "mask of another hash",
@@ -92,63 +91,37 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             ("short", OAEP.with(Parameter::Bytes(&[0; 39]))),
             ("NULL", OAEP.with(Parameter::Null(40))),
         ] {
-            let session = ctx.session();
-            ctx.at(case).encrypt_init(session, mechanism, key.public);
-            ctx.at(case).decrypt_init(session, mechanism, key.private);
+            init(ctx, case, mechanism, keys::RSA_DECRYPTION);
         }
     }),
     scenario("OAEP: SHA-256", |ctx| {
-        let (session, key) = prepared(ctx);
         let mechanism = Mechanism::oaep(CKM_SHA256, CKG_MGF1_SHA256);
-        ctx.encrypt_init(session, mechanism, key.public);
-        ctx.decrypt_init(session, mechanism, key.private);
+        init(ctx, "SHA-256", mechanism, keys::RSA_DECRYPTION);
     }),
     scenario("OAEP: a label", |ctx| {
-        let (session, key) = prepared(ctx);
-        let with_label = OAEP.with(Parameter::Oaep {
-            hash: CKM_SHA_1,
-            mgf: CKG_MGF1_SHA1,
-            source: CKZ_DATA_SPECIFIED,
-            label: Input::Bytes(b"label"),
-        });
-        ctx.encrypt_init(session, with_label, key.public);
-        ctx.decrypt_init(session, with_label, key.private);
+        let mechanism = source(CKZ_DATA_SPECIFIED, Input::Bytes(b"label"));
+        init(ctx, "label", mechanism, keys::RSA_DECRYPTION);
     }),
     scenario("OAEP: a source of no meaning", |ctx| {
-        let (session, key) = prepared(ctx);
-        let odd = OAEP.with(Parameter::Oaep {
-            hash: CKM_SHA_1,
-            mgf: CKG_MGF1_SHA1,
-            source: 7,
-            label: Input::Null(0),
-        });
-        ctx.decrypt_init(session, odd, key.private);
-        ctx.encrypt_init(session, odd, key.public);
+        init(
+            ctx,
+            "source",
+            source(7, Input::Null(0)),
+            keys::RSA_DECRYPTION,
+        );
     }),
     scenario("OAEP: with keys of the wrong kind", |ctx| {
-        let (_, decryption) = prepared(ctx);
-        let (ec, rsa) = (ctx.fixture(keys::EC), ctx.fixture(keys::RSA));
-        for (case, key) in [
-            ("EC", ec),
-            ("signing", rsa),
-            (
-                "swapped",
-                keys::KeyPair {
-                    public: decryption.private,
-                    private: decryption.public,
-                },
-            ),
-            (
-                "none",
-                keys::KeyPair {
-                    public: NO_OBJECT,
-                    private: CK_INVALID_HANDLE,
-                },
-            ),
+        init(ctx, "EC", OAEP, keys::EC);
+        init(ctx, "signing", OAEP, keys::RSA);
+    }),
+    scenario("OAEP: with the other half, with no key", |ctx| {
+        let (session, key) = prepared(ctx);
+        for (case, public, private) in [
+            ("swapped", key.private, key.public),
+            ("none", NO_OBJECT, CK_INVALID_HANDLE),
         ] {
-            let session = ctx.session();
-            ctx.at(case).encrypt_init(session, OAEP, key.public);
-            ctx.at(case).decrypt_init(session, OAEP, key.private);
+            ctx.at(case).encrypt_init(session, OAEP, public);
+            ctx.at(case).decrypt_init(session, OAEP, private);
         }
     }),
     scenario("cipher: mechanisms that do not encrypt", |ctx| {
@@ -164,9 +137,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         }
     }),
     scenario("cipher: PKCS#1 v1.5", |ctx| {
-        let (session, key) = prepared(ctx);
-        ctx.encrypt_init(session, RSA_PKCS, key.public);
-        ctx.decrypt_init(session, RSA_PKCS, key.private);
+        init(ctx, "PKCS#1", RSA_PKCS, keys::RSA_DECRYPTION);
     }),
     scenario("cipher: not initialized", |ctx| {
         let session = ctx.session();
@@ -223,6 +194,25 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 fn prepared(ctx: &mut Ctx) -> (CK_SESSION_HANDLE, keys::KeyPair) {
     let session = ctx.session();
     (session, ctx.fixture(keys::RSA_DECRYPTION))
+}
+
+/// Starts to encrypt and to decrypt, each in a new session.
+fn init(ctx: &mut Ctx, case: &str, mechanism: Mechanism, fixture: keys::Fixture) {
+    let (encrypting, decrypting) = (ctx.session(), ctx.session());
+    let key = ctx.fixture(fixture);
+    ctx.at(case).encrypt_init(encrypting, mechanism, key.public);
+    ctx.at(case)
+        .decrypt_init(decrypting, mechanism, key.private);
+}
+
+/// OAEP with SHA-1 and this source of the label.
+const fn source(source: CK_RSA_PKCS_OAEP_SOURCE_TYPE, label: Input<'static>) -> Mechanism {
+    OAEP.with(Parameter::Oaep {
+        hash: CKM_SHA_1,
+        mgf: CKG_MGF1_SHA1,
+        source,
+        label,
+    })
 }
 
 fn encrypted(

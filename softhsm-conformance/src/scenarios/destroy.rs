@@ -16,7 +16,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         let session = ctx.session();
         let key = ctx.own_pair("destroy reversed");
         ctx.at("public").destroy_object(session, key.public);
-        ctx.sign_init(session, ECDSA, key.private);
+        let signing = ctx.session();
+        ctx.at("still there").sign_init(signing, ECDSA, key.private);
         ctx.at("private").destroy_object(session, key.private);
         gone(ctx, session, "destroy reversed");
     }),

@@ -13,10 +13,10 @@ pub(super) fn every_function(ctx: &mut Ctx, slot: CK_SLOT_ID, session: CK_SESSIO
 }
 
 fn slots(ctx: &mut Ctx, slot: CK_SLOT_ID) {
-    ctx.get_info(Given);
-    ctx.get_slot_list(true, Query);
+    ctx.get_info(Null);
+    ctx.get_slot_list(true, NoLength);
     ctx.get_slot_info(slot, Given);
-    ctx.get_token_info(slot, Given);
+    ctx.get_token_info(slot, Null);
     ctx.get_mechanism_list(slot, NoLength);
     ctx.get_mechanism_info(slot, CKM_ECDSA, Null);
     ctx.wait_for_slot_event(CKF_DONT_BLOCK, Given, Null);

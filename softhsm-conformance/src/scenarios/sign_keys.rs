@@ -2,11 +2,11 @@
 
 use crate::scenarios::prelude::*;
 
-/// The DigestInfo of SHA-256 but for the digest.
+/// The `DigestInfo` of SHA-256 but for the digest.
 const SHA256_PREFIX: &[u8] = &[
     0x30, 0x31, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20,
 ];
-/// The DigestInfo of SHA-512 but for the digest.
+/// The `DigestInfo` of SHA-512 but for the digest.
 const SHA512_PREFIX: &[u8] = &[
     0x30, 0x51, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3, 5, 0, 4, 0x40,
 ];
@@ -69,7 +69,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         );
     }),
     scenario("sign PSS: a digest", |ctx| {
-        one_shot(ctx, keys::RSA, RSA_PSS, &[0x33; 32], 256)
+        one_shot(ctx, keys::RSA, RSA_PSS, &[0x33; 32], 256);
     }),
     scenario("sign PSS: a digest of SHA-384 and of SHA-512", |ctx| {
         let sha384 = Mechanism::pss(CKM_RSA_PKCS_PSS, CKM_SHA384, CKG_MGF1_SHA384, 48);
