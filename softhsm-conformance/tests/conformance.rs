@@ -7,7 +7,7 @@ fn every_difference_from_softhsm_is_in_the_reviewed_table() {
     let output = Command::new(env!("CARGO_BIN_EXE_softhsm-conformance"))
         .arg("compare")
         .output()
-        .expect("the command starts");
+        .unwrap_or_else(|error| panic!("the command does not start: {error}"));
     assert!(
         output.status.success(),
         "{}\n{}",

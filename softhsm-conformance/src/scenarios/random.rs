@@ -12,8 +12,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             // Sixteen bytes in a row that are all the same are no random ones.
             let filled = random
                 .bytes
-                .chunks_exact(16)
-                .all(|part| part.iter().any(|b| *b != part[0]));
+                .rchunks_exact(16)
+                .all(|part| part.iter().any(|byte| *byte != part[0]));
             ctx.observe(&format!("{length} bytes are filled"), filled.to_string());
         }
     }),
