@@ -49,7 +49,8 @@ install_packages() {
     done
     [ ${#missing[@]} -eq 0 ] && return
     say "installing Debian packages: ${missing[*]}"
-    as_root apt-get -q -o DPkg::Lock::Timeout=300 update
+    # One unreachable third-party source must not stop what the others can deliver.
+    as_root apt-get -q -o DPkg::Lock::Timeout=300 update || say "going on with the package lists at hand"
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install "${missing[@]}"
 }

@@ -1,3 +1,17 @@
 //! A PKCS#11 module whose keys live in AWS KMS.
+//!
+//! The C functions are the interface; ARCHITECTURE.md shows the way of a call through the rooms.
 
+mod abi;
+mod config;
+mod crypto;
+mod error;
+mod hex;
 mod kms;
+mod log;
+mod mechanism;
+mod module;
+mod object;
+mod reply;
+mod session;
+mod token;

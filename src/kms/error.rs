@@ -1,6 +1,12 @@
 //! What can go wrong when KMS is asked for something, and what a person can do about it.
 
+mod codes;
+mod rv;
+
+use std::borrow::Cow;
 use std::fmt;
+
+pub(crate) use rv::{Caller, Phase};
 
 /// The classes of failure that PKCS#11 callers are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,10 +72,200 @@ pub(crate) struct KmsError {
     pub(crate) request_id: Option<String>,
 }
 
+impl KmsError {
+    /// A failure that this side of the connection found, so without a code and a request id.
+    pub(crate) fn local(
+        kind: KmsErrorKind,
+        operation: &'static str,
+        key: Option<&str>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            operation,
+            key: key.map(str::to_owned),
+            code: String::new(),
+            message: message.into(),
+            request_id: None,
+        }
+    }
+
+    /// True when KMS could not be reached or would not serve anybody, whatever the key.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(
+            self.kind,
+            KmsErrorKind::Credentials
+                | KmsErrorKind::Throttled
+                | KmsErrorKind::Unavailable
+                | KmsErrorKind::Timeout
+                | KmsErrorKind::Network
+                | KmsErrorKind::Configuration
+        )
+    }
+
+    /// A failure that KMS answered, classified by its code.
+    ///
+    /// `status` is the HTTP status, which tells server faults whose code is not known.
+    pub(crate) fn answered(
+        operation: &'static str,
+        key: Option<&str>,
+        code: &str,
+        message: &str,
+        status: u16,
+    ) -> Self {
+        Self {
+            code: code.to_owned(),
+            ..Self::local(
+                codes::classify(code, message, status),
+                operation,
+                key,
+                message,
+            )
+        }
+    }
+
+    /// What a person should check, as a clause without capital and full stop.
+    fn advice(&self) -> Cow<'static, str> {
+        use KmsErrorKind as Kind;
+        Cow::Borrowed(match self.kind {
+            Kind::AccessDenied => {
+                return Cow::Owned(format!(
+                    "allow the action kms:{} to the caller in its IAM policy and in the key policy",
+                    self.operation
+                ));
+            }
+            Kind::Disabled => "enable the key",
+            Kind::InvalidState => {
+                "look at the key's state: it may be pending deletion, pending import, or just created"
+            }
+            Kind::InvalidKeyUsage => "use a key whose key usage and key spec allow this operation",
+            Kind::NotFound => {
+                "check the key id, the account and the region; a key made elsewhere seconds ago may not be visible yet"
+            }
+            Kind::Credentials => {
+                "check that AWS credentials are configured for this process, valid, not expired, and that the clock is right"
+            }
+            Kind::InvalidCiphertext => {
+                "check that the ciphertext was made for this key with the same algorithm"
+            }
+            Kind::InvalidSignature => {
+                "check that the signature was made by this key over this data"
+            }
+            Kind::Length => "check the length of the data against what the algorithm takes",
+            Kind::Validation => "check the parameters of the request",
+            Kind::InvalidAttribute => "check the tags, alias and policy against the rules of KMS",
+            Kind::Unsupported => "use a key spec and an operation that KMS offers in this region",
+            Kind::LimitExceeded => "delete unused resources, or have the AWS quota raised",
+            Kind::Throttled => "send fewer requests a second, or have the AWS request quota raised",
+            Kind::Unavailable => "try again; see the AWS service health page if it persists",
+            Kind::Timeout => {
+                "check the endpoint and the network, or raise the deadline in the configuration"
+            }
+            Kind::Network => {
+                "check the endpoint, name resolution, proxy settings (HTTPS_PROXY, NO_PROXY) and firewall"
+            }
+            Kind::Configuration => {
+                "set the region (AWS_REGION, a profile, or the configuration file) and a well-formed endpoint URL"
+            }
+            Kind::BadAnswer => "check what stands between this process and KMS: endpoint and proxy",
+            Kind::Other => "look the code up in the AWS KMS API reference",
+        })
+    }
+}
+
 impl std::error::Error for KmsError {}
 
 impl fmt::Display for KmsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KMS {}", self.operation)
+        write!(f, "KMS {}", self.operation)?;
+        if let Some(key) = &self.key {
+            write!(f, " of {key}")?;
+        }
+        f.write_str(" failed: ")?;
+        if !self.code.is_empty() {
+            write!(f, "{}: ", self.code)?;
+        }
+        f.write_str(if self.message.is_empty() {
+            "no message"
+        } else {
+            &self.message
+        })?;
+        if let Some(id) = &self.request_id {
+            write!(f, " (request {id})")?;
+        }
+        write!(f, "; {}", self.advice())
+    }
+}
+
+#[cfg(test)]
+impl KmsErrorKind {
+    /// Every kind, in the order of declaration.
+    pub(crate) const ALL: [Self; Self::Other as usize + 1] = [
+        Self::Disabled,
+        Self::InvalidState,
+        Self::InvalidKeyUsage,
+        Self::NotFound,
+        Self::AccessDenied,
+        Self::Credentials,
+        Self::InvalidCiphertext,
+        Self::InvalidSignature,
+        Self::Length,
+        Self::Validation,
+        Self::InvalidAttribute,
+        Self::Unsupported,
+        Self::LimitExceeded,
+        Self::Throttled,
+        Self::Unavailable,
+        Self::Timeout,
+        Self::Network,
+        Self::Configuration,
+        Self::BadAnswer,
+        Self::Other,
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_operation_key_code_message_request_and_the_missing_iam_action() {
+        let mut error = KmsError::answered(
+            "Sign",
+            Some("arn:aws:kms:eu-west-1:111122223333:key/1234"),
+            "AccessDeniedException",
+            "User: test is not authorized",
+            400,
+        );
+        error.request_id = Some("0000-request".to_owned());
+        assert_eq!(
+            error.to_string(),
+            "KMS Sign of arn:aws:kms:eu-west-1:111122223333:key/1234 failed: \
+             AccessDeniedException: User: test is not authorized (request 0000-request); \
+             allow the action kms:Sign to the caller in its IAM policy and in the key policy"
+        );
+    }
+
+    #[test]
+    fn an_error_without_an_answer_has_no_empty_parts() {
+        let error = KmsError::local(KmsErrorKind::Timeout, "ListKeys", None, "no answer in 15 s");
+        assert_eq!(
+            error.to_string(),
+            "KMS ListKeys failed: no answer in 15 s; \
+             check the endpoint and the network, or raise the deadline in the configuration"
+        );
+    }
+
+    #[test]
+    fn every_kind_comes_with_its_own_advice() {
+        let advice: std::collections::BTreeSet<_> = KmsErrorKind::ALL
+            .iter()
+            .map(|kind| {
+                KmsError::local(*kind, "Sign", None, "")
+                    .advice()
+                    .into_owned()
+            })
+            .collect();
+        assert_eq!(advice.len(), KmsErrorKind::ALL.len());
     }
 }

@@ -3,14 +3,18 @@
 //! Every method returns within the deadline it was configured with, retries included. No caller
 //! holds a lock across one.
 
+mod aws;
 mod error;
+mod runtime;
 mod spec;
 
 use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-pub(crate) use error::{KmsError, KmsErrorKind};
+pub(crate) use aws::{AwsKms, AwsSettings, SharedHttp};
+pub(crate) use error::{Caller, KmsError, KmsErrorKind, Phase};
+pub(crate) use runtime::{Runtime, WithSignalsBlocked};
 pub(crate) use spec::{EncryptionAlgorithm, KeySpec, KeyUsage, SigningAlgorithm};
 
 /// Tags of a key: at most 50 entries.

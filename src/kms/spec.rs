@@ -3,6 +3,11 @@
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-choose-key-spec.html>.
 
 use std::fmt;
+use std::str::FromStr;
+
+/// A name that KMS has and this module has no use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnknownName;
 
 /// Declares an enum whose variants are KMS wire names, with both directions from one list.
 macro_rules! wire_names {
@@ -12,13 +17,16 @@ macro_rules! wire_names {
         pub(crate) enum $name { $($variant),+ }
 
         impl $name {
-            /// The value of this wire name, or `None` for one this module has no use for.
-            pub(crate) fn from_wire(name: &str) -> Option<Self> {
-                match name { $($wire => Some(Self::$variant),)+ _ => None }
-            }
-
             pub(crate) fn as_wire(self) -> &'static str {
                 match self { $(Self::$variant => $wire),+ }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownName;
+
+            fn from_str(name: &str) -> Result<Self, UnknownName> {
+                match name { $($wire => Ok(Self::$variant),)+ _ => Err(UnknownName) }
             }
         }
 

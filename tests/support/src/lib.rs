@@ -8,14 +8,18 @@
     reason = "every helper panics when its test cannot go on; that is how a test fails"
 )]
 
+mod aws;
 mod http;
 mod ministack;
 mod paths;
 mod server;
+mod token;
 mod tools;
 
+pub use aws::{AccessKey, REGION, aws_environment, boto3};
 pub use http::{delete, get};
-pub use ministack::{AccessKey, MiniStack, MiniStackOptions};
+pub use ministack::{MiniStack, MiniStackOptions};
 pub use paths::{emulator_binary, module, root, softhsm, venv_python};
 pub use server::{Ready, Server, free_port};
+pub use token::Token;
 pub use tools::{Finished, openssl, openssl_ok, python, run, run_with_input};

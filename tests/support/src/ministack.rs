@@ -1,15 +1,13 @@
 //! MiniStack: a KMS, an IAM and an STS on loopback that we did not write.
 
-use std::fmt;
 use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Finished, Ready, Server, free_port, get, run, venv_python};
-
-/// The region of every client that this starts; MiniStack serves all regions.
-const REGION: &str = "us-east-1";
+use crate::{
+    AccessKey, Finished, Ready, Server, aws_environment, boto3, free_port, get, venv_python,
+};
 
 /// MiniStack on a free port of 127.0.0.1, with its state in a directory of its own.
 #[derive(Debug)]
@@ -23,13 +21,6 @@ pub struct MiniStack {
 pub struct MiniStackOptions {
     /// Verify signatures and enforce IAM policies.
     pub auth: bool,
-}
-
-/// What a client signs its requests with.
-#[derive(Clone)]
-pub struct AccessKey {
-    pub id: String,
-    pub secret: String,
 }
 
 impl MiniStack {
@@ -88,10 +79,7 @@ impl MiniStack {
 
     /// The key of the account's root, which may do everything, whatever `auth` is.
     pub fn root(&self) -> AccessKey {
-        AccessKey {
-            id: "test".to_owned(),
-            secret: "test".to_owned(),
-        }
+        AccessKey::test()
     }
 
     /// Creates an IAM user that may do what this policy document says, and no more.
@@ -112,30 +100,11 @@ impl MiniStack {
     /// Runs a Python script whose `boto3.client(…)` are this server's, signed with `key`.
     #[track_caller]
     pub fn boto3(&self, key: &AccessKey, script: &str, args: &[&str]) -> Finished {
-        run(Command::new(venv_python())
-            .arg("-c")
-            .arg(script)
-            .args(args)
-            .envs(self.environment(key)))
+        boto3(&self.endpoint, key, script, args)
     }
 
     /// The environment variables that point an AWS client at this server and nowhere else.
     pub fn environment(&self, key: &AccessKey) -> [(&'static str, String); 6] {
-        [
-            ("AWS_ENDPOINT_URL", self.endpoint.clone()),
-            ("AWS_ACCESS_KEY_ID", key.id.clone()),
-            ("AWS_SECRET_ACCESS_KEY", key.secret.clone()),
-            ("AWS_REGION", REGION.to_owned()),
-            ("AWS_DEFAULT_REGION", REGION.to_owned()),
-            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
-        ]
-    }
-}
-
-impl fmt::Debug for AccessKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessKey")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        aws_environment(&self.endpoint, key)
     }
 }

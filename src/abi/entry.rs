@@ -1,0 +1,52 @@
+//! What every exported function does around its own work.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pkcs11_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
+
+use super::process;
+use crate::error::{Error, Result};
+use crate::log;
+use crate::module::Module;
+
+/// Runs a function that needs the initialised module of this process.
+pub(super) fn call(name: &'static str, run: impl FnOnce(&Module) -> Result<()>) -> CK_RV {
+    guard(name, || {
+        let module = process::current()?;
+        module.log().scope(|| {
+            let result = run(&module);
+            if let Err(error) = &result {
+                log::refusal(name, error);
+            }
+            result
+        })
+    })
+}
+
+/// Runs a function that may be called at any time.
+pub(super) fn free(name: &'static str, run: impl FnOnce() -> Result<()>) -> CK_RV {
+    guard(name, run)
+}
+
+/// The result of a function whose answer is already known.
+pub(super) fn answer(rv: CK_RV) -> Result<()> {
+    if rv == CKR_OK {
+        Ok(())
+    } else {
+        Err(Error::from(rv))
+    }
+}
+
+/// Keeps panics from unwinding into C, which would abort the host.
+fn guard(name: &'static str, run: impl FnOnce() -> Result<()>) -> CK_RV {
+    // Unwind safety: the module's shared state changes only by whole replacement or under locks
+    // that do not poison, and an operation that was running is ended by its guard.
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(())) => CKR_OK,
+        Ok(Err(error)) => error.rv(),
+        Err(_) => {
+            log::panicked(name);
+            CKR_GENERAL_ERROR
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Decryption (PKCS#11 5.10).
+
+use pkcs11_sys::*;
+
+use super::super::memory::{input_output, mechanism};
+use crate::error::Result;
+use crate::module::Module;
+use crate::session::Kind;
+
+pub(in super::super) unsafe fn init(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+    mechanism_: CK_MECHANISM_PTR,
+    key: CK_OBJECT_HANDLE,
+) -> Result<()> {
+    let session = module.session(session)?;
+    // SAFETY: by this function's contract.
+    let mechanism = unsafe { mechanism(mechanism_) }?;
+    session.decrypt_init(mechanism, key)
+}
+
+pub(in super::super) unsafe fn decrypt(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+    encrypted_data: CK_BYTE_PTR,
+    encrypted_data_len: CK_ULONG,
+    data: CK_BYTE_PTR,
+    data_len: CK_ULONG_PTR,
+) -> Result<()> {
+    let session = module.session(session)?;
+    // SAFETY: by this function's contract.
+    let arguments = unsafe { input_output(encrypted_data, encrypted_data_len, data, data_len) };
+    let (data, out) = arguments.inspect_err(|_| session.abandon(Kind::Decrypt))?;
+    out.fill(|room| session.decrypt(data, room))
+}

@@ -1,0 +1,176 @@
+//! Object management (PKCS#11 5.7).
+
+use std::slice;
+
+use pkcs11_sys::*;
+
+use super::super::memory::{check_buffer, check_pointer, template, write};
+use crate::error::{Error, Result};
+use crate::kms::Phase;
+use crate::module::Module;
+use crate::object::attributes::{self, Value};
+
+pub(in super::super) unsafe fn destroy(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+) -> Result<()> {
+    let session = module.session(session)?;
+    session.token().check_destroyable(object)?;
+    session.check_read_write()?;
+    session.token().destroy(object)
+}
+
+pub(in super::super) unsafe fn get_attributes(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    template: CK_ATTRIBUTE_PTR,
+    count: CK_ULONG,
+) -> Result<()> {
+    let session = module.session(session)?;
+    let count = check_buffer(template, count)?;
+    let object = session.token().object(object, Phase::Find)?;
+    let attributes = if count == 0 {
+        &mut []
+    } else {
+        // SAFETY: not NULL, aligned, of a size that fits `isize` (checked above), and valid for reading and
+        // writing by this function's contract.
+        unsafe { slice::from_raw_parts_mut(template, count) }
+    };
+    // Every attribute is answered; the first refusal is the function's answer.
+    let mut refusal = Ok(());
+    for attribute in attributes {
+        let value = attributes::read(
+            &object.key,
+            Some(&object.material),
+            object.half,
+            attribute.type_,
+        );
+        // SAFETY: by this function's contract.
+        let answered = unsafe { answer(attribute, &value) };
+        refusal = refusal.and(answered);
+    }
+    refusal
+}
+
+pub(in super::super) unsafe fn set_attributes(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    template_: CK_ATTRIBUTE_PTR,
+    count: CK_ULONG,
+) -> Result<()> {
+    let session = module.session(session)?;
+    // SAFETY: by this function's contract.
+    let template = unsafe { template(template_, count) }?;
+    let object = session.token().object(object, Phase::SetAttribute)?;
+    session.check_read_write()?;
+    session.token().set_attributes(&object, &template)
+}
+
+pub(in super::super) unsafe fn find_init(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+    template_: CK_ATTRIBUTE_PTR,
+    count: CK_ULONG,
+) -> Result<()> {
+    let session = module.session(session)?;
+    // SAFETY: by this function's contract.
+    let template = unsafe { template(template_, count) }?;
+    session.find_init(&template)
+}
+
+pub(in super::super) unsafe fn find(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE_PTR,
+    max_object_count: CK_ULONG,
+    object_count: CK_ULONG_PTR,
+) -> Result<()> {
+    let session = module.session(session)?;
+    check_pointer(object_count)?;
+    let found = session.find(check_buffer(object, max_object_count)?)?;
+    if !found.is_empty() {
+        // SAFETY: `object` has room for `max_object_count` handles, and there are no more.
+        unsafe { object.copy_from_nonoverlapping(found.as_ptr(), found.len()) };
+    }
+    // SAFETY: by this function's contract.
+    unsafe { write(object_count, found.len() as CK_ULONG) }
+}
+
+pub(in super::super) unsafe fn find_final(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+) -> Result<()> {
+    module.session(session)?.find_final()
+}
+
+/// Answers one attribute: length for a NULL value, the value where it fits, CK_UNAVAILABLE_INFORMATION else.
+///
+/// # Safety
+///
+/// `attribute.pValue` is NULL or valid for writing `attribute.ulValueLen` bytes.
+unsafe fn answer(attribute: &mut CK_ATTRIBUTE, value: &Value<'_>) -> Result<()> {
+    let room = attribute.ulValueLen;
+    attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
+    let name = || attributes::name(attribute.type_);
+    let value = match value {
+        Value::Known(value) => value,
+        Value::Sensitive => {
+            return Err(Error::new(
+                CKR_ATTRIBUTE_SENSITIVE,
+                format!("{}: the key stays in KMS", name()),
+            ));
+        }
+        Value::Absent | Value::NotFetched => {
+            return Err(Error::new(
+                CKR_ATTRIBUTE_TYPE_INVALID,
+                format!("the object has no {}", name()),
+            ));
+        }
+    };
+    let len = value.len() as CK_ULONG;
+    if !attribute.pValue.is_null() {
+        if room < len {
+            return Err(Error::new(
+                CKR_BUFFER_TOO_SMALL,
+                format!("{} has {len} bytes", name()),
+            ));
+        }
+        // SAFETY: not NULL, and valid for `room` bytes, which are enough; `value` is the module's memory.
+        unsafe {
+            attribute
+                .pValue
+                .cast::<u8>()
+                .copy_from_nonoverlapping(value.as_ptr(), value.len());
+        }
+    }
+    attribute.ulValueLen = len;
+    Ok(())
+}
+
+/// Answers a list by the convention of C_GetSlotList: a NULL list asks for the count.
+///
+/// # Safety
+///
+/// `count` is NULL or valid for reading and writing; `list` is NULL or valid for writing `*count` values.
+pub(super) unsafe fn write_list<T: Copy>(
+    values: &[T],
+    list: *mut T,
+    count: CK_ULONG_PTR,
+) -> Result<()> {
+    check_pointer(count)?;
+    // SAFETY: just checked, and valid by this function's contract.
+    let room = unsafe { count.replace(values.len() as CK_ULONG) };
+    if list.is_null() {
+        return Ok(());
+    }
+    if room < values.len() as CK_ULONG {
+        return Err(CKR_BUFFER_TOO_SMALL.into());
+    }
+    check_pointer(list)?;
+    // SAFETY: not NULL, aligned, and valid for `room` values, which are enough.
+    unsafe { list.copy_from_nonoverlapping(values.as_ptr(), values.len()) };
+    Ok(())
+}

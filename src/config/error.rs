@@ -1,0 +1,43 @@
+//! Why there is no configuration, in words for the person who can change it.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::{LEVELS, LOG_VARIABLE};
+
+/// A configuration that cannot be used. Its `Display` says where the mistake is and what is allowed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum ConfigError {
+    /// The string given to `C_Initialize` is not `config=/path`.
+    #[error("C_Initialize's reserved string: {0}; allowed: config=/path/of/config.toml")]
+    Reserved(String),
+
+    #[error("configuration file {}: {error}", path.display())]
+    Unreadable { path: PathBuf, error: io::Error },
+
+    #[error("configuration file {}: not a regular file", .0.display())]
+    NotAFile(PathBuf),
+
+    #[error(
+        "configuration file {path}: its mode {mode:04o} lets others write it, and with it choose the \
+         keys this module uses; run: chmod go-w {path}",
+        path = path.display()
+    )]
+    Writable { path: PathBuf, mode: u32 },
+
+    /// A mistake in the file. Line and column count from 1, columns in characters.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Invalid {
+        path: PathBuf,
+        line: usize,
+        column: usize,
+        message: String,
+    },
+
+    #[error(
+        "environment variable {LOG_VARIABLE} is {value:?}; allowed: {}",
+        LEVELS.map(|(name, _)| name).join(", ")
+    )]
+    LogVariable { value: String },
+}

@@ -1,0 +1,390 @@
+use std::io::Write;
+use std::time::Duration;
+
+use super::selection::Selection;
+use super::token::{OnDestroy, RandomSource};
+use super::*;
+use crate::kms::{KeySpec, KeyUsage, Tags};
+
+const EXAMPLE: &str = include_str!("../../docs/config.example.toml");
+const MANUAL: &str = include_str!("../../docs/configuration.md");
+
+fn read(text: &str) -> Result<Config, ConfigError> {
+    Config::read(&Source::new("config.toml".into(), text.into())?)
+}
+
+fn read_token(settings: &str) -> TokenConfig {
+    let config = read(&format!("[[token]]\n{settings}")).unwrap();
+    config.tokens.into_iter().next().unwrap()
+}
+
+fn complaint(text: &str) -> String {
+    read(text).unwrap_err().to_string()
+}
+
+#[test]
+fn a_file_without_tokens_has_the_default_one() {
+    let config = read("").unwrap();
+    assert_eq!(config.file, Some("config.toml".into()));
+    assert_eq!(config.tokens, [TokenConfig::default()]);
+    assert_eq!(config.tokens[0].label.as_str(), "aws-kms");
+    assert_eq!(config.tokens[0].description.as_str(), "kms-pkcs11");
+    assert_eq!(config.log, LogConfig::default());
+    assert_eq!(read_token(""), TokenConfig::default());
+}
+
+#[test]
+fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
+    let config = read(EXAMPLE).unwrap();
+    let [ca, signing, tests, default] = &config.tokens[..] else {
+        panic!("{config:?}");
+    };
+
+    assert_eq!(ca.label.as_str(), "cluster-ca");
+    assert_eq!(ca.region.as_ref().unwrap().as_str(), "eu-west-1");
+    assert_eq!(ca.tags()["TeleportCluster"], "teleport.example.com");
+    assert_eq!(ca.deletion_window_days, 7);
+
+    let Selection::Keys(keys) = &signing.selection else {
+        panic!("{signing:?}");
+    };
+    assert_eq!(keys.len(), 2);
+    assert_eq!(keys[0].as_str(), "alias/release-signing");
+    assert_eq!(*signing.tags(), Tags::new());
+    assert_eq!(signing.on_destroy, OnDestroy::Refuse);
+
+    let endpoint = tests.endpoint.as_ref().unwrap();
+    assert_eq!(endpoint.as_str(), "http://127.0.0.1:8080");
+
+    assert_eq!(*default, TokenConfig::default());
+    assert_eq!(config.log.level, LogConfig::default().level);
+    assert_eq!(config.log.file, Some("/var/log/kms-pkcs11.log".into()));
+}
+
+#[test]
+fn every_setting_is_read_into_its_own_place() {
+    let token = read_token(
+        r#"
+        label = "b"
+        region = "eu-north-1"
+        endpoint = "https://kms.example.com"
+        tags = { Team = "payments", "cost centre" = "" }
+        on_destroy = "disable"
+        deletion_window_days = 8
+        rsa_usage_when_both = "decrypt"
+        description = ""
+        random = "local"
+        deadline = 1
+        connect_timeout = 0.25
+        attempt_timeout = 1_000
+        retries = 0
+        listing_deadline = 4
+        key_ready_timeout = 0x05
+        refresh_interval = 86400
+        miss_refresh_interval = 1e-3
+        concurrency = 64
+        "#,
+    );
+    let tags = [("Team", "payments"), ("cost centre", "")];
+    let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let expected = TokenConfig {
+        label: "b".parse().unwrap(),
+        region: Some("eu-north-1".parse().unwrap()),
+        endpoint: Some("https://kms.example.com".parse().unwrap()),
+        selection: Selection::Tags(Tags::from(tags)),
+        on_destroy: OnDestroy::Disable,
+        deletion_window_days: 8,
+        rsa_usage_when_both: token.rsa_usage_when_both,
+        description: "".parse().unwrap(),
+        random: RandomSource::Local,
+        deadline: Duration::from_secs(1),
+        connect_timeout: Duration::from_millis(250),
+        attempt_timeout: Duration::from_secs(1000),
+        retries: 0,
+        listing_deadline: Duration::from_secs(4),
+        key_ready_timeout: Duration::from_secs(5),
+        refresh_interval: Duration::from_hours(24),
+        miss_refresh_interval: Duration::from_millis(1),
+        concurrency: 64,
+    };
+    assert_eq!(token, expected);
+}
+
+#[test]
+fn the_usage_of_rsa_keys_is_set_for_all_sizes_or_for_each() {
+    use KeyUsage::{EncryptDecrypt, SignVerify};
+    for (settings, expected) in [
+        ("", [SignVerify, SignVerify, EncryptDecrypt]),
+        ("rsa_usage_when_both = 'sign'", [SignVerify; 3]),
+        ("rsa_usage_when_both = 'decrypt'", [EncryptDecrypt; 3]),
+        (
+            "rsa_usage_when_both = { 3072 = 'decrypt', 4096 = 'sign' }",
+            [SignVerify, EncryptDecrypt, SignVerify],
+        ),
+        (
+            "rsa_usage_when_both.2048 = 'decrypt'",
+            [EncryptDecrypt, SignVerify, EncryptDecrypt],
+        ),
+    ] {
+        let usage = read_token(settings).rsa_usage_when_both;
+        let specs = [KeySpec::Rsa2048, KeySpec::Rsa3072, KeySpec::Rsa4096];
+        assert_eq!(specs.map(|spec| usage.of(spec)), expected.map(Some));
+        assert_eq!(usage.of(KeySpec::EccNistP256), None);
+    }
+}
+
+#[test]
+fn every_level_has_its_name() {
+    for (name, level) in LEVELS {
+        let config = read(&format!("[log]\nlevel = '{name}'")).unwrap();
+        assert_eq!(config.log.level, level);
+        assert_eq!(level.to_string(), name);
+    }
+}
+
+#[test]
+fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
+    for (text, expected) in [
+        (
+            "[[token]]\nlabel = \"a\"\n  lable = \"b\"",
+            "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, tags, keys, \
+             on_destroy, deletion_window_days, rsa_usage_when_both, description, random, deadline, \
+             connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
+             refresh_interval, miss_refresh_interval, retries, concurrency",
+        ),
+        (
+            "[logging]\nlevel = \"warn\"",
+            "1:2: unknown key \"logging\" in the file; allowed: token, log",
+        ),
+        (
+            "[log]\nlevel = \"warn\"\nb = 1\na = 2",
+            "3:1: unknown key \"b\" in log; allowed: level, file",
+        ),
+        (
+            "[[token]]\nrsa_usage_when_both = { 1024 = \"sign\" }",
+            "2:25: unknown key \"1024\" in rsa_usage_when_both; allowed: 2048, 3072, 4096",
+        ),
+    ] {
+        assert_eq!(complaint(text), format!("config.toml:{expected}"));
+    }
+}
+
+#[test]
+fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
+    for (text, expected) in [
+        ("[[token]]\nlabel = 7", "2:9: label is 7; allowed: a string"),
+        (
+            "[[token]]\nlabel = \"\"",
+            "2:9: label is \"\"; allowed: 1 to 32 bytes of UTF-8, no control characters, no blank \
+             at the end",
+        ),
+        (
+            "[[token]]\nregion = \"EU\"",
+            "2:10: region is \"EU\"; allowed: the name of a region, such as \"eu-west-1\"",
+        ),
+        (
+            "[[token]]\non_destroy = \"delete\"",
+            "2:14: on_destroy is \"delete\"; allowed: \"schedule\", \"disable\", \"refuse\"",
+        ),
+        (
+            "[[token]]\nrandom = true",
+            "2:10: random is true; allowed: \"kms\", \"local\"",
+        ),
+        (
+            "[[token]]\nrsa_usage_when_both = { 2048 = \"both\" }",
+            "2:32: 2048 is \"both\"; allowed: \"sign\", \"decrypt\"",
+        ),
+        (
+            "[[token]]\ndeletion_window_days = 6",
+            "2:24: deletion_window_days is 6; allowed: an integer from 7 to 30",
+        ),
+        (
+            "[[token]]\nretries = 2.5",
+            "2:11: retries is 2.5; allowed: an integer from 0 to 20",
+        ),
+        (
+            "[[token]]\ntags = { Team = \"a\", \"p11:label\" = \"b\" }",
+            "2:22: tags is \"p11:label\"; allowed: 1 to 128 letters, digits, blanks or any of \
+             _.:/=+-@, not beginning with aws: or p11:",
+        ),
+        (
+            "[[token]]\n[token.tags]\nTeam = \"a&b\"",
+            "3:8: tags is \"a&b\"; allowed: at most 256 letters, digits, blanks or any of _.:/=+-@",
+        ),
+        (
+            "[[token]]\ntags = {}",
+            "2:8: tags is an empty table; allowed: a table of 1 to 40 tags, such as { Team = \
+             \"payments\" }",
+        ),
+        (
+            "[[token]]\nkeys = [\n  \"alias/a\",\n  \"b\",\n]",
+            "4:3: keys is \"b\"; allowed: a key id, \"alias/…\", or the ARN of a key or alias of KMS",
+        ),
+        (
+            "[[token]]\nkeys = []",
+            "2:8: keys is an empty array; allowed: an array of at least one key id, alias or ARN",
+        ),
+        (
+            "[[token]]\nkeys = [\"alias/a\"]\ntags = { a = \"b\" }",
+            "2:8: keys beside tags; allowed: one of the two",
+        ),
+        (
+            "[[token]]\nlabel = \"a\"\n[[token]]\nregion = \"local\"\nlabel = \"a\"",
+            "5:9: label is another token's, too; allowed: one that is not",
+        ),
+        (
+            "[[token]]\n[[token]]",
+            "2:1: label is another token's, too; allowed: one that is not",
+        ),
+        (
+            "[token]\nlabel = \"a\"",
+            "1:1: token is a table; allowed: [[token]], once for each",
+        ),
+        ("log = \"warn\"", "1:7: log is \"warn\"; allowed: a table"),
+        (
+            "[log]\nlevel = \"verbose\"",
+            "2:9: level is \"verbose\"; allowed: \"off\", \"error\", \"warn\", \"info\", \
+             \"debug\", \"trace\"",
+        ),
+        (
+            "[log]\nfile = \"kms.log\"",
+            "2:8: file is \"kms.log\"; allowed: an absolute path",
+        ),
+    ] {
+        assert_eq!(complaint(text), format!("config.toml:{expected}"));
+    }
+}
+
+#[test]
+fn a_duration_is_a_number_of_seconds_above_zero_and_within_a_day() {
+    for value in [
+        "0", "0.0", "-1", "-0.5", "86401", "86400.5", "1e300", "nan", "inf", "'5s'",
+    ] {
+        let text = complaint(&format!("[[token]]\ndeadline = {value}"));
+        let allowed = "allowed: a number of seconds above 0, at most 86400 (a day)";
+        assert!(text.starts_with("config.toml:2:12: deadline is "), "{text}");
+        assert!(text.ends_with(allowed), "{text}");
+    }
+    let too_small = complaint("[[token]]\ndeadline = 1e-12");
+    assert!(too_small.contains("deadline is 1e-12"), "{too_small}");
+}
+
+#[test]
+fn text_that_is_not_toml_is_reported_where_it_ends_to_be() {
+    for (text, position) in [
+        ("[[token]\nlabel = 1", "config.toml:1:"),
+        ("[[token]]\nlabel = ", "config.toml:2:"),
+        (
+            "[[token]]\nlabel = \"a\"\nlabel = \"b\"",
+            "config.toml:3:1: ",
+        ),
+        ("[[token]]\n\n\nlabel \"a\"", "config.toml:4:"),
+    ] {
+        let text = complaint(text);
+        assert!(text.starts_with(position), "{text}");
+        assert!(!text.contains('\n'), "{text}");
+    }
+}
+
+#[test]
+fn columns_count_characters() {
+    let text = complaint("[[token]]\ntags = { \"ключ\" = \"ü\", a = 1 }");
+    assert_eq!(text, "config.toml:2:28: tags is 1; allowed: a string");
+}
+
+#[test]
+fn a_byte_that_is_not_utf_8_is_reported_where_it_is() {
+    let contents = b"[[token]]\nlabel = \"\xff\"".to_vec();
+    let error = Source::new("config.toml".into(), contents).map(|_| ());
+    let text = error.unwrap_err().to_string();
+    assert_eq!(text, "config.toml:2:10: a byte that is not UTF-8");
+}
+
+#[test]
+fn a_token_has_at_most_40_tags() {
+    let with_tags = |count: usize| {
+        let tags: Vec<String> = (0..count).map(|i| format!("t{i} = 'x'")).collect();
+        read(&format!("[[token]]\ntags = {{ {} }}", tags.join(", ")))
+    };
+    assert_eq!(with_tags(40).unwrap().tokens[0].tags().len(), 40);
+    let text = with_tags(41).unwrap_err().to_string();
+    assert!(text.contains("allowed: a table of 1 to 40 tags"), "{text}");
+}
+
+#[test]
+fn the_environment_names_the_file_and_overrides_its_level() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"[log]\nlevel = \"error\"").unwrap();
+    let load = |level: &str| {
+        let env = |name: &str| match name {
+            "KMS_PKCS11_CONFIG" => Some(file.path().into()),
+            "KMS_PKCS11_LOG" => Some(level.into()),
+            _ => None,
+        };
+        Config::load(None, &env)
+    };
+    let config = load("").unwrap();
+    assert_eq!(config.file.as_deref(), Some(file.path()));
+    assert_eq!(config.log.level, LevelFilter::ERROR);
+    assert_eq!(load("Debug").unwrap().log.level, LevelFilter::DEBUG);
+    assert_eq!(
+        load("all").unwrap_err().to_string(),
+        "environment variable KMS_PKCS11_LOG is \"all\"; allowed: off, error, warn, info, debug, \
+         trace"
+    );
+}
+
+#[test]
+fn the_manual_lists_exactly_the_keys_that_are_allowed() {
+    for (heading, unknown) in [
+        ("## `[[token]]`", "[[token]]\nunknown = 1"),
+        (
+            "### `rsa_usage_when_both`",
+            "[[token]]\nrsa_usage_when_both.unknown = 1",
+        ),
+        ("## `[log]`", "[log]\nunknown = 1"),
+    ] {
+        let text = complaint(unknown);
+        let (_, allowed) = text.split_once("allowed: ").unwrap();
+        let allowed: Vec<&str> = allowed.split(", ").collect();
+        let documented: Vec<&str> = manual_rows(heading).map(|row| row[0]).collect();
+        assert_eq!(documented, allowed, "{heading}");
+    }
+}
+
+#[test]
+fn the_defaults_of_the_manual_are_the_defaults() {
+    let settings = |heading| {
+        let rows = manual_rows(heading).filter(|row| row[3] != "none");
+        let lines: Vec<String> = rows.map(|row| format!("{} = {}", row[0], row[3])).collect();
+        lines.join("\n")
+    };
+    let token = settings("## `[[token]]`");
+    assert!(token.contains("deadline = 15\n"), "{token}");
+    assert_eq!(read_token(&token), TokenConfig::default());
+
+    let sizes = settings("### `rsa_usage_when_both`");
+    assert!(sizes.contains("4096 = \"decrypt\""), "{sizes}");
+    let sizes = read_token(&format!("[token.rsa_usage_when_both]\n{sizes}"));
+    assert_eq!(sizes, TokenConfig::default());
+
+    let log = settings("## `[log]`");
+    assert!(log.contains("level = \"warn\""), "{log}");
+    assert_eq!(
+        read(&format!("[log]\n{log}")).unwrap().log,
+        LogConfig::default()
+    );
+}
+
+/// The cells, without code marks, of the table below a heading of the manual.
+fn manual_rows(heading: &str) -> impl Iterator<Item = Vec<&'static str>> {
+    let (_, below) = MANUAL.split_once(&format!("\n{heading}\n")).unwrap();
+    below
+        .lines()
+        .take_while(|line| !line.starts_with('#'))
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            let cells = line.trim_matches('|').split(" | ");
+            cells.map(|cell| cell.trim().trim_matches('`')).collect()
+        })
+}

@@ -1,0 +1,156 @@
+//! The error of the safe core: a `CK_RV` and the sentence that goes to the log.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use pkcs11_sys::*;
+
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+/// Why a PKCS#11 function did not answer `CKR_OK`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Error {
+    rv: CK_RV,
+    reason: Cow<'static, str>,
+}
+
+impl Error {
+    /// An error whose `reason` tells a person what to change.
+    pub(crate) fn new(rv: CK_RV, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            rv,
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn rv(&self) -> CK_RV {
+        self.rv
+    }
+
+    /// True for answers that clients ask for on purpose while they probe; logged at debug level only.
+    pub(crate) fn is_routine(&self) -> bool {
+        ROUTINE.contains(&self.rv)
+    }
+}
+
+/// An answer whose name says everything.
+impl From<CK_RV> for Error {
+    fn from(rv: CK_RV) -> Self {
+        Self {
+            rv,
+            reason: Cow::Borrowed(""),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match name(self.rv) {
+            Some(name) => f.write_str(name)?,
+            None => write!(f, "CK_RV {:#x}", self.rv)?,
+        }
+        if self.reason.is_empty() {
+            return Ok(());
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+const ROUTINE: &[CK_RV] = &[
+    CKR_ATTRIBUTE_SENSITIVE,
+    CKR_ATTRIBUTE_TYPE_INVALID,
+    CKR_BUFFER_TOO_SMALL,
+    CKR_CRYPTOKI_ALREADY_INITIALIZED,
+    CKR_CRYPTOKI_NOT_INITIALIZED,
+    CKR_FUNCTION_NOT_PARALLEL,
+    CKR_FUNCTION_NOT_SUPPORTED,
+    CKR_MECHANISM_INVALID,
+    CKR_OPERATION_NOT_INITIALIZED,
+    CKR_RANDOM_SEED_NOT_SUPPORTED,
+    CKR_SIGNATURE_INVALID,
+    CKR_USER_ALREADY_LOGGED_IN,
+    CKR_USER_NOT_LOGGED_IN,
+];
+
+/// The specification's name of a return value that this module gives.
+fn name(rv: CK_RV) -> Option<&'static str> {
+    NAMES
+        .iter()
+        .find(|(value, _)| *value == rv)
+        .map(|(_, name)| *name)
+}
+
+macro_rules! names {
+    ($($name:ident)+) => { &[$(($name, stringify!($name))),+] };
+}
+
+const NAMES: &[(CK_RV, &str)] = names! {
+    CKR_ACTION_PROHIBITED
+    CKR_ARGUMENTS_BAD
+    CKR_ATTRIBUTE_READ_ONLY
+    CKR_ATTRIBUTE_SENSITIVE
+    CKR_ATTRIBUTE_TYPE_INVALID
+    CKR_ATTRIBUTE_VALUE_INVALID
+    CKR_BUFFER_TOO_SMALL
+    CKR_CANT_LOCK
+    CKR_CRYPTOKI_ALREADY_INITIALIZED
+    CKR_CRYPTOKI_NOT_INITIALIZED
+    CKR_CURVE_NOT_SUPPORTED
+    CKR_DATA_INVALID
+    CKR_DATA_LEN_RANGE
+    CKR_DEVICE_ERROR
+    CKR_DEVICE_MEMORY
+    CKR_ENCRYPTED_DATA_INVALID
+    CKR_ENCRYPTED_DATA_LEN_RANGE
+    CKR_FUNCTION_FAILED
+    CKR_FUNCTION_NOT_PARALLEL
+    CKR_FUNCTION_NOT_SUPPORTED
+    CKR_FUNCTION_REJECTED
+    CKR_GENERAL_ERROR
+    CKR_KEY_FUNCTION_NOT_PERMITTED
+    CKR_KEY_HANDLE_INVALID
+    CKR_KEY_TYPE_INCONSISTENT
+    CKR_MECHANISM_INVALID
+    CKR_MECHANISM_PARAM_INVALID
+    CKR_NEED_TO_CREATE_THREADS
+    CKR_OBJECT_HANDLE_INVALID
+    CKR_OPERATION_ACTIVE
+    CKR_OPERATION_NOT_INITIALIZED
+    CKR_PIN_INCORRECT
+    CKR_RANDOM_SEED_NOT_SUPPORTED
+    CKR_SESSION_CLOSED
+    CKR_SESSION_HANDLE_INVALID
+    CKR_SESSION_PARALLEL_NOT_SUPPORTED
+    CKR_SESSION_READ_ONLY
+    CKR_SIGNATURE_INVALID
+    CKR_SIGNATURE_LEN_RANGE
+    CKR_SLOT_ID_INVALID
+    CKR_TEMPLATE_INCOMPLETE
+    CKR_TEMPLATE_INCONSISTENT
+    CKR_TOKEN_NOT_PRESENT
+    CKR_TOKEN_RESOURCE_EXCEEDED
+    CKR_TOKEN_WRITE_PROTECTED
+    CKR_USER_ALREADY_LOGGED_IN
+    CKR_USER_NOT_LOGGED_IN
+    CKR_USER_TYPE_INVALID
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_reads_as_its_name_and_its_reason() {
+        assert_eq!(
+            Error::from(CKR_ARGUMENTS_BAD).to_string(),
+            "CKR_ARGUMENTS_BAD"
+        );
+        assert_eq!(
+            Error::new(CKR_DATA_INVALID, "not a DigestInfo").to_string(),
+            "CKR_DATA_INVALID: not a DigestInfo"
+        );
+        assert_eq!(Error::from(0x8000_1234).to_string(), "CK_RV 0x80001234");
+    }
+}

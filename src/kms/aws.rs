@@ -1,0 +1,256 @@
+//! The KMS port over the AWS SDK.
+//!
+//! One [`AwsKms`] serves one token. Making one does no network or file work: the SDK's client is
+//! built by the first call, on the runtime's threads.
+
+mod bulk;
+mod client;
+mod failure;
+mod fresh;
+mod listing;
+mod operations;
+mod request;
+mod retry;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+pub(crate) use client::SharedHttp;
+pub(crate) use settings::AwsSettings;
+
+use super::runtime::{RunError, Runtime};
+use super::{
+    Alias, EncryptionAlgorithm, KeyEntry, Kms, KmsError, KmsErrorKind, NewKey, PublicKeyAnswer,
+    SigningAlgorithm, Tags,
+};
+use request::Requests;
+
+/// How long after a deadline the runtime's own answer is awaited: it says more about what happened
+/// than the passing of time does.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// AWS KMS as one token sees it: an account and a region, through one identity.
+pub(crate) struct AwsKms {
+    requests: Arc<Requests>,
+    runtime: Arc<Runtime>,
+}
+
+impl AwsKms {
+    /// Nothing is read, resolved or connected before the first call.
+    pub(crate) fn new(settings: AwsSettings, runtime: Arc<Runtime>, http: SharedHttp) -> Self {
+        Self {
+            requests: Arc::new(Requests::new(settings, http)),
+            runtime,
+        }
+    }
+
+    /// Runs one operation on the runtime, within `budget`, and waits for it.
+    ///
+    /// `work` gets the instant at which it must have answered.
+    fn run<T, W, F>(
+        &self,
+        operation: &'static str,
+        budget: Duration,
+        work: W,
+    ) -> Result<T, KmsError>
+    where
+        T: Send + 'static,
+        W: FnOnce(Arc<Requests>, Instant) -> F + Send + 'static,
+        F: Future<Output = Result<T, KmsError>> + Send + 'static,
+    {
+        let requests = Arc::clone(&self.requests);
+        let deadline = Instant::now() + budget;
+        // Boxed on the worker: the SDK's futures are large, the caller's stack may be small.
+        let boxed = async move { Box::pin(work(requests, deadline)).await };
+        self.runtime
+            .run(boxed, budget + GRACE)
+            .unwrap_or_else(|error| Err(interrupted(operation, budget, &error)))
+    }
+
+    /// The same for an operation on many keys, which answers per key whatever happens.
+    fn run_each<T, W, F>(
+        &self,
+        operation: &'static str,
+        keys: &[KeyEntry],
+        work: W,
+    ) -> Vec<Result<T, KmsError>>
+    where
+        T: Send + 'static,
+        W: FnOnce(Arc<Requests>, Vec<KeyEntry>, Instant) -> F + Send + 'static,
+        F: Future<Output = Vec<Result<T, KmsError>>> + Send + 'static,
+    {
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let owned = keys.to_vec();
+        let budget = self.requests.settings().listing_deadline;
+        self.run(operation, budget, move |requests, deadline| async move {
+            Ok(work(requests, owned, deadline).await)
+        })
+        .unwrap_or_else(|error| {
+            let failed = |key: &KeyEntry| KmsError {
+                key: Some(key.arn.clone()),
+                ..error.clone()
+            };
+            keys.iter().map(|key| Err(failed(key))).collect()
+        })
+    }
+
+    fn deadline(&self) -> Duration {
+        self.requests.settings().deadline
+    }
+
+    fn listing_deadline(&self) -> Duration {
+        self.requests.settings().listing_deadline
+    }
+}
+
+impl Kms for AwsKms {
+    fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
+        self.run(
+            "ListKeys",
+            self.listing_deadline(),
+            |requests, deadline| async move { requests.list_keys(deadline).await },
+        )
+    }
+
+    fn list_tags(&self, keys: &[KeyEntry]) -> Vec<Result<Tags, KmsError>> {
+        self.run_each("ListResourceTags", keys, Requests::list_tags)
+    }
+
+    fn list_aliases(&self) -> Result<Vec<Alias>, KmsError> {
+        self.run(
+            "ListAliases",
+            self.listing_deadline(),
+            |requests, deadline| async move { requests.list_aliases(deadline).await },
+        )
+    }
+
+    fn describe_key(&self, id: &str) -> Result<KeyEntry, KmsError> {
+        let id = id.to_owned();
+        self.run(
+            "DescribeKey",
+            self.deadline(),
+            |requests, deadline| async move { requests.describe_key(&id, deadline).await },
+        )
+    }
+
+    fn public_keys(&self, keys: &[KeyEntry]) -> Vec<Result<PublicKeyAnswer, KmsError>> {
+        self.run_each("GetPublicKey", keys, Requests::public_keys)
+    }
+
+    fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, PublicKeyAnswer), KmsError> {
+        let request = request.clone();
+        let budget = self.deadline() + self.requests.settings().key_ready_timeout;
+        self.run("CreateKey", budget, |requests, _| async move {
+            requests.create_key(&request).await
+        })
+    }
+
+    fn sign(
+        &self,
+        key: &KeyEntry,
+        algorithm: SigningAlgorithm,
+        digest: &[u8],
+    ) -> Result<Vec<u8>, KmsError> {
+        let (key, digest) = (key.clone(), digest.to_vec());
+        self.run(
+            "Sign",
+            self.deadline(),
+            move |requests, deadline| async move {
+                requests.sign(&key, algorithm, digest, deadline).await
+            },
+        )
+    }
+
+    fn decrypt(
+        &self,
+        key: &KeyEntry,
+        algorithm: EncryptionAlgorithm,
+        ciphertext: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+        let (key, ciphertext) = (key.clone(), ciphertext.to_vec());
+        self.run(
+            "Decrypt",
+            self.deadline(),
+            move |requests, deadline| async move {
+                requests
+                    .decrypt(&key, algorithm, ciphertext, deadline)
+                    .await
+            },
+        )
+    }
+
+    fn tag(&self, key: &KeyEntry, tags: &Tags) -> Result<(), KmsError> {
+        let (key, tags) = (key.clone(), tags.clone());
+        self.run(
+            "TagResource",
+            self.deadline(),
+            |requests, deadline| async move { requests.tag(&key, &tags, deadline).await },
+        )
+    }
+
+    fn schedule_deletion(&self, key: &KeyEntry, window_days: u8) -> Result<(), KmsError> {
+        let key = key.clone();
+        self.run(
+            "ScheduleKeyDeletion",
+            self.deadline(),
+            move |requests, deadline| async move {
+                requests
+                    .schedule_deletion(&key, window_days, deadline)
+                    .await
+            },
+        )
+    }
+
+    fn disable(&self, key: &KeyEntry) -> Result<(), KmsError> {
+        let key = key.clone();
+        self.run(
+            "DisableKey",
+            self.deadline(),
+            |requests, deadline| async move { requests.disable(&key, deadline).await },
+        )
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<(), KmsError> {
+        let length = out.len();
+        let bytes = self.run(
+            "GenerateRandom",
+            self.deadline(),
+            move |requests, deadline| requests.random(length, deadline),
+        )?;
+        // Of exactly this length: every part was checked against what it was asked for.
+        out.copy_from_slice(&bytes);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for AwsKms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsKms")
+            .field("settings", self.requests.settings())
+            .finish_non_exhaustive()
+    }
+}
+
+fn interrupted(operation: &'static str, budget: Duration, error: &RunError) -> KmsError {
+    let (kind, message) = match error {
+        RunError::Elapsed => (KmsErrorKind::Timeout, request::no_answer(budget)),
+        RunError::Stopped => (
+            KmsErrorKind::Unavailable,
+            "the module was finalized during the call".to_owned(),
+        ),
+        RunError::NotStarted(error) => (
+            KmsErrorKind::Unavailable,
+            format!("the module's threads could not be started: {error}"),
+        ),
+    };
+    KmsError::local(kind, operation, None, message)
+}

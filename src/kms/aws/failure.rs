@@ -1,0 +1,108 @@
+//! From the SDK's errors to the port's.
+
+use std::error::Error;
+use std::io;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_kms::config::http::HttpResponse;
+use aws_sdk_kms::error::{ConnectorError, ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::operation::RequestId;
+use aws_smithy_runtime_api::client::dns::ResolveDnsError;
+
+use crate::kms::{KmsError, KmsErrorKind as Kind};
+
+/// What the SDK's identity cache says when a source of credentials does not answer; its type is
+/// private.
+const IDENTITY_TIMED_OUT: &str = "identity resolver timed out";
+
+/// The port's error for a failed request: its class, KMS's or the transport's words, the ids.
+pub(super) fn describe<E>(
+    operation: &'static str,
+    key: Option<&str>,
+    error: &SdkError<E, HttpResponse>,
+) -> KmsError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let local = |kind, message: String| KmsError::local(kind, operation, key, message);
+    let status = error.raw_response().map_or(0, |raw| raw.status().as_u16());
+    let described = match error {
+        SdkError::ServiceError(context) => {
+            let (code, message) = (context.err().code(), context.err().message());
+            KmsError::answered(
+                operation,
+                key,
+                code.unwrap_or_default(),
+                message.unwrap_or_default(),
+                status,
+            )
+        }
+        _ if lacks_credentials(error) => local(Kind::Credentials, words(error)),
+        SdkError::TimeoutError(_) => local(Kind::Timeout, words(error)),
+        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+            Some(connector) => transport(local, connector),
+            None => local(Kind::Network, words(error)),
+        },
+        SdkError::ResponseError(_) if status >= 500 => local(
+            Kind::Unavailable,
+            format!("HTTP status {status}: {}", words(error)),
+        ),
+        SdkError::ResponseError(_) => {
+            local(Kind::Network, format!("broken answer: {}", words(error)))
+        }
+        // Everything that fails before a request is sent is a matter of how the client is set up.
+        _ => local(Kind::Configuration, words(error)),
+    };
+    KmsError {
+        request_id: error.request_id().map(str::to_owned),
+        ..described
+    }
+}
+
+fn transport(local: impl Fn(Kind, String) -> KmsError, error: &ConnectorError) -> KmsError {
+    if error.is_timeout() {
+        return local(Kind::Timeout, words(error));
+    }
+    if error.is_user() {
+        return local(Kind::Configuration, words(error));
+    }
+    let step = if find::<ResolveDnsError>(error).is_some() {
+        "name resolution failed"
+    } else if find::<io::Error>(error).is_some_and(|io| io.kind() == io::ErrorKind::InvalidData) {
+        // This is how TLS alerts and refused certificates travel.
+        "TLS failed"
+    } else {
+        "connection failed"
+    };
+    local(Kind::Network, format!("{step}: {}", words(error)))
+}
+
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    chain(error).any(|cause| {
+        cause.is::<CredentialsError>() || cause.to_string().starts_with(IDENTITY_TIMED_OUT)
+    })
+}
+
+/// The causes of an error in one line, the first being the outermost.
+fn words(error: &(dyn Error + 'static)) -> String {
+    let mut line = String::new();
+    for cause in chain(error) {
+        let text = cause.to_string();
+        // Wrappers often repeat what they wrap.
+        if !line.ends_with(&text) {
+            if !line.is_empty() {
+                line.push_str(": ");
+            }
+            line.push_str(&text);
+        }
+    }
+    line
+}
+
+fn find<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
+    chain(error).find_map(|cause| cause.downcast_ref::<T>())
+}
+
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&cause| cause.source())
+}

@@ -1,0 +1,156 @@
+//! One request to KMS: its client, its deadline, its patience with new keys, its log line.
+
+use std::time::Duration;
+
+use aws_sdk_kms::Client;
+use aws_sdk_kms::config::http::HttpResponse;
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::operation::RequestId;
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::client::{self, SharedHttp};
+use super::failure;
+use super::fresh::FreshKeys;
+use super::retry::Backoff;
+use super::settings::AwsSettings;
+use crate::kms::{KmsError, KmsErrorKind};
+
+/// A token's requests, as asynchronous functions.
+pub(super) struct Requests {
+    settings: AwsSettings,
+    http: SharedHttp,
+    /// Empty until a client could be built: a failure is not kept.
+    client: OnceCell<Client>,
+    pub(super) fresh: FreshKeys,
+}
+
+impl Requests {
+    pub(super) fn new(settings: AwsSettings, http: SharedHttp) -> Self {
+        Self {
+            settings,
+            http,
+            client: OnceCell::new(),
+            fresh: FreshKeys::default(),
+        }
+    }
+
+    pub(super) fn settings(&self) -> &AwsSettings {
+        &self.settings
+    }
+
+    /// Sends a request about a key, again and again while the key is so new that the failure will
+    /// pass, until the deadline.
+    pub(super) async fn ask_about<T, E, S, F>(
+        &self,
+        operation: &'static str,
+        key: &str,
+        deadline: Instant,
+        send: S,
+    ) -> Result<T, KmsError>
+    where
+        S: Fn(Client) -> F,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        T: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let passes = |error: &KmsError| self.fresh.will_pass(key, error);
+        persist(deadline, passes, || {
+            self.ask(operation, Some(key), deadline, &send)
+        })
+        .await
+    }
+
+    /// Sends one request; the SDK repeats it where that is safe and likely to help.
+    pub(super) async fn ask<T, E, S, F>(
+        &self,
+        operation: &'static str,
+        key: Option<&str>,
+        deadline: Instant,
+        send: S,
+    ) -> Result<T, KmsError>
+    where
+        S: FnOnce(Client) -> F,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        T: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let started = Instant::now();
+        // Past its deadline a request must not even be sent.
+        let late = || {
+            let waited = deadline.saturating_duration_since(started);
+            KmsError::local(KmsErrorKind::Timeout, operation, key, no_answer(waited))
+        };
+        if started >= deadline {
+            return Err(late());
+        }
+        let work = async {
+            let client = self.client(operation).await?;
+            let answer = Box::pin(send(client)).await;
+            answer.map_err(|error| failure::describe(operation, key, &error))
+        };
+        let result = timeout_at(deadline, work)
+            .await
+            .unwrap_or_else(|_| Err(late()));
+        log(operation, key, started.elapsed(), &result);
+        result
+    }
+
+    async fn client(&self, operation: &'static str) -> Result<Client, KmsError> {
+        self.client
+            .get_or_try_init(|| client::build(&self.settings, &self.http))
+            .await
+            .cloned()
+            .map_err(|error| KmsError { operation, ..error })
+    }
+}
+
+/// Repeats `attempt` after growing pauses while `passes` says that its failure will pass and the
+/// pause ends before the deadline; the last failure is the answer.
+pub(super) async fn persist<T, A, F>(
+    deadline: Instant,
+    passes: impl Fn(&KmsError) -> bool,
+    attempt: A,
+) -> Result<T, KmsError>
+where
+    A: Fn() -> F,
+    F: Future<Output = Result<T, KmsError>>,
+{
+    let mut backoff = Backoff::new();
+    loop {
+        let error = match attempt().await {
+            Err(error) if passes(&error) => error,
+            result => return result,
+        };
+        let next = Instant::now() + backoff.next();
+        if next >= deadline {
+            return Err(error);
+        }
+        sleep_until(next).await;
+    }
+}
+
+pub(super) fn no_answer(waited: Duration) -> String {
+    format!("no answer within {:.1} s", waited.as_secs_f64())
+}
+
+fn log<T: RequestId>(
+    operation: &'static str,
+    key: Option<&str>,
+    latency: Duration,
+    result: &Result<T, KmsError>,
+) {
+    let (request_id, error) = match result {
+        Ok(answer) => (answer.request_id(), None),
+        Err(error) => (error.request_id.as_deref(), Some(error)),
+    };
+    tracing::debug!(
+        operation,
+        key,
+        latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
+        request_id,
+        kind = error.map(|error| tracing::field::debug(error.kind)),
+        code = error.map(|error| error.code.as_str()),
+        "KMS request"
+    );
+}

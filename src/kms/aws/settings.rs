@@ -1,0 +1,60 @@
+//! How one token reaches KMS.
+
+use std::time::Duration;
+
+use crate::config::TokenConfig;
+
+/// Where KMS is, and how long to wait for it.
+#[derive(Clone, Debug)]
+pub(crate) struct AwsSettings {
+    /// `eu-west-1`; without it the SDK's chain decides (`AWS_REGION`, profile, instance metadata).
+    pub(crate) region: Option<String>,
+    /// `https://…` or `http://…`; without it the SDK's chain decides (`AWS_ENDPOINT_URL_KMS`,
+    /// `AWS_ENDPOINT_URL`, profile, the region's own).
+    pub(crate) endpoint: Option<String>,
+    /// For one call as a whole, retries included.
+    pub(crate) deadline: Duration,
+    /// For name resolution, TCP and TLS of one connection.
+    pub(crate) connect_timeout: Duration,
+    /// For one attempt of a request.
+    pub(crate) attempt_timeout: Duration,
+    /// Attempts after the first of a request that may be repeated.
+    pub(crate) retries: u32,
+    /// For a listing as a whole, or for the tags or public keys of all keys asked.
+    pub(crate) listing_deadline: Duration,
+    /// For a new key to become usable.
+    pub(crate) key_ready_timeout: Duration,
+    /// Requests of one call that are in flight together.
+    pub(crate) concurrency: usize,
+    /// Stands in for the chain's credentials, environment and files.
+    #[cfg(test)]
+    pub(crate) surroundings: super::tests::Surroundings,
+}
+
+impl From<&TokenConfig> for AwsSettings {
+    fn from(config: &TokenConfig) -> Self {
+        Self {
+            region: config
+                .region
+                .as_ref()
+                .map(|region| region.as_str().to_owned()),
+            endpoint: config.endpoint.as_ref().map(|url| url.as_str().to_owned()),
+            deadline: config.deadline,
+            connect_timeout: config.connect_timeout,
+            attempt_timeout: config.attempt_timeout,
+            retries: config.retries,
+            listing_deadline: config.listing_deadline,
+            key_ready_timeout: config.key_ready_timeout,
+            concurrency: config.concurrency,
+            #[cfg(test)]
+            surroundings: super::tests::Surroundings::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Default for AwsSettings {
+    fn default() -> Self {
+        Self::from(&TokenConfig::default())
+    }
+}

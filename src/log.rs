@@ -1,0 +1,95 @@
+//! The log: to stderr or a file, never to stdout, and never through a subscriber that the host would share.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use tracing::Dispatch;
+use tracing::dispatcher::with_default;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::config::LogConfig;
+use crate::error::Error;
+
+/// The module's own subscriber, in force only while one of its functions runs.
+pub(crate) struct Log(Dispatch);
+
+impl Log {
+    pub(crate) fn new(config: &LogConfig) -> Self {
+        let level = config.level;
+        if level == LevelFilter::OFF {
+            return Self(Dispatch::none());
+        }
+        let target = config.file.clone().map_or(Target::Stderr, Target::File);
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(level)
+            .with_writer(target)
+            .finish();
+        Self(Dispatch::new(subscriber))
+    }
+
+    /// The log of failures to read the configuration of the log.
+    pub(crate) fn to_stderr() -> Self {
+        Self::new(&LogConfig::default())
+    }
+
+    /// Runs `run` with its events going to this log.
+    pub(crate) fn scope<T>(&self, run: impl FnOnce() -> T) -> T {
+        with_default(&self.0, run)
+    }
+}
+
+/// Notes that a function did not answer CKR_OK.
+pub(crate) fn refusal(function: &str, error: &Error) {
+    if error.is_routine() {
+        tracing::debug!("{function}: {error}");
+    } else {
+        tracing::warn!("{function}: {error}");
+    }
+}
+
+/// Notes a panic that was caught; works without an initialised module.
+pub(crate) fn panicked(function: &str) {
+    let line = format!(
+        "kms-pkcs11: {function}: internal error, answered CKR_GENERAL_ERROR; please report it\n"
+    );
+    // There is nobody left to tell when stderr cannot be written.
+    drop(Line(Target::Stderr).write_all(line.as_bytes()));
+}
+
+#[derive(Clone)]
+enum Target {
+    Stderr,
+    File(PathBuf),
+}
+
+impl<'a> MakeWriter<'a> for Target {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Line(self.clone())
+    }
+}
+
+/// Writes each event at once and holds nothing in between: no lock that a fork could leave locked, no descriptor
+/// that the host could close and reuse, and a rotated file is found anew.
+struct Line(Target);
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.0 {
+            Target::Stderr => Ok(rustix::io::write(rustix::stdio::stderr(), bytes)?),
+            Target::File(path) => OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path)?
+                .write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! The initialised module: its tokens and sessions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pkcs11_sys::*;
+
+use crate::config::{Config, TokenConfig};
+use crate::error::Result;
+use crate::kms::{AwsKms, AwsSettings, Runtime, SharedHttp, WithSignalsBlocked};
+use crate::log::Log;
+use crate::session::{Session, SessionTable};
+use crate::token::{Handles, Token};
+
+/// How long C_Finalize waits for calls in flight.
+const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
+
+/// What lives from C_Initialize to C_Finalize.
+pub(crate) struct Module {
+    log: Log,
+    tokens: Vec<Arc<Token>>,
+    sessions: SessionTable,
+    runtime: Arc<Runtime>,
+}
+
+impl Module {
+    /// Builds the module without any request, thread or connection: those come with the first use.
+    pub(crate) fn new(
+        config: Config,
+        region: Option<&str>,
+        with_signals_blocked: WithSignalsBlocked,
+    ) -> Self {
+        let runtime = Runtime::new(with_signals_blocked);
+        let http = SharedHttp::new();
+        let handles = Arc::new(Handles::default());
+        let token = |(slot, config): (CK_SLOT_ID, TokenConfig)| {
+            let kms = AwsKms::new(
+                AwsSettings::from(&config),
+                Arc::clone(&runtime),
+                http.clone(),
+            );
+            let (runtime, handles) = (Arc::clone(&runtime), Arc::clone(&handles));
+            Arc::new(Token::new(
+                slot,
+                config,
+                region,
+                Arc::new(kms),
+                runtime,
+                handles,
+            ))
+        };
+        Self {
+            log: Log::new(&config.log),
+            tokens: (0..).zip(config.tokens).map(token).collect(),
+            sessions: SessionTable::default(),
+            runtime,
+        }
+    }
+
+    /// Ends what runs: calls in flight answer with an error, threads are joined.
+    pub(crate) fn shut_down(&self) {
+        self.runtime.shutdown(SHUTDOWN_BOUND);
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub(crate) fn sessions(&self) -> &SessionTable {
+        &self.sessions
+    }
+
+    pub(crate) fn tokens(&self) -> &[Arc<Token>] {
+        &self.tokens
+    }
+
+    pub(crate) fn token(&self, slot: CK_SLOT_ID) -> Result<&Arc<Token>> {
+        self.tokens
+            .iter()
+            .find(|token| token.slot() == slot)
+            .ok_or_else(|| CKR_SLOT_ID_INVALID.into())
+    }
+
+    pub(crate) fn session(&self, handle: CK_SESSION_HANDLE) -> Result<Arc<Session>> {
+        self.sessions.get(handle)
+    }
+}

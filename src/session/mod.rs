@@ -1,0 +1,125 @@
+//! Sessions and the operations that run in them.
+
+mod decrypt;
+mod digest;
+mod encrypt;
+mod find;
+mod message;
+mod sign;
+mod slot;
+mod table;
+mod verify;
+
+use std::sync::Arc;
+
+use pkcs11_sys::*;
+
+pub(crate) use table::SessionTable;
+
+use crate::error::{Error, Result};
+use crate::kms::Phase;
+use crate::object::{Half, Object};
+use crate::token::Token;
+use slot::Slot;
+
+/// One session: its token, its kind, and one slot for each kind of operation, so that none blocks another.
+pub(crate) struct Session {
+    token: Arc<Token>,
+    read_write: bool,
+    find: Slot<find::Find>,
+    sign: Slot<sign::Sign>,
+    verify: Slot<verify::Verify>,
+    encrypt: Slot<encrypt::Encrypt>,
+    decrypt: Slot<decrypt::Decrypt>,
+    digest: Slot<message::Message>,
+}
+
+/// The kinds of operations with termination rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sign,
+    Verify,
+    Encrypt,
+    Decrypt,
+    Digest,
+}
+
+impl Session {
+    fn new(token: Arc<Token>, read_write: bool) -> Self {
+        Self {
+            token,
+            read_write,
+            find: Slot::default(),
+            sign: Slot::default(),
+            verify: Slot::default(),
+            encrypt: Slot::default(),
+            decrypt: Slot::default(),
+            digest: Slot::default(),
+        }
+    }
+
+    pub(crate) fn token(&self) -> &Arc<Token> {
+        &self.token
+    }
+
+    /// Refuses what changes the token in a read-only session.
+    pub(crate) fn check_read_write(&self) -> Result<()> {
+        if self.read_write {
+            return Ok(());
+        }
+        Err(Error::new(
+            CKR_SESSION_READ_ONLY,
+            "open the session with CKF_RW_SESSION to change the token",
+        ))
+    }
+
+    /// Ends an operation that was called with arguments nobody can work with: a failed call leaves nothing
+    /// active (PKCS#11 5.8 to 5.15).
+    pub(crate) fn abandon(&self, kind: Kind) {
+        match kind {
+            Kind::Sign => self.sign.abandon(),
+            Kind::Verify => self.verify.abandon(),
+            Kind::Encrypt => self.encrypt.abandon(),
+            Kind::Decrypt => self.decrypt.abandon(),
+            Kind::Digest => self.digest.abandon(),
+        }
+    }
+
+    /// The answer of C_GetSessionInfo.
+    pub(crate) fn info(&self) -> CK_SESSION_INFO {
+        let state = match (self.read_write, self.token.login().is_user()) {
+            (false, false) => CKS_RO_PUBLIC_SESSION,
+            (false, true) => CKS_RO_USER_FUNCTIONS,
+            (true, false) => CKS_RW_PUBLIC_SESSION,
+            (true, true) => CKS_RW_USER_FUNCTIONS,
+        };
+        let read_write = if self.read_write { CKF_RW_SESSION } else { 0 };
+        CK_SESSION_INFO {
+            slotID: self.token.slot(),
+            state,
+            flags: CKF_SERIAL_SESSION | read_write,
+            ulDeviceError: 0,
+        }
+    }
+
+    /// The key that an `*Init` names: of the half that can do it.
+    fn key(&self, handle: CK_OBJECT_HANDLE, half: Half) -> Result<Object> {
+        let object = self
+            .token
+            .object(handle, Phase::Init)
+            .map_err(|error| match error.rv() {
+                CKR_OBJECT_HANDLE_INVALID => Error::from(CKR_KEY_HANDLE_INVALID),
+                _ => error,
+            })?;
+        if object.half == half {
+            return Ok(object);
+        }
+        Err(Error::new(
+            CKR_KEY_FUNCTION_NOT_PERMITTED,
+            format!(
+                "{}: the operation wants the {half:?} half of the pair",
+                object.key.entry.arn
+            ),
+        ))
+    }
+}

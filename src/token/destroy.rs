@@ -1,0 +1,63 @@
+//! Destroying objects: what happens to the KMS key behind them.
+
+use pkcs11_sys::*;
+
+use super::Token;
+use crate::config::OnDestroy;
+use crate::error::{Error, Result};
+use crate::kms::{KeyEntry, Phase};
+use crate::object::Half;
+
+impl Token {
+    /// Destroys an object. The private one takes the KMS key with it, as configured; the public one alone
+    /// is only forgotten by this process.
+    pub(crate) fn destroy(&self, handle: CK_OBJECT_HANDLE) -> Result<()> {
+        if self.view.ask(|inventory| inventory.take_orphan(handle)) {
+            return Ok(());
+        }
+        let snapshot = self.view.latest();
+        let (key, half) = snapshot.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
+        match half {
+            Half::Public => self
+                .view
+                .change(|inventory| inventory.public_destroyed(&key.entry)),
+            Half::Private => {
+                self.destroy_key(&key.entry)?;
+                self.view
+                    .change(|inventory| inventory.destroyed(&key.entry));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses handles that are no object's.
+    pub(crate) fn check_destroyable(&self, handle: CK_OBJECT_HANDLE) -> Result<()> {
+        if self.view.latest().object(handle).is_some()
+            || self.view.ask(|inventory| inventory.is_orphan(handle))
+        {
+            return Ok(());
+        }
+        Err(CKR_OBJECT_HANDLE_INVALID.into())
+    }
+
+    fn destroy_key(&self, key: &KeyEntry) -> Result<()> {
+        let result = match self.config.on_destroy {
+            OnDestroy::Schedule => self
+                .kms
+                .schedule_deletion(key, self.config.deletion_window_days),
+            OnDestroy::Disable => self.kms.disable(key),
+            OnDestroy::Refuse => {
+                return Err(Error::new(
+                    CKR_ACTION_PROHIBITED,
+                    format!(
+                        "{}: the token's configuration says on_destroy = \"refuse\"",
+                        key.arn
+                    ),
+                ));
+            }
+        };
+        result.map_err(|error| error.into_error(Phase::Destroy))?;
+        tracing::info!("{}: destroyed ({:?})", key.arn, self.config.on_destroy);
+        Ok(())
+    }
+}

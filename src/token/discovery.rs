@@ -1,0 +1,194 @@
+//! Which keys a token shows: a listing, filtered by tags.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::inventory::{Inventory, Listed};
+use super::names::has_label;
+use crate::config::{Selection, TokenConfig};
+use crate::kms::{KeyEntry, Kms, KmsError, KmsErrorKind, Tags};
+
+/// How long a key that showed up after the first listing is looked at again when a find misses: its tags may
+/// not be visible yet.
+const YOUNG: Duration = Duration::from_mins(2);
+
+/// The keys of a token, as KMS lists them.
+pub(super) struct Discovery<'a> {
+    pub(super) kms: &'a dyn Kms,
+    pub(super) config: &'a TokenConfig,
+}
+
+/// Keys of the account that the token does not show, and since when they are known.
+#[derive(Debug, Default)]
+pub(super) struct Foreign(HashMap<String, Instant>);
+
+/// What a listing found.
+pub(super) struct Findings {
+    pub(super) shown: Vec<Listed>,
+    pub(super) foreign: Vec<KeyEntry>,
+}
+
+impl Foreign {
+    /// Replaces the foreign keys by those of the first or a complete listing, which are not young.
+    pub(super) fn replace(&mut self, keys: &[KeyEntry]) {
+        let known = std::mem::take(&mut self.0);
+        let old = Instant::now().checked_sub(YOUNG);
+        self.0 = keys
+            .iter()
+            .filter_map(|key| {
+                let since = known.get(&key.arn).copied().or(old)?;
+                Some((key.arn.clone(), since))
+            })
+            .collect();
+    }
+
+    /// Adds foreign keys of a partial listing.
+    pub(super) fn extend(&mut self, keys: &[KeyEntry]) {
+        for key in keys {
+            self.0.entry(key.arn.clone()).or_insert_with(Instant::now);
+        }
+    }
+
+    fn is_settled(&self, key: &KeyEntry) -> bool {
+        self.0
+            .get(&key.arn)
+            .is_some_and(|since| since.elapsed() >= YOUNG)
+    }
+}
+
+impl Discovery<'_> {
+    /// Lists all keys and reads all their tags. `known` are the findings of before, for keys whose tags
+    /// cannot be read this time.
+    pub(super) fn complete(&self, known: &HashMap<String, Listed>) -> Result<Findings, KmsError> {
+        let entries = self.entries()?;
+        self.examine(entries, known)
+    }
+
+    /// The keys that are new in the listing; tags are read of those alone.
+    pub(super) fn news(
+        &self,
+        inventory: impl FnOnce(&[KeyEntry]) -> Vec<KeyEntry>,
+    ) -> Result<Findings, KmsError> {
+        let entries = self.entries()?;
+        let unknown = inventory(&entries);
+        self.examine(unknown, &HashMap::new())
+    }
+
+    fn entries(&self) -> Result<Vec<KeyEntry>, KmsError> {
+        let Selection::Keys(keys) = &self.config.selection else {
+            return self.kms.list_keys();
+        };
+        let mut entries: Vec<KeyEntry> = Vec::with_capacity(keys.len());
+        let mut failure = None;
+        for key in keys {
+            match self.kms.describe_key(key.as_str()) {
+                // Two names of one key.
+                Ok(entry) if entries.contains(&entry) => {}
+                Ok(entry) => entries.push(entry),
+                Err(error) => {
+                    tracing::warn!("configured key {key} is hidden: {error}");
+                    failure = Some(error);
+                }
+            }
+        }
+        match failure {
+            Some(error) if entries.is_empty() => Err(error),
+            _ => Ok(entries),
+        }
+    }
+
+    fn examine(
+        &self,
+        entries: Vec<KeyEntry>,
+        known: &HashMap<String, Listed>,
+    ) -> Result<Findings, KmsError> {
+        let answers = self.kms.list_tags(&entries);
+        let (mut shown, mut foreign, mut failure) = (Vec::new(), Vec::new(), None);
+        for (entry, answer) in entries.into_iter().zip(answers) {
+            match self.tags(&entry, answer, known) {
+                Ok(Some(tags)) => shown.push(Listed {
+                    entry,
+                    tags,
+                    alias: None,
+                }),
+                Ok(None) => foreign.push(entry),
+                Err(error) => {
+                    tracing::warn!("{} is hidden: its tags cannot be read: {error}", entry.arn);
+                    failure = Some(error);
+                    foreign.push(entry);
+                }
+            }
+        }
+        match failure {
+            // Nothing could be read at all: that is not an empty token.
+            Some(error) if shown.is_empty() && error.is_outage() => return Err(error),
+            _ => self.add_aliases(&mut shown),
+        }
+        Ok(Findings { shown, foreign })
+    }
+
+    /// The tags of a key that the token shows, `None` for a foreign one.
+    fn tags(
+        &self,
+        entry: &KeyEntry,
+        answer: Result<Tags, KmsError>,
+        known: &HashMap<String, Listed>,
+    ) -> Result<Option<Tags>, KmsError> {
+        let tags = match answer {
+            Ok(tags) => tags,
+            // With a filter by tags, permission usually hangs on the same tags: not readable is not ours.
+            Err(error) if error.kind == KmsErrorKind::AccessDenied => {
+                tracing::debug!("{error}");
+                return Ok(self.config.tags().is_empty().then(Tags::new));
+            }
+            // Deleted since it was listed.
+            Err(error) if error.kind == KmsErrorKind::NotFound => return Ok(None),
+            Err(error) => match known.get(&entry.arn) {
+                Some(before) => before.tags.clone(),
+                None => return Err(error),
+            },
+        };
+        let matches = self
+            .config
+            .tags()
+            .iter()
+            .all(|(key, value)| tags.get(key) == Some(value));
+        Ok(matches.then_some(tags))
+    }
+
+    /// Names keys without a label of their own by their aliases, as far as those may be listed.
+    fn add_aliases(&self, keys: &mut [Listed]) {
+        if keys.iter().all(|key| has_label(&key.tags)) {
+            return;
+        }
+        match self.kms.list_aliases() {
+            Ok(aliases) => {
+                for alias in aliases {
+                    let key = keys.iter_mut().find(|key| key.entry.key_id == alias.key_id);
+                    if let Some(key) = key.filter(|key| key.alias.is_none()) {
+                        let name = alias.name.strip_prefix("alias/").unwrap_or(&alias.name);
+                        key.alias = Some(name.to_owned());
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::info!(
+                    "keys without a p11:label tag are labelled by their key ids: {error}"
+                );
+            }
+        }
+    }
+}
+
+/// The listed keys that neither the token nor its record of foreign keys knows well enough.
+pub(super) fn unknown(
+    entries: &[KeyEntry],
+    inventory: &Inventory,
+    foreign: &Foreign,
+) -> Vec<KeyEntry> {
+    entries
+        .iter()
+        .filter(|entry| !inventory.is_listed(entry) && !foreign.is_settled(entry))
+        .cloned()
+        .collect()
+}

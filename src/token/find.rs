@@ -1,0 +1,144 @@
+//! Finding objects: in memory, with requests only for what was never fetched or has never been seen.
+
+use std::sync::Arc;
+
+use pkcs11_sys::*;
+
+use super::Token;
+use super::inventory::{Shown, Snapshot};
+use crate::error::{Error, Result};
+use crate::kms::Phase;
+use crate::object::attributes::{self, Value};
+use crate::object::template::Template;
+use crate::object::{Half, Key, KeyMaterial, Object};
+
+impl Token {
+    /// The handles of all objects that match a template.
+    pub(crate) fn find(&self, template: &Template<'_>) -> Result<Vec<CK_OBJECT_HANDLE>> {
+        let mut snapshot = self.view.snapshot()?;
+        if names_unknown_key(&snapshot, template) {
+            snapshot = self.view.look_again()?;
+        }
+        let candidates: Vec<Shown<'_>> = match template.get(CKA_ID) {
+            Some(id) => snapshot
+                .objects_by_id(id)
+                .filter(|shown| may_match(shown, template))
+                .collect(),
+            None => snapshot
+                .objects()
+                .filter(|shown| may_match(shown, template))
+                .collect(),
+        };
+        self.fetch_materials(&candidates)?;
+        Ok(candidates
+            .iter()
+            .filter(|shown| matches(shown, template))
+            .map(|shown| shown.handle)
+            .collect())
+    }
+
+    /// The object behind a handle, its public half fetched.
+    pub(crate) fn object(&self, handle: CK_OBJECT_HANDLE, phase: Phase) -> Result<Object> {
+        let snapshot = self.view.latest();
+        let (key, half) = snapshot.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
+        if key.material.get().is_none() {
+            self.materials.fetch(&*self.kms, &[key]);
+        }
+        match key.material.get() {
+            Some(material) => Ok(Object {
+                key: Arc::clone(key),
+                material: Arc::clone(material),
+                half,
+            }),
+            None => Err(self.why_hidden(key, phase)),
+        }
+    }
+
+    /// Fetches what the candidates lack. Keys that cannot be read are left out, unless nothing could be read
+    /// because KMS cannot be reached: then "no such object" would be a lie.
+    fn fetch_materials(&self, candidates: &[Shown<'_>]) -> Result<()> {
+        let missing: Vec<&Arc<Key>> = candidates
+            .iter()
+            .filter(|shown| shown.key.material.get().is_none())
+            .map(|shown| shown.key)
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.materials.fetch(&*self.kms, &missing);
+        if candidates
+            .iter()
+            .any(|shown| shown.key.material.get().is_some())
+        {
+            return Ok(());
+        }
+        let outage = missing.iter().find_map(|key| {
+            self.materials
+                .failure(key)
+                .filter(crate::kms::KmsError::is_outage)
+        });
+        outage.map_or(Ok(()), |error| Err(error.into_error(Phase::Find)))
+    }
+
+    fn why_hidden(&self, key: &Key, phase: Phase) -> Error {
+        match self.materials.failure(key) {
+            Some(error) => error.into_error(phase),
+            None => Error::new(
+                CKR_DEVICE_ERROR,
+                format!("{}: no public key", key.entry.arn),
+            ),
+        }
+    }
+}
+
+/// True when a template names a key, by id or label, that the snapshot does not know under these names:
+/// it may have been made elsewhere since. What else the template says is of no matter, so that a search for
+/// the certificate of a known key asks nobody.
+fn names_unknown_key(snapshot: &Snapshot, template: &Template<'_>) -> bool {
+    let (id, label) = (template.get(CKA_ID), template.get(CKA_LABEL));
+    if id.unwrap_or_default().is_empty() && label.unwrap_or_default().is_empty() {
+        return false;
+    }
+    let named = |shown: Shown<'_>| {
+        let names = shown.key.names(shown.half);
+        id.is_none_or(|id| names.id == id) && label.is_none_or(|label| names.label == label)
+    };
+    match id {
+        Some(id) => !snapshot.objects_by_id(id).any(named),
+        None => !snapshot.objects().any(named),
+    }
+}
+
+/// False when what is known of the object without its public half rules it out.
+fn may_match(shown: &Shown<'_>, template: &Template<'_>) -> bool {
+    agrees(
+        shown.key,
+        shown.key.material.get().map(|m| &**m),
+        shown.half,
+        template,
+        true,
+    )
+}
+
+fn matches(shown: &Shown<'_>, template: &Template<'_>) -> bool {
+    match shown.key.material.get() {
+        Some(material) => agrees(shown.key, Some(material), shown.half, template, false),
+        None => false,
+    }
+}
+
+fn agrees(
+    key: &Key,
+    material: Option<&KeyMaterial>,
+    half: Half,
+    template: &Template<'_>,
+    when_not_fetched: bool,
+) -> bool {
+    template.iter().all(
+        |attribute| match attributes::read(key, material, half, attribute.type_) {
+            Value::Known(value) => *value == *attribute.value,
+            Value::NotFetched => when_not_fetched,
+            Value::Sensitive | Value::Absent => false,
+        },
+    )
+}

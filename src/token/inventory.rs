@@ -1,0 +1,319 @@
+//! What a token knows of its keys, and the immutable snapshot that finds and signatures read.
+//!
+//! KMS is eventually consistent: a listing may miss a key or a tag of seconds ago. What this process wrote
+//! itself is therefore kept in an overlay and wins over listings for a while.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use once_cell::sync::OnceCell;
+use pkcs11_sys::CK_OBJECT_HANDLE;
+
+use super::names::PairNames;
+use crate::kms::{KeyEntry, Tags};
+use crate::object::{Half, Key, KeyMaterial};
+
+/// How long the overlay wins; KMS says changes are visible within minutes at most.
+const OVERLAY: Duration = Duration::from_mins(15);
+
+/// Object handles, unique in the process and never used twice.
+#[derive(Debug, Default)]
+pub(crate) struct Handles(AtomicU64);
+
+impl Handles {
+    fn next(&self) -> CK_OBJECT_HANDLE {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// A key as the last listing showed it.
+#[derive(Clone, Debug)]
+pub(super) struct Listed {
+    pub(super) entry: KeyEntry,
+    pub(super) tags: Tags,
+    pub(super) alias: Option<String>,
+}
+
+/// The keys of a token at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Snapshot {
+    keys: Vec<(Arc<Key>, [CK_OBJECT_HANDLE; 2])>,
+    by_handle: HashMap<CK_OBJECT_HANDLE, (usize, Half)>,
+    by_id: HashMap<Vec<u8>, Vec<usize>>,
+    /// Public objects that were destroyed without their private halves.
+    without_public: HashSet<usize>,
+}
+
+impl Snapshot {
+    /// Every object, private half first.
+    pub(super) fn objects(&self) -> impl Iterator<Item = Shown<'_>> {
+        (0..self.keys.len()).flat_map(|index| self.halves(index))
+    }
+
+    /// The objects whose CKA_ID is `id` (and perhaps others of the same pairs).
+    pub(super) fn objects_by_id(&self, id: &[u8]) -> impl Iterator<Item = Shown<'_>> {
+        let indices = self.by_id.get(id).map(Vec::as_slice).unwrap_or_default();
+        indices.iter().flat_map(|index| self.halves(*index))
+    }
+
+    pub(super) fn object(&self, handle: CK_OBJECT_HANDLE) -> Option<(&Arc<Key>, Half)> {
+        let (index, half) = *self.by_handle.get(&handle)?;
+        self.keys.get(index).map(|(key, _)| (key, half))
+    }
+
+    fn halves(&self, index: usize) -> impl Iterator<Item = Shown<'_>> {
+        let halves = self.keys.get(index).map(|(key, [private, public])| {
+            let public = (!self.without_public.contains(&index)).then_some(*public);
+            [(Half::Private, Some(*private)), (Half::Public, public)]
+                .into_iter()
+                .filter_map(move |(half, handle)| {
+                    Some(Shown {
+                        key,
+                        half,
+                        handle: handle?,
+                    })
+                })
+        });
+        halves.into_iter().flatten()
+    }
+}
+
+/// An object of a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown<'a> {
+    pub(super) key: &'a Arc<Key>,
+    pub(super) half: Half,
+    pub(super) handle: CK_OBJECT_HANDLE,
+}
+
+/// Everything a snapshot is made from. Lives under a lock that is never held across a request.
+#[derive(Debug)]
+pub(super) struct Inventory {
+    handles: Arc<Handles>,
+    destroyable: bool,
+    assigned: HashMap<(String, Half), CK_OBJECT_HANDLE>,
+    listed: BTreeMap<String, Listed>,
+    written: HashMap<String, Written>,
+    destroyed: HashMap<String, Instant>,
+    without_public: HashSet<String>,
+    /// Handles of public objects whose pair was destroyed: each may still be destroyed once.
+    orphans: HashSet<CK_OBJECT_HANDLE>,
+    keys: HashMap<String, Arc<Key>>,
+}
+
+/// What this process wrote and listings may not show yet.
+#[derive(Clone, Debug)]
+struct Written {
+    entry: KeyEntry,
+    tags: Tags,
+    created: bool,
+    at: Instant,
+}
+
+impl Inventory {
+    pub(super) fn new(handles: Arc<Handles>, destroyable: bool) -> Self {
+        Self {
+            handles,
+            destroyable,
+            assigned: HashMap::new(),
+            listed: BTreeMap::new(),
+            written: HashMap::new(),
+            destroyed: HashMap::new(),
+            without_public: HashSet::new(),
+            orphans: HashSet::new(),
+            keys: HashMap::new(),
+        }
+    }
+
+    /// Takes a complete listing.
+    pub(super) fn replace_listing(&mut self, listed: Vec<Listed>) {
+        self.listed = listed
+            .into_iter()
+            .map(|key| (key.entry.arn.clone(), key))
+            .collect();
+        self.written
+            .retain(|_, written| written.at.elapsed() < OVERLAY);
+        self.destroyed.retain(|_, at| at.elapsed() < OVERLAY);
+    }
+
+    /// Takes keys that a listing showed for the first time.
+    pub(super) fn extend_listing(&mut self, listed: Vec<Listed>) {
+        self.listed
+            .extend(listed.into_iter().map(|key| (key.entry.arn.clone(), key)));
+    }
+
+    /// Takes a key that this process created, with its public half.
+    pub(super) fn created(&mut self, entry: KeyEntry, tags: Tags, material: Arc<KeyMaterial>) {
+        let names = PairNames::of_key(&entry, &tags, None);
+        let key = self.make_key(
+            entry.clone(),
+            names,
+            Arc::new(OnceCell::with_value(material)),
+        );
+        self.keys.insert(entry.arn.clone(), key);
+        let written = Written {
+            entry: entry.clone(),
+            tags,
+            created: true,
+            at: Instant::now(),
+        };
+        self.written.insert(entry.arn, written);
+    }
+
+    /// Takes tags that this process wrote.
+    pub(super) fn tagged(&mut self, entry: &KeyEntry, tags: Tags) {
+        let written = self
+            .written
+            .entry(entry.arn.clone())
+            .or_insert_with(|| Written {
+                entry: entry.clone(),
+                tags: Tags::new(),
+                created: false,
+                at: Instant::now(),
+            });
+        written.tags.extend(tags);
+        written.at = Instant::now();
+    }
+
+    /// Forgets a key that this process destroyed; its public object's handle may still be destroyed once.
+    pub(super) fn destroyed(&mut self, entry: &KeyEntry) {
+        self.destroyed.insert(entry.arn.clone(), Instant::now());
+        self.written.remove(&entry.arn);
+        self.assigned.remove(&(entry.arn.clone(), Half::Private));
+        if let Some(handle) = self.assigned.remove(&(entry.arn.clone(), Half::Public))
+            && !self.without_public.remove(&entry.arn)
+        {
+            self.orphans.insert(handle);
+        }
+    }
+
+    /// Hides the public object of a key, which lives on in KMS.
+    pub(super) fn public_destroyed(&mut self, entry: &KeyEntry) {
+        self.without_public.insert(entry.arn.clone());
+    }
+
+    pub(super) fn is_orphan(&self, handle: CK_OBJECT_HANDLE) -> bool {
+        self.orphans.contains(&handle)
+    }
+
+    /// Takes the handle of a public object whose pair is gone; true when there was one.
+    pub(super) fn take_orphan(&mut self, handle: CK_OBJECT_HANDLE) -> bool {
+        self.orphans.remove(&handle)
+    }
+
+    /// Forgets what was fetched of a key, because KMS says that its state changed.
+    pub(super) fn forget_material(&mut self, entry: &KeyEntry) {
+        if let Some(key) = self.keys.get(&entry.arn) {
+            let names = PairNames {
+                private: key.private.clone(),
+                public: key.public.clone(),
+            };
+            let key = self.make_key(entry.clone(), names, Arc::default());
+            self.keys.insert(entry.arn.clone(), key);
+        }
+    }
+
+    pub(super) fn is_listed(&self, entry: &KeyEntry) -> bool {
+        self.listed.contains_key(&entry.arn)
+    }
+
+    /// What the last listing said, by ARN.
+    pub(super) fn all_listed(&self) -> HashMap<String, Listed> {
+        self.listed
+            .iter()
+            .map(|(arn, key)| (arn.clone(), key.clone()))
+            .collect()
+    }
+
+    /// Makes the snapshot of this moment; keys whose names did not change keep what was fetched of them.
+    pub(super) fn snapshot(&mut self) -> Snapshot {
+        let shown = self.merged();
+        let mut keys = HashMap::with_capacity(shown.len());
+        let mut snapshot = Snapshot::default();
+        for Listed { entry, tags, alias } in shown {
+            let names = PairNames::of_key(&entry, &tags, alias.as_deref());
+            let key = self.key(entry, names);
+            let handles = [Half::Private, Half::Public].map(|half| self.handle(&key.entry, half));
+            let index = snapshot.keys.len();
+            snapshot
+                .by_handle
+                .insert(handles[0], (index, Half::Private));
+            if self.without_public.contains(&key.entry.arn) {
+                snapshot.without_public.insert(index);
+            } else {
+                snapshot.by_handle.insert(handles[1], (index, Half::Public));
+            }
+            snapshot
+                .by_id
+                .entry(key.private.id.clone())
+                .or_default()
+                .push(index);
+            if key.public.id != key.private.id {
+                snapshot
+                    .by_id
+                    .entry(key.public.id.clone())
+                    .or_default()
+                    .push(index);
+            }
+            keys.insert(key.entry.arn.clone(), Arc::clone(&key));
+            snapshot.keys.push((key, handles));
+        }
+        self.keys = keys;
+        snapshot
+    }
+
+    /// The listing with the overlay on it.
+    fn merged(&self) -> Vec<Listed> {
+        let mut merged = self.listed.clone();
+        for (arn, written) in &self.written {
+            if !merged.contains_key(arn) && !written.created {
+                continue;
+            }
+            let key = merged.entry(arn.clone()).or_insert_with(|| Listed {
+                entry: written.entry.clone(),
+                tags: Tags::new(),
+                alias: None,
+            });
+            key.tags.extend(written.tags.clone());
+        }
+        merged
+            .into_values()
+            .filter(|key| !self.destroyed.contains_key(&key.entry.arn))
+            .collect()
+    }
+
+    fn key(&self, entry: KeyEntry, names: PairNames) -> Arc<Key> {
+        match self.keys.get(&entry.arn) {
+            Some(key) if key.private == names.private && key.public == names.public => {
+                Arc::clone(key)
+            }
+            Some(key) => self.make_key(entry, names, Arc::clone(&key.material)),
+            None => self.make_key(entry, names, Arc::default()),
+        }
+    }
+
+    fn make_key(
+        &self,
+        entry: KeyEntry,
+        names: PairNames,
+        material: Arc<OnceCell<Arc<KeyMaterial>>>,
+    ) -> Arc<Key> {
+        Arc::new(Key {
+            entry,
+            private: names.private,
+            public: names.public,
+            destroyable: self.destroyable,
+            material,
+        })
+    }
+
+    fn handle(&mut self, entry: &KeyEntry, half: Half) -> CK_OBJECT_HANDLE {
+        let handles = &self.handles;
+        *self
+            .assigned
+            .entry((entry.arn.clone(), half))
+            .or_insert_with(|| handles.next())
+    }
+}

@@ -1,0 +1,152 @@
+//! Public keys, fetched when something needs them: in parallel, once, and not again for a while when that failed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::crypto::PublicKey;
+use crate::kms::{KeyEntry, Kms, KmsError, KmsErrorKind, PublicKeyAnswer};
+use crate::object::{Key, KeyMaterial};
+
+/// How long a failed fetch is taken for an answer.
+const FAILURE_LASTS: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Default)]
+pub(super) struct Materials {
+    state: Mutex<State>,
+    landed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    in_flight: HashSet<String>,
+    failed: HashMap<String, Failure>,
+}
+
+#[derive(Clone, Debug)]
+struct Failure {
+    error: KmsError,
+    at: Instant,
+}
+
+impl Failure {
+    /// A key without a public half never gets one; anything else may pass.
+    fn holds(&self) -> bool {
+        self.error.kind == KmsErrorKind::Unsupported || self.at.elapsed() < FAILURE_LASTS
+    }
+}
+
+impl Materials {
+    /// Makes sure that the public half of each key is there, or known to be out of reach.
+    pub(super) fn fetch(&self, kms: &dyn Kms, keys: &[&Arc<Key>]) {
+        let (mine, theirs) = self.claim(keys);
+        if !mine.is_empty() {
+            let landing = Landing {
+                materials: self,
+                keys: &mine,
+            };
+            let entries: Vec<KeyEntry> = mine.iter().map(|key| key.entry.clone()).collect();
+            for (key, answer) in mine.iter().zip(kms.public_keys(&entries)) {
+                self.settle(key, answer.and_then(|answer| material(key, &answer)));
+            }
+            drop(landing);
+        }
+        let mut state = self.state.lock();
+        self.landed.wait_while(&mut state, |state| {
+            theirs.iter().any(|arn| state.in_flight.contains(arn))
+        });
+    }
+
+    /// Why the public half of a key is not there.
+    pub(super) fn failure(&self, key: &Key) -> Option<KmsError> {
+        self.state
+            .lock()
+            .failed
+            .get(&key.entry.arn)
+            .map(|failure| failure.error.clone())
+    }
+
+    /// Forgets that a fetch failed.
+    pub(super) fn forget_failure(&self, entry: &KeyEntry) {
+        self.state.lock().failed.remove(&entry.arn);
+    }
+
+    /// Splits off the keys that this thread is to fetch, and names those that others are fetching.
+    fn claim<'a>(&self, keys: &[&'a Arc<Key>]) -> (Vec<&'a Arc<Key>>, Vec<String>) {
+        let mut state = self.state.lock();
+        let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+        for key in keys.iter().filter(|key| key.material.get().is_none()) {
+            let arn = &key.entry.arn;
+            if state.in_flight.contains(arn) {
+                theirs.push(arn.clone());
+            } else if !state.failed.get(arn).is_some_and(Failure::holds) {
+                state.in_flight.insert(arn.clone());
+                mine.push(*key);
+            }
+        }
+        (mine, theirs)
+    }
+
+    fn settle(&self, key: &Key, result: Result<KeyMaterial, KmsError>) {
+        let mut state = self.state.lock();
+        match result {
+            Ok(material) => {
+                state.failed.remove(&key.entry.arn);
+                // Empty until now: a key in flight is claimed by one thread.
+                key.material.get_or_init(|| Arc::new(material));
+            }
+            Err(error) => {
+                let failure = Failure {
+                    error: error.clone(),
+                    at: Instant::now(),
+                };
+                let before = state.failed.insert(key.entry.arn.clone(), failure);
+                if before.is_none_or(|before| before.error.kind != error.kind) {
+                    log_hidden(key, &error);
+                }
+            }
+        }
+    }
+}
+
+/// Ends the flight of keys, also when the fetch panics.
+struct Landing<'a> {
+    materials: &'a Materials,
+    keys: &'a [&'a Arc<Key>],
+}
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        let mut state = self.materials.state.lock();
+        for key in self.keys {
+            state.in_flight.remove(&key.entry.arn);
+        }
+        self.materials.landed.notify_all();
+    }
+}
+
+fn material(key: &Key, answer: &PublicKeyAnswer) -> Result<KeyMaterial, KmsError> {
+    match PublicKey::from_spki(&answer.spki) {
+        Ok(public) => Ok(KeyMaterial {
+            spec: answer.spec,
+            usage: answer.usage,
+            public,
+        }),
+        Err(error) => Err(KmsError::local(
+            KmsErrorKind::BadAnswer,
+            "GetPublicKey",
+            Some(&key.entry.arn),
+            error.to_string(),
+        )),
+    }
+}
+
+fn log_hidden(key: &Key, error: &KmsError) {
+    if error.kind == KmsErrorKind::Unsupported {
+        tracing::debug!("{} has no public key and is not shown", key.entry.arn);
+    } else {
+        tracing::warn!("{} is hidden for now: {error}", key.entry.arn);
+    }
+}

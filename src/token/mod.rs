@@ -1,0 +1,73 @@
+//! A token: the keys of one account and region that carry the configured tags.
+
+mod destroy;
+mod discovery;
+mod find;
+mod flight;
+mod generate;
+mod info;
+mod inventory;
+mod login;
+mod materials;
+mod names;
+mod operations;
+mod view;
+
+use std::sync::Arc;
+
+use pkcs11_sys::CK_SLOT_ID;
+
+pub(crate) use info::{MANUFACTURER, SessionCounts, VERSION, pad};
+pub(crate) use inventory::Handles;
+pub(crate) use login::Login;
+pub(crate) use names::Renaming;
+
+use crate::config::TokenConfig;
+use crate::kms::{Kms, Runtime};
+use materials::Materials;
+use view::View;
+
+/// One slot with its token.
+pub(crate) struct Token {
+    slot: CK_SLOT_ID,
+    config: TokenConfig,
+    serial: String,
+    kms: Arc<dyn Kms>,
+    view: Arc<View>,
+    materials: Materials,
+    login: Login,
+}
+
+impl Token {
+    pub(crate) fn new(
+        slot: CK_SLOT_ID,
+        config: TokenConfig,
+        region: Option<&str>,
+        kms: Arc<dyn Kms>,
+        runtime: Arc<Runtime>,
+        handles: Arc<Handles>,
+    ) -> Self {
+        Self {
+            slot,
+            serial: info::serial(&config, region),
+            view: Arc::new(View::new(
+                config.clone(),
+                Arc::clone(&kms),
+                runtime,
+                handles,
+            )),
+            kms,
+            config,
+            materials: Materials::default(),
+            login: Login::default(),
+        }
+    }
+
+    pub(crate) fn slot(&self) -> CK_SLOT_ID {
+        self.slot
+    }
+
+    pub(crate) fn login(&self) -> &Login {
+        &self.login
+    }
+}

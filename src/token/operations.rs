@@ -1,0 +1,95 @@
+//! What a token asks KMS to do with a key, and the tags it writes.
+
+use std::sync::Arc;
+
+use pkcs11_sys::CKR_ATTRIBUTE_READ_ONLY;
+use pkcs11_sys::*;
+use zeroize::Zeroizing;
+
+use super::{Renaming, Token};
+use crate::config::RandomSource;
+use crate::crypto::random;
+use crate::error::{Error, Result};
+use crate::kms::{EncryptionAlgorithm, KmsError, KmsErrorKind, Phase};
+use crate::mechanism::signature::Prepared;
+use crate::object::template::Template;
+use crate::object::{Key, Object, attributes};
+
+impl Token {
+    /// Signs; the answer is in KMS's encoding.
+    pub(crate) fn sign(&self, key: &Arc<Key>, prepared: &Prepared) -> Result<Vec<u8>> {
+        self.kms
+            .sign(&key.entry, prepared.algorithm, &prepared.digest)
+            .map_err(|error| self.failed(key, error, Phase::Sign))
+    }
+
+    /// Decrypts an RSAES-OAEP ciphertext.
+    pub(crate) fn decrypt(
+        &self,
+        key: &Arc<Key>,
+        algorithm: EncryptionAlgorithm,
+        ciphertext: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        self.kms
+            .decrypt(&key.entry, algorithm, ciphertext)
+            .map_err(|error| self.failed(key, error, Phase::Decrypt))
+    }
+
+    /// Fills `out` from the source that the configuration names.
+    pub(crate) fn random(&self, out: &mut [u8]) -> Result<()> {
+        match self.config.random {
+            RandomSource::Kms => self
+                .kms
+                .random(out)
+                .map_err(|error| error.into_error(Phase::Random)),
+            RandomSource::Local => random::fill(out)
+                .map_err(|_| Error::new(CKR_FUNCTION_FAILED, "the local random generator failed")),
+        }
+    }
+
+    /// Rewrites an object's CKA_ID and CKA_LABEL: the only attributes of a KMS key that can change.
+    pub(crate) fn set_attributes(&self, object: &Object, template: &Template<'_>) -> Result<()> {
+        let mut renaming = Renaming::default();
+        for attribute in template.iter() {
+            match attribute.type_ {
+                CKA_ID => renaming.id = Some(attribute.value.to_vec()),
+                CKA_LABEL => renaming.label = Some(attribute.value.to_vec()),
+                other if attributes::exists(other, object.half) => {
+                    return Err(Error::new(
+                        CKR_ATTRIBUTE_READ_ONLY,
+                        format!("{} of a KMS key cannot be changed", attributes::name(other)),
+                    ));
+                }
+                other => {
+                    return Err(Error::new(
+                        CKR_ATTRIBUTE_TYPE_INVALID,
+                        format!("the object has no {}", attributes::name(other)),
+                    ));
+                }
+            }
+        }
+        let tags = renaming.to_tags(object.half)?;
+        if tags.is_empty() {
+            return Ok(());
+        }
+        let entry = &object.key.entry;
+        self.kms
+            .tag(entry, &tags)
+            .map_err(|error| error.into_error(Phase::SetAttribute))?;
+        self.view.change(|inventory| inventory.tagged(entry, tags));
+        Ok(())
+    }
+
+    /// Takes notice of a failure that says something about the key's state.
+    fn failed(&self, key: &Key, error: KmsError, phase: Phase) -> Error {
+        if matches!(
+            error.kind,
+            KmsErrorKind::Disabled | KmsErrorKind::InvalidState | KmsErrorKind::NotFound
+        ) {
+            self.materials.forget_failure(&key.entry);
+            self.view
+                .change(|inventory| inventory.forget_material(&key.entry));
+        }
+        error.into_error(phase)
+    }
+}

@@ -1,0 +1,189 @@
+//! The token's current snapshot: when it is listed anew, and how it is swapped.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
+
+use super::discovery::{self, Discovery, Foreign};
+use super::flight::Flight;
+use super::inventory::{Handles, Inventory, Snapshot};
+use crate::config::{OnDestroy, TokenConfig};
+use crate::error::Result;
+use crate::kms::{Kms, Phase, Runtime};
+
+/// The keys of a token: a snapshot that readers share, and what it is made from.
+pub(super) struct View {
+    config: TokenConfig,
+    kms: Arc<dyn Kms>,
+    runtime: Arc<Runtime>,
+    current: ArcSwapOption<Snapshot>,
+    state: Mutex<State>,
+    listing: Flight,
+}
+
+struct State {
+    inventory: Inventory,
+    foreign: Foreign,
+    /// When the last complete listing was begun.
+    listed: Option<Instant>,
+    /// When a listing was last begun because a find missed.
+    missed: Option<Instant>,
+    refreshing: bool,
+}
+
+impl View {
+    pub(super) fn new(
+        config: TokenConfig,
+        kms: Arc<dyn Kms>,
+        runtime: Arc<Runtime>,
+        handles: Arc<Handles>,
+    ) -> Self {
+        let destroyable = config.on_destroy != OnDestroy::Refuse;
+        Self {
+            config,
+            kms,
+            runtime,
+            current: ArcSwapOption::const_empty(),
+            state: Mutex::new(State {
+                inventory: Inventory::new(handles, destroyable),
+                foreign: Foreign::default(),
+                listed: None,
+                missed: None,
+                refreshing: false,
+            }),
+            listing: Flight::default(),
+        }
+    }
+
+    /// The current snapshot. The first one is waited for; a stale one is renewed in the background.
+    pub(super) fn snapshot(self: &Arc<Self>) -> Result<Arc<Snapshot>> {
+        if let Some(snapshot) = self.current.load_full() {
+            self.renew_when_stale();
+            return Ok(snapshot);
+        }
+        self.listing.join(|| {
+            if self.current.load().is_some() {
+                Ok(())
+            } else {
+                self.list()
+            }
+        })?;
+        Ok(self.latest())
+    }
+
+    /// The snapshot as far as there is one, without any request.
+    pub(super) fn latest(&self) -> Arc<Snapshot> {
+        self.current.load_full().unwrap_or_default()
+    }
+
+    /// Looks for keys that appeared since the last listing, unless that was done moments ago.
+    pub(super) fn look_again(&self) -> Result<Arc<Snapshot>> {
+        let due = {
+            let mut state = self.state.lock();
+            let last = state.missed.max(state.listed);
+            let due = last.is_none_or(|last| last.elapsed() >= self.config.miss_refresh_interval);
+            if due {
+                state.missed = Some(Instant::now());
+            }
+            due
+        };
+        if due {
+            self.listing.join(|| self.list_news())?;
+        }
+        Ok(self.latest())
+    }
+
+    /// Changes what the token knows of its keys, and swaps in the snapshot that follows from it.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Inventory)) {
+        let mut state = self.state.lock();
+        change(&mut state.inventory);
+        if self.current.load().is_some() {
+            self.publish(&mut state);
+        }
+    }
+
+    /// Asks what the token knows of its keys beyond the snapshot.
+    pub(super) fn ask<T>(&self, ask: impl FnOnce(&mut Inventory) -> T) -> T {
+        ask(&mut self.state.lock().inventory)
+    }
+
+    fn renew_when_stale(self: &Arc<Self>) {
+        let due = {
+            let mut state = self.state.lock();
+            let due = !state.refreshing
+                && state
+                    .listed
+                    .is_none_or(|at| at.elapsed() >= self.config.refresh_interval);
+            state.refreshing |= due;
+            due
+        };
+        if due {
+            let view = Arc::clone(self);
+            self.runtime.background(move || {
+                if let Err(error) = view.listing.join(|| view.list()) {
+                    tracing::warn!(
+                        "token {}: the listing could not be renewed, the last one stays: {error}",
+                        view.config.label
+                    );
+                }
+                view.state.lock().refreshing = false;
+            });
+        }
+    }
+
+    fn list(&self) -> Result<()> {
+        let begun = Instant::now();
+        let known: HashMap<_, _> = self.ask(|inventory| inventory.all_listed());
+        let findings = self
+            .discovery()
+            .complete(&known)
+            .map_err(|error| error.into_error(Phase::Find));
+        let mut state = self.state.lock();
+        // A failed listing is not repeated by a renewal before its time, either.
+        state.listed = Some(begun);
+        let findings = findings?;
+        tracing::info!(
+            "token {}: {} keys shown, {} of others, listed in {:?}",
+            self.config.label,
+            findings.shown.len(),
+            findings.foreign.len(),
+            begun.elapsed()
+        );
+        state.foreign.replace(&findings.foreign);
+        state.inventory.replace_listing(findings.shown);
+        self.publish(&mut state);
+        Ok(())
+    }
+
+    fn list_news(&self) -> Result<()> {
+        let findings = self
+            .discovery()
+            .news(|entries| {
+                let state = self.state.lock();
+                discovery::unknown(entries, &state.inventory, &state.foreign)
+            })
+            .map_err(|error| error.into_error(Phase::Find))?;
+        let mut state = self.state.lock();
+        state.foreign.extend(&findings.foreign);
+        if !findings.shown.is_empty() {
+            state.inventory.extend_listing(findings.shown);
+            self.publish(&mut state);
+        }
+        Ok(())
+    }
+
+    fn discovery(&self) -> Discovery<'_> {
+        Discovery {
+            kms: &*self.kms,
+            config: &self.config,
+        }
+    }
+
+    fn publish(&self, state: &mut State) {
+        self.current
+            .store(Some(Arc::new(state.inventory.snapshot())));
+    }
+}
