@@ -1,4 +1,8 @@
 //! The table of scenarios: one file per chapter of the specification.
+//!
+//! A scenario calls the C functions as methods of [`Ctx`], which records each call with its answer; what
+//! only prepares it is called within [`Ctx::quietly`] or by one of the preparations of [`Ctx`]. It states
+//! no expectation: the other module is the expectation, and where that is wrong, `differences` says so.
 
 mod attributes;
 mod cipher;

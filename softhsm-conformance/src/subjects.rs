@@ -55,6 +55,8 @@ fn kms_environment(emulator: &Emulator) -> Vec<(&'static str, OsString)> {
         ("AWS_ACCESS_KEY_ID", "test".into()),
         ("AWS_SECRET_ACCESS_KEY", "test".into()),
         ("AWS_EC2_METADATA_DISABLED", "true".into()),
+        // Refusals are what most scenarios are about: as warnings they would bury everything else.
+        ("KMS_PKCS11_LOG", "error".into()),
     ]
 }
 

@@ -171,9 +171,16 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     Difference {
         backs: Backs::Module,
         section: "5.13.2 C_Sign, 5.1.6",
-        why: "Data that cannot be of the digest has the wrong length. SoftHSM2 fails without a \
-              reason.",
+        why: "Data that is no digest of the hash, or that the padding leaves no room for, has \
+              the wrong length; that goes before data that is invalid. SoftHSM2 fails \
+              without a reason.",
         seen: rows! {
+            "sign: refused data leaves nothing active" {
+                "C_Sign (too long)": "CKR_GENERAL_ERROR" => "CKR_DATA_LEN_RANGE",
+            }
+            "sign RSA: more data than the padding leaves room for" {
+                "C_Sign": "CKR_GENERAL_ERROR" => "CKR_DATA_LEN_RANGE",
+            }
             "sign PSS: a digest of the wrong length" {
                 "C_Sign": "CKR_GENERAL_ERROR" => "CKR_DATA_LEN_RANGE",
                 "C_Sign.2": "CKR_GENERAL_ERROR" => "CKR_DATA_LEN_RANGE",

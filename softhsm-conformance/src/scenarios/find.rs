@@ -204,7 +204,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         );
     }),
     scenario("find: NULL for a value that has a length", |ctx| {
-        found(ctx, keys::EC, &[null(CKA_LABEL, 5)]);
+        // As long as the label of a key, so that the value is looked at.
+        let length = keys::EC.label.len() as CK_ULONG;
+        found(ctx, keys::EC, &[null(CKA_LABEL, length)]);
     }),
     scenario("find: the same attribute twice", |ctx| {
         found(ctx, keys::EC, &[label(keys::EC), label(keys::EC)]);
