@@ -30,9 +30,9 @@ impl Log {
         Self(Dispatch::new(subscriber))
     }
 
-    /// The log of failures to read the configuration of the log.
-    pub(crate) fn to_stderr() -> Self {
-        Self::new(&LogConfig::default())
+    /// The log of calls that are made before there is a configuration.
+    pub(crate) fn before_initialisation() -> Self {
+        Self::new(&LogConfig::of_environment(&|name| std::env::var_os(name)))
     }
 
     /// Runs `run` with its events going to this log.
@@ -41,12 +41,15 @@ impl Log {
     }
 }
 
+/// Shown with what the functions answer, so that the host's reader knows whose line it is.
+const TARGET: &str = "kms_pkcs11";
+
 /// Notes that a function did not answer CKR_OK.
 pub(crate) fn refusal(function: &str, error: &Error) {
     if error.is_routine() {
-        tracing::debug!("{function}: {error}");
+        tracing::debug!(target: TARGET, "{function}: {error}");
     } else {
-        tracing::warn!("{function}: {error}");
+        tracing::warn!(target: TARGET, "{function}: {error}");
     }
 }
 

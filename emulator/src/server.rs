@@ -1,5 +1,6 @@
 //! Connections and requests.
 
+use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -58,7 +59,8 @@ async fn serve_connection(stream: TcpStream, service: Arc<Service>) {
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), answer);
     let ended = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
-    if ended.is_err_and(|error| error.is_user()) {
+    let demanded = |error: hyper::Error| error.source().is_some_and(<dyn Error>::is::<Reset>);
+    if ended.is_err_and(demanded) {
         let stream = connection.into_parts().io.into_inner();
         let _ = stream.set_zero_linger();
     }
@@ -190,7 +192,7 @@ fn unknown_operation() -> ApiError {
     ApiError::bare("UnknownOperationException")
 }
 
-impl std::error::Error for Reset {}
+impl Error for Reset {}
 
 impl fmt::Display for Reset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -107,7 +107,7 @@ impl SignatureScheme {
         let algorithm = rsa_algorithm(self.padding, hash).ok_or_else(|| {
             Error::new(
                 CKR_DATA_INVALID,
-                format!("KMS signs RSA with SHA-256, SHA-384 and SHA-512, not with {hash:?}"),
+                format!("KMS signs RSA with SHA-256, SHA-384 and SHA-512, not with {hash}"),
             )
         })?;
         let scheme = match self.padding {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::crypto::PublicKey;
 use crate::kms::{KeyEntry, Kms, KmsError, KmsErrorKind, PublicKeyAnswer};
 use crate::object::{Key, KeyMaterial};
 
@@ -128,19 +127,15 @@ impl Drop for Landing<'_> {
 }
 
 fn material(key: &Key, answer: &PublicKeyAnswer) -> Result<KeyMaterial, KmsError> {
-    match PublicKey::from_spki(&answer.spki) {
-        Ok(public) => Ok(KeyMaterial {
-            spec: answer.spec,
-            usage: answer.usage,
-            public,
-        }),
-        Err(error) => Err(KmsError::local(
+    KeyMaterial::new(answer).map_err(|error| {
+        let arn = Some(key.entry.arn.as_str());
+        KmsError::local(
             KmsErrorKind::BadAnswer,
             "GetPublicKey",
-            Some(&key.entry.arn),
+            arn,
             error.to_string(),
-        )),
-    }
+        )
+    })
 }
 
 fn log_hidden(key: &Key, error: &KmsError) {

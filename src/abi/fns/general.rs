@@ -12,7 +12,6 @@ use super::objects::write_list;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::kms::Caller;
-use crate::log;
 use crate::module::Module;
 use crate::token::{MANUFACTURER, VERSION, pad};
 
@@ -27,11 +26,8 @@ pub(in super::super) unsafe fn initialize(init_args: CK_VOID_PTR) -> Result<()> 
     let reserved = unsafe { check_arguments(init_args.cast()) }?;
     process::install(|| {
         let environment = |name: &str| std::env::var_os(name);
-        let config = Config::load(reserved.as_deref(), &environment).map_err(|error| {
-            let error = Error::new(CKR_FUNCTION_FAILED, error.to_string());
-            log::Log::to_stderr().scope(|| log::refusal("C_Initialize", &error));
-            error
-        })?;
+        let config = Config::load(reserved.as_deref(), &environment)
+            .map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))?;
         let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
             .into_iter()
             .find_map(|name| std::env::var(name).ok());
