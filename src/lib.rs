@@ -7,6 +7,7 @@ mod config;
 mod crypto;
 mod error;
 mod handle;
+mod hex;
 mod kms;
 mod log;
 mod mechanism;

@@ -7,19 +7,26 @@ use std::path::PathBuf;
 use tracing::Dispatch;
 use tracing::dispatcher::with_default;
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::LogConfig;
 use crate::error::Error;
 
 /// The module's own subscriber, in force only while one of its functions runs.
-pub(crate) struct Log(Dispatch);
+pub(crate) struct Log {
+    dispatch: Dispatch,
+    /// Never in force. With a single subscriber in the process, `tracing` decides once for each event's place in
+    /// the code whether it is of interest, on the thread that comes by first: on one outside of
+    /// [`Log::scope`] the answer would be no, for good. With two it asks each time.
+    _second: Dispatch,
+}
 
 impl Log {
     pub(crate) fn new(config: &LogConfig) -> Self {
         let level = config.level;
         if level == LevelFilter::OFF {
-            return Self(Dispatch::none());
+            return Self::of(Dispatch::none());
         }
         let target = config.file.clone().map_or(Target::Stderr, Target::File);
         let subscriber = tracing_subscriber::fmt()
@@ -27,26 +34,36 @@ impl Log {
             .with_max_level(level)
             .with_writer(target)
             .finish();
-        Self(Dispatch::new(subscriber))
+        Self::of(Dispatch::new(subscriber))
     }
 
-    /// The log of failures to read the configuration of the log.
-    pub(crate) fn to_stderr() -> Self {
-        Self::new(&LogConfig::default())
+    fn of(dispatch: Dispatch) -> Self {
+        Self {
+            dispatch,
+            _second: Dispatch::new(NoSubscriber::default()),
+        }
+    }
+
+    /// The log of calls that are made before there is a configuration.
+    pub(crate) fn before_initialisation() -> Self {
+        Self::new(&LogConfig::of_environment(&|name| std::env::var_os(name)))
     }
 
     /// Runs `run` with its events going to this log.
     pub(crate) fn scope<T>(&self, run: impl FnOnce() -> T) -> T {
-        with_default(&self.0, run)
+        with_default(&self.dispatch, run)
     }
 }
+
+/// Shown with what the functions answer, so that the host's reader knows whose line it is.
+const TARGET: &str = "kms_pkcs11";
 
 /// Notes that a function did not answer CKR_OK.
 pub(crate) fn refusal(function: &str, error: &Error) {
     if error.is_routine() {
-        tracing::debug!("{function}: {error}");
+        tracing::debug!(target: TARGET, "{function}: {error}");
     } else {
-        tracing::warn!("{function}: {error}");
+        tracing::warn!(target: TARGET, "{function}: {error}");
     }
 }
 

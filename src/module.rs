@@ -33,7 +33,11 @@ impl Module {
         let runtime = Runtime::new(with_signals_blocked);
         let http = SharedHttp::new();
         let token = |(slot, config): (CK_SLOT_ID, TokenConfig)| {
-            let kms = AwsKms::new(aws_settings(&config), Arc::clone(&runtime), http.clone());
+            let kms = AwsKms::new(
+                AwsSettings::from(&config),
+                Arc::clone(&runtime),
+                http.clone(),
+            );
             let runtime = Arc::clone(&runtime);
             Arc::new(Token::new(slot, config, region, Arc::new(kms), runtime))
         };
@@ -71,22 +75,5 @@ impl Module {
 
     pub(crate) fn session(&self, handle: CK_SESSION_HANDLE) -> Result<Arc<Session>> {
         self.sessions.get(handle)
-    }
-}
-
-fn aws_settings(config: &TokenConfig) -> AwsSettings {
-    AwsSettings {
-        region: config
-            .region
-            .as_ref()
-            .map(|region| region.as_str().to_owned()),
-        endpoint: config.endpoint.as_ref().map(|url| url.as_str().to_owned()),
-        deadline: config.deadline,
-        connect_timeout: config.connect_timeout,
-        attempt_timeout: config.attempt_timeout,
-        retries: config.retries,
-        listing_deadline: config.listing_deadline,
-        key_ready_timeout: config.key_ready_timeout,
-        concurrency: config.concurrency,
     }
 }

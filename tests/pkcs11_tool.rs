@@ -111,7 +111,9 @@ fn the_token_and_its_mechanisms_are_shown() {
         .flat_map(|(what, names)| names.iter().map(move |name| format!("{name}, {what}")));
     for mechanism in families.chain(single.map(str::to_owned)) {
         assert!(
-            shown.lines().any(|line| line.trim() == mechanism),
+            shown
+                .lines()
+                .any(|line| line.trim().replace("hw, ", "") == mechanism),
             "{mechanism}\n{shown}"
         );
     }
@@ -238,23 +240,39 @@ fn the_self_test_passes() {
     let pair = Pair::start();
     pair.both_in("--test");
     pair.generate(&[KEYS[0], KEYS[2], KEYS[6]]);
-    let tested = pair.both_in("--test").stdout();
-    assert!(tested.contains("RSA-PKCS-OAEP"), "{tested}");
-    assert!(tested.ends_with("No errors\n"), "{tested}");
+    let tested = pair.kms_in("--test").ok();
+    assert!(tested.stdout().contains("RSA-PKCS-OAEP"), "{tested:?}");
+    assert!(tested.stdout().ends_with("No errors\n"), "{tested:?}");
+    assert_beyond_kms(&tested, &[OAEP_LABEL]);
 }
 
-/// The self-test signs a SHA-1 `DigestInfo` with every RSA key that can sign. KMS has no RSA signature
-/// with SHA-1, so that refusal, and nothing else, is what it finds.
 #[test]
-fn the_self_test_finds_no_fault_of_an_rsa_key_but_that_kms_has_no_sha1() {
+fn the_self_test_finds_no_fault_of_an_rsa_signing_key_but_that_kms_has_no_sha1() {
     let pair = Pair::start();
     pair.generate(&KEYS);
     let tested = pair.kms_in("--test");
-    let complaints = complaints(&tested);
-    assert!(!complaints.is_empty(), "{tested:?}");
-    for complaint in complaints {
+    assert!(
+        tested.stdout().contains("returned CKR_DATA_INVALID"),
+        "{tested:?}"
+    );
+    assert_beyond_kms(
+        &tested,
+        &[OAEP_LABEL, SHA1_SIGNATURE, SHA1_LOGGED, "2 errors"],
+    );
+}
+
+/// The self-test decrypts with an OAEP label, which KMS has not. It takes the refusal for an answer
+/// (SoftHSM2's makes it abort); the line is the module's own, on standard error.
+const OAEP_LABEL: &str = "C_DecryptInit: CKR_MECHANISM_PARAM_INVALID";
+/// The self-test signs a SHA-1 `DigestInfo` with every RSA key that can sign: KMS signs none.
+const SHA1_SIGNATURE: &str = "ERR: C_Sign() returned CKR_DATA_INVALID";
+const SHA1_LOGGED: &str = "C_Sign: CKR_DATA_INVALID";
+
+#[track_caller]
+fn assert_beyond_kms(tested: &Finished, allowed: &[&str]) {
+    for complaint in complaints(tested) {
         assert!(
-            complaint.starts_with("ERR: C_Sign() returned CKR_DATA_") || complaint == "2 errors",
+            allowed.iter().any(|fault| complaint.contains(fault)),
             "{complaint}\n{tested:?}"
         );
     }

@@ -12,9 +12,14 @@ impl StaleReads {
         Self(count)
     }
 
+    /// Whether the next read is stale.
+    pub(crate) fn left(&self) -> bool {
+        self.0 > 0
+    }
+
     /// Whether this read is stale; counts it.
     pub(crate) fn take(&mut self) -> bool {
-        let stale = self.0 > 0;
+        let stale = self.left();
         self.0 = self.0.saturating_sub(1);
         stale
     }
@@ -40,6 +45,14 @@ impl<T> Eventual<T> {
     pub(crate) fn set(&mut self, value: T, stale_reads: u32) {
         let previous = std::mem::replace(&mut self.current, value);
         self.previous = (stale_reads > 0).then(|| (previous, StaleReads::new(stale_reads)));
+    }
+
+    /// What the next reader sees.
+    pub(crate) fn peek(&self) -> &T {
+        match &self.previous {
+            Some((previous, reads)) if reads.left() => previous,
+            _ => &self.current,
+        }
     }
 
     /// What this reader sees; counts as a read.

@@ -107,7 +107,7 @@ impl Emulator {
         })?;
         let service = Arc::new(Service {
             site,
-            store: Mutex::new(store),
+            store,
             calls: CallLog::default(),
             faults: Faults::default(),
             settings: Settings::default(),
@@ -218,9 +218,9 @@ fn bind(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 fn open_state(
     path: Option<PathBuf>,
     site: &Site,
-) -> Result<(Option<StateFile>, Store), StartError> {
+) -> Result<(Option<StateFile>, Mutex<Store>), StartError> {
     let Some(path) = path else {
-        return Ok((None, Store::default()));
+        return Ok((None, Mutex::default()));
     };
     let (file, store) =
         StateFile::open(&path, site).map_err(|source| StartError::State { path, source })?;

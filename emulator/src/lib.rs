@@ -33,3 +33,4 @@ pub use bulk::{CreatedKey, NewKeys, NewKeysError};
 pub use calls::Calls;
 pub use emulator::{Emulator, Options, StartError};
 pub use fault::{Effect, Fault};
+pub use state_file::StateFileError;

@@ -1,5 +1,6 @@
 //! Connections and requests.
 
+use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -9,7 +10,8 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
@@ -58,7 +60,8 @@ async fn serve_connection(stream: TcpStream, service: Arc<Service>) {
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), answer);
     let ended = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
-    if ended.is_err_and(|error| error.is_user()) {
+    let demanded = |error: hyper::Error| error.source().is_some_and(<dyn Error>::is::<Reset>);
+    if ended.is_err_and(demanded) {
         let stream = connection.into_parts().io.into_inner();
         let _ = stream.set_zero_linger();
     }
@@ -70,28 +73,26 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, Reset> {
     let (head, body) = request.into_parts();
-    let path = head.uri.path().to_owned();
-    // A client that stops in the middle of its request gets no answer.
-    let body = Limited::new(body, BODY_LIMIT)
-        .collect()
-        .await
-        .map_err(|_| Reset)?
-        .to_bytes();
-    if let Some(resource) = path.strip_prefix("/_emulator/") {
+    let body = Limited::new(body, BODY_LIMIT).collect().await;
+    // A client that stops in the middle of its request, or does not stop, gets no answer.
+    let body = body.map_err(|_| Reset)?.to_bytes();
+    if let Some(resource) = head.uri.path().strip_prefix("/_emulator/") {
         return Ok(control::answer(&service, &head.method, resource, body).await);
     }
-
-    let target = head
-        .headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok());
-    let name = target
-        .and_then(|target| target.strip_prefix(TARGET_PREFIX))
-        .unwrap_or_default();
     let first_on_connection = !counted.swap(true, Ordering::Relaxed);
-    let _in_flight = service.calls.begin(name, first_on_connection);
+    let _in_flight = service
+        .calls
+        .begin(operation_name(&head), first_on_connection);
+    answer_call(&service, &head, body).await
+}
 
-    let effect = service.faults.meet(name);
+/// Answers a call of KMS, through the fault that it meets.
+async fn answer_call(
+    service: &Arc<Service>,
+    head: &Parts,
+    body: Bytes,
+) -> Result<Response<ReplyBody>, Reset> {
+    let effect = service.faults.meet(operation_name(head));
     let latency = match &effect {
         Some(Effect::Latency { ms }) => Duration::from_millis(*ms),
         _ => service.settings.latency(),
@@ -100,6 +101,7 @@ async fn answer(
         tokio::time::sleep(latency).await;
     }
     match effect {
+        None | Some(Effect::Latency { .. }) => Ok(process(service, head, body).await),
         Some(Effect::Error {
             code,
             message,
@@ -110,30 +112,29 @@ async fn answer(
                 message: Some(message),
                 status,
             };
-            return Ok(response::failure(&error));
+            Ok(response::failure(&error))
         }
-        Some(Effect::ResetBefore) => return Err(Reset),
+        Some(Effect::ResetBefore) => Err(Reset),
+        Some(Effect::ResetAfter) => {
+            process(service, head, body).await;
+            Err(Reset)
+        }
         Some(Effect::Hang) => {
             tokio::time::sleep(Effect::HANG_LIMIT).await;
-            return Err(Reset);
+            Err(Reset)
         }
-        _ => {}
+        Some(Effect::TruncatedBody) => Ok(response::truncated(process(service, head, body).await)),
     }
+}
 
-    let is_call = head.method == Method::POST && path == "/";
-    let operation = Operation::by_name(name).filter(|_| is_call);
-    let answer = match check_headers(&head.headers).and(operation.ok_or_else(unknown_operation)) {
-        Ok(operation) => run(&service, operation, body).await,
+async fn process(service: &Arc<Service>, head: &Parts, body: Bytes) -> Response<ReplyBody> {
+    let output = match operation(head) {
+        Ok(operation) => run(service, operation, body).await,
         Err(error) => Err(error),
     };
-    let answer = match &answer {
-        Ok(output) => response::success(output),
-        Err(error) => response::failure(error),
-    };
-    match effect {
-        Some(Effect::ResetAfter) => Err(Reset),
-        Some(Effect::TruncatedBody) => Ok(response::truncated(answer)),
-        _ => Ok(answer),
+    match output {
+        Ok(output) => response::success(&output),
+        Err(error) => response::failure(&error),
     }
 }
 
@@ -158,12 +159,15 @@ async fn run(
     joined.unwrap_or_else(|_| Err(ApiError::internal("The operation panicked")))
 }
 
-/// What is checked of every request; a signature is demanded, but not verified.
-fn check_headers(headers: &HeaderMap) -> ApiResult<()> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if text(CONTENT_TYPE) != Some(AMZ_JSON) {
-        return Err(unknown_operation());
-    }
+/// The operation that a well-formed request calls; its signature is demanded, but not verified.
+fn operation(head: &Parts) -> ApiResult<&'static Operation> {
+    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let is_call = head.method == Method::POST
+        && head.uri.path() == "/"
+        && text(CONTENT_TYPE) == Some(AMZ_JSON);
+    let unknown = || ApiError::bare("UnknownOperationException");
+    let operation = Operation::by_name(operation_name(head)).filter(|_| is_call);
+    let operation = operation.ok_or_else(unknown)?;
     let Some(authorization) = text(AUTHORIZATION) else {
         return Err(ApiError::missing_authentication(
             "Missing Authentication Token",
@@ -183,14 +187,21 @@ fn check_headers(headers: &HeaderMap) -> ApiResult<()> {
     if !missing.is_empty() {
         return Err(ApiError::incomplete_signature(missing.join(" ")));
     }
-    Ok(())
+    Ok(operation)
 }
 
-fn unknown_operation() -> ApiError {
-    ApiError::bare("UnknownOperationException")
+/// What the request calls, as its header says; the call log has it even when it does not exist.
+fn operation_name(head: &Parts) -> &str {
+    let target = head
+        .headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok());
+    target
+        .and_then(|target| target.strip_prefix(TARGET_PREFIX))
+        .unwrap_or("(none)")
 }
 
-impl std::error::Error for Reset {}
+impl Error for Reset {}
 
 impl fmt::Display for Reset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

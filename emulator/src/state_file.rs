@@ -76,20 +76,21 @@ struct StoredAlias {
 }
 
 impl StateFile {
-    /// Opens a state file and reads what it holds; one that does not exist yet is empty.
-    pub(crate) fn open(path: &Path, site: &Site) -> Result<(Self, Store), StateFileError> {
+    /// Opens a state file and reads what it holds; one that does not exist yet is made.
+    pub(crate) fn open(path: &Path, site: &Site) -> Result<(Self, Mutex<Store>), StateFileError> {
         let store = match fs::read(path) {
             Ok(bytes) => Document::read(&bytes)?.into_store(site)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Store::default(),
             Err(error) => return Err(error.into()),
         };
-        Ok((
-            Self {
-                path: path.to_owned(),
-                writing: Mutex::new(()),
-            },
-            store,
-        ))
+        let store = Mutex::new(store);
+        let file = Self {
+            path: path.to_owned(),
+            writing: Mutex::new(()),
+        };
+        // A file that cannot be written is found now rather than after the first change.
+        file.save(site, &store)?;
+        Ok((file, store))
     }
 
     /// Replaces the file by what the store holds now.

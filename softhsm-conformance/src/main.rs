@@ -1,2 +1,157 @@
-//! The `softhsm-conformance` command.
-fn main() {}
+//! The `softhsm-conformance` command: one table of scenarios, run against SoftHSM2 and against kms-pkcs11,
+//! answers compared step by step.
+//!
+//! Each module runs in processes of its own, so that a crash is a finding about a scenario and not the end
+//! of the run. Where the modules may differ, `differences.rs` says so and why; any other difference fails,
+//! and so does an entry of that table that is no longer true.
+
+#![deny(unsafe_code)]
+#![allow(
+    clippy::wildcard_imports,
+    reason = "the bindings have one flat space of names, prefixed as in C"
+)]
+
+mod arguments;
+mod child;
+mod compare;
+mod ctx;
+mod describe;
+mod differences;
+#[expect(unsafe_code, reason = "calling C functions is what it is for")]
+mod driver;
+mod guarded;
+mod keys;
+mod mechanisms;
+mod names;
+mod openssl;
+mod scenarios;
+mod spki;
+mod subjects;
+mod transcript;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use lexopt::Arg::{Long, Short, Value};
+use lexopt::ValueExt;
+
+use crate::scenarios::Scenario;
+
+const USAGE: &str = "\
+Usage: softhsm-conformance [compare] [--softhsm PATH] [--module PATH] [--only NAME]... [--verbose]
+       softhsm-conformance run --module PATH [--only NAME]...
+       softhsm-conformance list
+
+compare  runs every scenario on SoftHSM2 and on kms-pkcs11 over kms-emulator and compares (the default)
+run      runs scenarios on one module, set up by the environment, and prints a JSON line for each
+list     prints the names of the scenarios
+
+--softhsm PATH  SoftHSM2's library (/usr/lib/softhsm/libsofthsm2.so)
+--module PATH   the module to run or to compare with SoftHSM2 (libkms_pkcs11.so beside this program)
+--only NAME     only the scenario NAME, or those whose names begin with it; may be repeated
+--verbose       print every step with both answers
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            // Nothing is left to be done when standard error is closed.
+            let _ = writeln!(io::stderr(), "softhsm-conformance: {error}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let options = Options::from_arguments()?;
+    let scenarios = options.scenarios()?;
+    let mut out = io::stdout();
+    match options.command {
+        Command::Help => write!(out, "{USAGE}")?,
+        Command::List => {
+            for scenario in scenarios {
+                writeln!(out, "{}", scenario.name)?;
+            }
+        }
+        Command::Run => {
+            let module = options.module.ok_or("run needs --module")?;
+            child::run(&module, &scenarios, &mut out)?;
+        }
+        Command::Compare => {
+            let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
+            let softhsm = options.softhsm.unwrap_or_else(kms_pkcs11_testkit::softhsm);
+            let module = options.module.unwrap_or_else(kms_pkcs11_testkit::module);
+            let (softhsm, module) = subjects::transcripts(&softhsm, &module, &names)?;
+            let comparison = compare::compare(&softhsm, &module, differences::all());
+            comparison.print(&mut out, options.verbose)?;
+            return Ok(if comparison.passed() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+enum Command {
+    Compare,
+    Run,
+    List,
+    Help,
+}
+
+struct Options {
+    command: Command,
+    softhsm: Option<PathBuf>,
+    module: Option<PathBuf>,
+    only: Vec<String>,
+    verbose: bool,
+}
+
+impl Options {
+    fn from_arguments() -> Result<Self, Box<dyn std::error::Error>> {
+        let mut options = Self {
+            command: Command::Compare,
+            softhsm: None,
+            module: None,
+            only: Vec::new(),
+            verbose: false,
+        };
+        let mut arguments = lexopt::Parser::from_env();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Value(command) if command == "compare" => options.command = Command::Compare,
+                Value(command) if command == "run" => options.command = Command::Run,
+                Value(command) if command == "list" => options.command = Command::List,
+                Long("help") | Short('h') => options.command = Command::Help,
+                Long("softhsm") => options.softhsm = Some(arguments.value()?.into()),
+                Long("module") => options.module = Some(arguments.value()?.into()),
+                Long("only") => options.only.push(arguments.value()?.string()?),
+                Long("verbose") => options.verbose = true,
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        Ok(options)
+    }
+
+    fn scenarios(&self) -> Result<Vec<&'static Scenario>, String> {
+        let is_name = |only: &String| scenarios::all().any(|scenario| scenario.name == only);
+        let (names, beginnings): (Vec<&String>, Vec<&String>) =
+            self.only.iter().partition(|only| is_name(only));
+        let wanted = |scenario: &&Scenario| {
+            self.only.is_empty()
+                || names.iter().any(|name| scenario.name == **name)
+                || beginnings
+                    .iter()
+                    .any(|beginning| scenario.name.starts_with(*beginning))
+        };
+        let scenarios: Vec<_> = scenarios::all().filter(wanted).collect();
+        if scenarios.is_empty() {
+            return Err("no scenario has such a name".to_owned());
+        }
+        Ok(scenarios)
+    }
+}

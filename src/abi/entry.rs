@@ -6,26 +6,26 @@ use pkcs11_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
 
 use super::process;
 use crate::error::{Error, Result};
-use crate::log;
+use crate::log::{self, Log};
 use crate::module::Module;
 
 /// Runs a function that needs the initialised module of this process.
 pub(super) fn call(name: &'static str, run: impl FnOnce(&Module) -> Result<()>) -> CK_RV {
     guard(name, || {
         let module = process::current()?;
-        module.log().scope(|| {
-            let result = run(&module);
-            if let Err(error) = &result {
-                log::refusal(name, error);
-            }
-            result
-        })
+        module
+            .log()
+            .scope(|| run(&module).inspect_err(|error| log::refusal(name, error)))
     })
 }
 
 /// Runs a function that may be called at any time.
 pub(super) fn free(name: &'static str, run: impl FnOnce() -> Result<()>) -> CK_RV {
-    guard(name, run)
+    guard(name, || {
+        run().inspect_err(|error| {
+            Log::before_initialisation().scope(|| log::refusal(name, error));
+        })
+    })
 }
 
 /// The result of a function whose answer is already known.

@@ -39,7 +39,7 @@ macro_rules! exports {
             ///
             /// Pointers are NULL or valid for what PKCS#11 says this function reads and writes.
             #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn $name($($arg: $ty),*) -> CK_RV {
+            pub(super) unsafe extern "C" fn $name($($arg: $ty),*) -> CK_RV {
                 body!($name, $kind $($path)?, $($arg),*)
             }
         )*)*

@@ -76,11 +76,12 @@ impl Output<'_> {
     /// `len` is NULL or valid for reading and writing; `buffer` is NULL or valid for writing `*len` bytes.
     pub(super) unsafe fn new(buffer: CK_BYTE_PTR, len: CK_ULONG_PTR) -> Result<Self> {
         check_pointer(len)?;
-        // SAFETY: just checked, and valid by this function's contract.
-        let capacity = unsafe { len.read() };
         let room = if buffer.is_null() {
+            // The length may be uninitialised here: a query only writes it.
             Room::Query
         } else {
+            // SAFETY: just checked, and valid by this function's contract.
+            let capacity = unsafe { len.read() };
             Room::Bytes(usize::try_from(capacity).unwrap_or(usize::MAX))
         };
         Ok(Self {

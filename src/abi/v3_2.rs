@@ -10,12 +10,12 @@ pub(super) type CK_SESSION_VALIDATION_FLAGS_TYPE = CK_ULONG;
 /// Result of an asynchronous call.
 #[repr(C)]
 #[derive(Debug)]
-pub struct CK_ASYNC_DATA {
-    pub ulVersion: CK_ULONG,
-    pub pValue: CK_BYTE_PTR,
-    pub ulValue: CK_ULONG,
-    pub hObject: CK_OBJECT_HANDLE,
-    pub hAdditionalObject: CK_OBJECT_HANDLE,
+pub(super) struct CK_ASYNC_DATA {
+    pub(super) ulVersion: CK_ULONG,
+    pub(super) pValue: CK_BYTE_PTR,
+    pub(super) ulValue: CK_ULONG,
+    pub(super) hObject: CK_OBJECT_HANDLE,
+    pub(super) hAdditionalObject: CK_OBJECT_HANDLE,
 }
 
 pub(super) type CK_ASYNC_DATA_PTR = *mut CK_ASYNC_DATA;
@@ -30,9 +30,9 @@ macro_rules! function_list_tail {
         /// The 3.0 function list followed by the functions that 3.2 added.
         #[repr(C)]
         #[derive(Debug)]
-        pub struct CK_FUNCTION_LIST_3_2 {
-            pub v3_0: CK_FUNCTION_LIST_3_0,
-            $(pub $name: unsafe extern "C" fn($($ty),*) -> CK_RV,)*
+        pub(super) struct CK_FUNCTION_LIST_3_2 {
+            pub(super) v3_0: CK_FUNCTION_LIST_3_0,
+            $(pub(super) $name: unsafe extern "C" fn($($ty),*) -> CK_RV,)*
         }
     };
 }

@@ -247,6 +247,10 @@ fn interrupted(operation: &'static str, budget: Duration, error: &RunError) -> K
             KmsErrorKind::Unavailable,
             "the module was finalized during the call".to_owned(),
         ),
+        RunError::Panicked => (
+            KmsErrorKind::Other,
+            "an internal error ended the call".to_owned(),
+        ),
         RunError::NotStarted(error) => (
             KmsErrorKind::Unavailable,
             format!("the module's threads could not be started: {error}"),

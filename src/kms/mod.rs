@@ -37,16 +37,16 @@ pub(crate) struct Alias {
     pub(crate) key_id: String,
 }
 
-/// The answer of GetPublicKey.
+/// The answer of `GetPublicKey`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PublicKeyAnswer {
     pub(crate) spec: KeySpec,
     pub(crate) usage: KeyUsage,
-    /// DER of a SubjectPublicKeyInfo.
+    /// DER of a `SubjectPublicKeyInfo`.
     pub(crate) spki: Vec<u8>,
 }
 
-/// What CreateKey is asked for.
+/// What `CreateKey` is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewKey {
     pub(crate) spec: KeySpec,
@@ -57,29 +57,29 @@ pub(crate) struct NewKey {
 
 /// What the core needs of KMS. Bulk methods answer per key: one failure never hides another key.
 pub(crate) trait Kms: Send + Sync {
-    /// Every key of the account and region (ListKeys, all pages, 1000 a page).
+    /// Every key of the account and region (`ListKeys`, all pages, 1000 a page).
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError>;
 
-    /// The tags of each key (ListResourceTags, all pages), in the order asked, with bounded concurrency.
+    /// The tags of each key (`ListResourceTags`, all pages), in the order asked, with bounded concurrency.
     fn list_tags(&self, keys: &[KeyEntry]) -> Vec<Result<Tags, KmsError>>;
 
-    /// Every alias that points to a key (ListAliases, all pages).
+    /// Every alias that points to a key (`ListAliases`, all pages).
     fn list_aliases(&self) -> Result<Vec<Alias>, KmsError>;
 
-    /// The key behind a key id, key ARN, alias name or alias ARN (DescribeKey).
+    /// The key behind a key id, key ARN, alias name or alias ARN (`DescribeKey`).
     fn describe_key(&self, id: &str) -> Result<KeyEntry, KmsError>;
 
-    /// The public half of each key (GetPublicKey), in the order asked, with bounded concurrency.
+    /// The public half of each key (`GetPublicKey`), in the order asked, with bounded concurrency.
     ///
     /// A key without a public half answers [`KmsErrorKind::Unsupported`].
     fn public_keys(&self, keys: &[KeyEntry]) -> Vec<Result<PublicKeyAnswer, KmsError>>;
 
     /// Makes a key and waits until its public half can be read, so that the first use of it succeeds
-    /// (CreateKey once, never retried by the transport; then GetPublicKey until neither
+    /// (`CreateKey` once, never retried by the transport; then `GetPublicKey` until neither
     /// `NotFoundException` nor `KMSInvalidStateException` is answered).
     fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, PublicKeyAnswer), KmsError>;
 
-    /// Signs a digest of exactly the algorithm's length (Sign with MessageType DIGEST).
+    /// Signs a digest of exactly the algorithm's length (Sign with `MessageType` `DIGEST`).
     ///
     /// Answers KMS's encoding: RSA the modulus' length, ECDSA a DER SEQUENCE of r and s.
     fn sign(
@@ -97,15 +97,15 @@ pub(crate) trait Kms: Send + Sync {
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, KmsError>;
 
-    /// Sets tags, leaving others as they are (TagResource).
+    /// Sets tags, leaving others as they are (`TagResource`).
     fn tag(&self, key: &KeyEntry, tags: &Tags) -> Result<(), KmsError>;
 
-    /// Schedules the key's deletion after a window of 7 to 30 days (ScheduleKeyDeletion).
+    /// Schedules the key's deletion after a window of 7 to 30 days (`ScheduleKeyDeletion`).
     fn schedule_deletion(&self, key: &KeyEntry, window_days: u8) -> Result<(), KmsError>;
 
-    /// Disables the key (DisableKey).
+    /// Disables the key (`DisableKey`).
     fn disable(&self, key: &KeyEntry) -> Result<(), KmsError>;
 
-    /// Fills `out` from the random generator of KMS (GenerateRandom, 1024 bytes a request).
+    /// Fills `out` from the random generator of KMS (`GenerateRandom`, 1024 bytes a request).
     fn random(&self, out: &mut [u8]) -> Result<(), KmsError>;
 }

@@ -13,18 +13,15 @@ use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
 use tracing::instrument::WithSubscriber;
 
 const WORKERS: usize = 2;
 const THREAD_NAME: &str = "kms-pkcs11";
 /// Room for the SDK's deepest calls, TLS handshakes included, in unoptimised builds too.
 const STACK_BYTES: usize = 4 << 20;
-/// Name resolution and file reads; more of them at once wait.
-const BLOCKING_THREADS: usize = 4;
-/// Background work at a time. It takes a blocking thread and waits for requests, which may need another one to
-/// resolve a name.
-const BACKGROUND_WORK: usize = BLOCKING_THREADS / 2;
+/// Name resolution, file reads, and background work, which waits for the former: so more than there
+/// are tokens in any sensible configuration. Idle ones end.
+const BLOCKING_THREADS: usize = 32;
 
 /// Runs a closure while the calling thread has every signal blocked.
 ///
@@ -37,8 +34,10 @@ pub(crate) type WithSignalsBlocked = fn(&mut dyn FnMut());
 pub(crate) enum RunError {
     /// The deadline passed; the work was cancelled.
     Elapsed,
-    /// The runtime was shut down, or the work panicked.
+    /// The runtime was shut down.
     Stopped,
+    /// The work panicked.
+    Panicked,
     /// The operating system would not start the threads.
     NotStarted(io::Error),
 }
@@ -49,7 +48,6 @@ pub(crate) enum RunError {
 /// a new runtime.
 pub(crate) struct Runtime {
     state: Mutex<State>,
-    background: Arc<Semaphore>,
     with_signals_blocked: WithSignalsBlocked,
 }
 
@@ -64,7 +62,6 @@ impl Runtime {
     pub(crate) fn new(with_signals_blocked: WithSignalsBlocked) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State::Idle),
-            background: Arc::new(Semaphore::new(BACKGROUND_WORK)),
             with_signals_blocked,
         })
     }
@@ -83,7 +80,7 @@ impl Runtime {
         let task = self.handle()?.spawn(
             async move {
                 // Nobody listens any more when the deadline has passed.
-                drop(sender.send(work.await));
+                sender.send(work.await).ok();
             }
             .with_current_subscriber(),
         );
@@ -94,7 +91,10 @@ impl Runtime {
                     task.abort();
                     RunError::Elapsed
                 }
-                mpsc::RecvTimeoutError::Disconnected => RunError::Stopped,
+                mpsc::RecvTimeoutError::Disconnected => match *self.state.lock() {
+                    State::Stopped => RunError::Stopped,
+                    State::Idle | State::Running(_) => RunError::Panicked,
+                },
             })
     }
 
@@ -103,14 +103,7 @@ impl Runtime {
     pub(crate) fn background(&self, work: impl FnOnce() + Send + 'static) {
         if let Ok(handle) = self.handle() {
             let dispatch = tracing::dispatcher::get_default(Clone::clone);
-            let work = move || tracing::dispatcher::with_default(&dispatch, work);
-            let background = Arc::clone(&self.background);
-            handle.spawn(async move {
-                // Nobody closes the semaphore, and a panic of the work was reported where it happened.
-                let permit = background.acquire_owned().await;
-                drop(tokio::task::spawn_blocking(work).await);
-                drop(permit);
-            });
+            handle.spawn_blocking(move || tracing::dispatcher::with_default(&dispatch, work));
         }
     }
 
@@ -137,7 +130,7 @@ impl Runtime {
         });
         if let Some(stopper) = stopper {
             // A panic while stopping leaves nothing to do better.
-            drop(stopper.join());
+            stopper.join().ok();
         }
         if let Some(runtime) = runtime.lock().take() {
             runtime.shutdown_background();
@@ -185,5 +178,151 @@ impl Drop for Runtime {
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runtime").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+    const SHORT: Duration = Duration::from_millis(200);
+
+    fn runtime() -> Arc<Runtime> {
+        Runtime::new(|start| start())
+    }
+
+    async fn forever() {
+        std::future::pending::<()>().await;
+    }
+
+    #[test]
+    fn threads_start_once_with_the_first_call_and_with_signals_blocked() {
+        static STARTS: AtomicUsize = AtomicUsize::new(0);
+        let runtime = Runtime::new(|start| {
+            STARTS.fetch_add(1, Ordering::Relaxed);
+            start();
+        });
+        assert_eq!(STARTS.load(Ordering::Relaxed), 0);
+        for _ in 0..3 {
+            let name = runtime.run(async { thread::current().name().map(str::to_owned) }, LONG);
+            assert_eq!(name.unwrap().as_deref(), Some(THREAD_NAME));
+        }
+        assert_eq!(STARTS.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_call_ends_at_its_deadline_and_its_work_is_dropped() {
+        let runtime = runtime();
+        let alive = Arc::new(());
+        let held = Arc::clone(&alive);
+        let started = Instant::now();
+        let result = runtime.run(
+            async move {
+                forever().await;
+                drop(held);
+            },
+            SHORT,
+        );
+        assert!(matches!(result, Err(RunError::Elapsed)));
+        assert!(started.elapsed() < LONG / 10);
+        while Arc::strong_count(&alive) > 1 {
+            assert!(started.elapsed() < LONG, "the work is still there");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn work_that_panics_is_told_apart_from_a_shutdown() {
+        let runtime = runtime();
+        let result = runtime.run(async { panic!("on purpose") }, LONG);
+        assert!(matches!(result, Err::<(), _>(RunError::Panicked)));
+        assert!(runtime.run(async { 1 }, LONG).is_ok());
+        runtime.shutdown(LONG);
+        assert!(matches!(
+            runtime.run(async { 1 }, LONG),
+            Err(RunError::Stopped)
+        ));
+    }
+
+    #[test]
+    fn a_shutdown_ends_calls_in_flight_and_returns_when_the_threads_are_gone() {
+        struct OnThreadEnd(mpsc::Sender<()>);
+        impl Drop for OnThreadEnd {
+            fn drop(&mut self) {
+                thread::sleep(SHORT);
+                // The test may have failed and gone.
+                self.0.send(()).ok();
+            }
+        }
+        thread_local! {
+            static LAST: std::cell::RefCell<Option<OnThreadEnd>> = const { std::cell::RefCell::new(None) };
+        }
+        let (runtime, (ended, end)) = (runtime(), mpsc::channel());
+        let mark = async move { LAST.set(Some(OnThreadEnd(ended))) };
+        runtime.run(mark, LONG).unwrap();
+        thread::scope(|scope| {
+            let call = scope.spawn(|| runtime.run(forever(), LONG));
+            thread::sleep(SHORT);
+            runtime.shutdown(LONG);
+            assert!(end.try_recv().is_ok(), "a worker outlives the shutdown");
+            assert!(matches!(call.join().unwrap(), Err(RunError::Stopped)));
+        });
+    }
+
+    #[test]
+    fn a_shutdown_waits_for_a_stuck_thread_no_longer_than_its_bound() {
+        let runtime = runtime();
+        let stuck = async {
+            tokio::task::spawn_blocking(|| thread::sleep(Duration::from_secs(2)));
+        };
+        runtime.run(stuck, LONG).unwrap();
+        let started = Instant::now();
+        runtime.shutdown(SHORT);
+        assert!(started.elapsed() < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn background_work_of_many_tokens_leaves_threads_for_what_it_waits_for() {
+        let runtime = runtime();
+        let (done, finished) = mpsc::channel();
+        for _ in 0..16 {
+            let (inner, done) = (Arc::clone(&runtime), done.clone());
+            runtime.background(move || {
+                let looked_up = async { tokio::task::spawn_blocking(|| 1).await.is_ok() };
+                done.send(inner.run(looked_up, LONG).is_ok_and(|found| found))
+                    .ok();
+            });
+        }
+        for _ in 0..16 {
+            assert!(finished.recv_timeout(LONG / 3).unwrap());
+        }
+    }
+
+    #[test]
+    fn calls_shutdowns_and_drops_work_inside_a_host_runtime() {
+        let host = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        host.block_on(async {
+            let (stopped, dropped) = (runtime(), runtime());
+            assert_eq!(stopped.run(async { 1 }, LONG).unwrap(), 1);
+            assert_eq!(dropped.run(async { 2 }, LONG).unwrap(), 2);
+            stopped.shutdown(LONG);
+            drop(dropped);
+        });
+    }
+
+    #[test]
+    fn a_hook_that_does_not_run_its_closure_is_an_error() {
+        let runtime = Runtime::new(|_| {});
+        assert!(matches!(
+            runtime.run(async { 1 }, LONG),
+            Err(RunError::NotStarted(_))
+        ));
+        runtime.shutdown(LONG);
     }
 }

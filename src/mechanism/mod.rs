@@ -56,7 +56,7 @@ const fn row(type_: CK_MECHANISM_TYPE, work: Work) -> Row {
         Work::Sign(SignatureScheme {
             padding: Padding::Ecdsa,
             ..
-        }) => (EC_BITS, CKF_HW | SIGN_FLAGS | EC_FLAGS),
+        }) => (EC_BITS, SIGN_FLAGS | EC_FLAGS),
         Work::Sign(_) => (RSA_BITS, SIGN_FLAGS),
         Work::EncryptOaep => (RSA_BITS, CKF_ENCRYPT | CKF_DECRYPT),
         Work::Digest(_) => (NO_KEY, CKF_DIGEST),

@@ -74,11 +74,21 @@ impl SignatureScheme {
     pub(crate) fn prepare(self, material: &KeyMaterial, data: &[u8]) -> Result<Prepared> {
         match &material.public {
             PublicKey::Ec(key) => prepare_ecdsa(key.curve(), data),
-            PublicKey::Rsa(_) => self.prepare_rsa(data),
+            PublicKey::Rsa(key) => self.prepare_rsa(key.modulus_len(), data),
         }
     }
 
-    fn prepare_rsa(self, data: &[u8]) -> Result<Prepared> {
+    fn prepare_rsa(self, modulus_len: usize, data: &[u8]) -> Result<Prepared> {
+        // PKCS #1 v1.5 padding takes eleven bytes at least. A bad length goes before bad data (PKCS#11 5.1.6).
+        if matches!(self.input, Input::DigestInfo) && data.len() + 11 > modulus_len {
+            return Err(Error::new(
+                CKR_DATA_LEN_RANGE,
+                format!(
+                    "{} bytes do not fit into the padding of the key",
+                    data.len()
+                ),
+            ));
+        }
         let (hash, digest) = match self.input {
             Input::DigestInfo => digest_info::parse(data).map_err(|error| {
                 Error::new(
@@ -107,7 +117,7 @@ impl SignatureScheme {
         let algorithm = rsa_algorithm(self.padding, hash).ok_or_else(|| {
             Error::new(
                 CKR_DATA_INVALID,
-                format!("KMS signs RSA with SHA-256, SHA-384 and SHA-512, not with {hash:?}"),
+                format!("KMS signs RSA with SHA-256, SHA-384 and SHA-512, not with {hash}"),
             )
         })?;
         let scheme = match self.padding {

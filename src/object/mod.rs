@@ -1,6 +1,7 @@
 //! Objects: what PKCS#11 shows of a KMS key.
 
 pub(crate) mod attributes;
+pub(crate) mod spec;
 pub(crate) mod template;
 
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use once_cell::sync::OnceCell;
 use pkcs11_sys::*;
 
 use crate::crypto::PublicKey;
-use crate::kms::{KeyEntry, KeySpec, KeyUsage};
+use crate::crypto::public_key::SpkiError;
+use crate::kms::{KeyEntry, KeySpec, KeyUsage, PublicKeyAnswer};
 
 /// The two objects of a key pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,12 +66,36 @@ pub(crate) struct KeyMaterial {
 }
 
 impl KeyMaterial {
+    /// Takes GetPublicKey's answer, unless its parts contradict each other.
+    pub(crate) fn new(answer: &PublicKeyAnswer) -> Result<Self, MaterialError> {
+        let PublicKeyAnswer { spec, usage, .. } = *answer;
+        let public = PublicKey::from_spki(&answer.spki)?;
+        if spec::of_key(&public) != Some(spec) {
+            return Err(MaterialError::OtherSpec(spec));
+        }
+        Ok(Self {
+            spec,
+            usage,
+            public,
+        })
+    }
+
     pub(crate) fn key_type(&self) -> CK_KEY_TYPE {
         match self.public {
             PublicKey::Rsa(_) => CKK_RSA,
             PublicKey::Ec(_) => CKK_EC,
         }
     }
+}
+
+/// Why an answer of GetPublicKey is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum MaterialError {
+    #[error("the public key is {0}")]
+    Spki(#[from] SpkiError),
+    #[error("the public key is not of the spec that KMS names, {0}")]
+    OtherSpec(KeySpec),
 }
 
 /// One object: a half of a key whose public half is known.

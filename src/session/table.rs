@@ -14,7 +14,14 @@ use crate::token::{SessionCounts, Token};
 /// Sessions by handle.
 #[derive(Default)]
 pub(crate) struct SessionTable {
-    open: RwLock<HashMap<CK_SESSION_HANDLE, Arc<Session>>>,
+    open: RwLock<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    sessions: HashMap<CK_SESSION_HANDLE, Arc<Session>>,
+    /// Kept beside the sessions, since the last one of a token has to be known when it closes.
+    counts: HashMap<CK_SLOT_ID, SessionCounts>,
 }
 
 impl SessionTable {
@@ -26,46 +33,56 @@ impl SessionTable {
                 "CKF_SERIAL_SESSION must be set",
             ));
         }
-        let session = Arc::new(Session::new(Arc::clone(token), flags & CKF_RW_SESSION != 0));
+        let read_write = flags & CKF_RW_SESSION != 0;
+        let session = Arc::new(Session::new(Arc::clone(token), read_write));
         let handle = handle::next();
-        self.open.write().insert(handle, session);
+        let mut open = self.open.write();
+        open.sessions.insert(handle, session);
+        let counts = open.counts.entry(token.slot()).or_default();
+        counts.all += 1;
+        counts.read_write += usize::from(read_write);
         Ok(handle)
     }
 
     /// Closes a session; the last one of a token ends its login.
     pub(crate) fn close(&self, handle: CK_SESSION_HANDLE) -> Result<()> {
         let mut open = self.open.write();
-        let session = open.remove(&handle).ok_or(CKR_SESSION_HANDLE_INVALID)?;
-        let slot = session.token().slot();
-        if !open.values().any(|other| other.token().slot() == slot) {
+        let session = open
+            .sessions
+            .remove(&handle)
+            .ok_or(CKR_SESSION_HANDLE_INVALID)?;
+        let counts = open.counts.entry(session.token().slot()).or_default();
+        counts.all -= 1;
+        counts.read_write -= usize::from(session.read_write);
+        if counts.all == 0 {
             session.token().login().end();
         }
         Ok(())
     }
 
     pub(crate) fn close_all(&self, token: &Token) {
-        self.open
-            .write()
+        let mut open = self.open.write();
+        open.sessions
             .retain(|_, session| session.token().slot() != token.slot());
+        open.counts.remove(&token.slot());
         token.login().end();
     }
 
     pub(crate) fn get(&self, handle: CK_SESSION_HANDLE) -> Result<Arc<Session>> {
         self.open
             .read()
+            .sessions
             .get(&handle)
             .cloned()
             .ok_or_else(|| CKR_SESSION_HANDLE_INVALID.into())
     }
 
     pub(crate) fn counts(&self, slot: CK_SLOT_ID) -> SessionCounts {
-        let open = self.open.read();
-        let of_slot = open
-            .values()
-            .filter(|session| session.token().slot() == slot);
-        of_slot.fold(SessionCounts::default(), |counts, session| SessionCounts {
-            all: counts.all + 1,
-            read_write: counts.read_write + usize::from(session.read_write),
-        })
+        self.open
+            .read()
+            .counts
+            .get(&slot)
+            .copied()
+            .unwrap_or_default()
     }
 }

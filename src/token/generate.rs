@@ -7,12 +7,12 @@ use pkcs11_sys::*;
 use super::Token;
 use super::names::PairNames;
 use crate::config::Selection;
-use crate::crypto::{Curve, PublicKey};
+use crate::crypto::Curve;
 use crate::error::{Error, Result};
 use crate::kms::{KeySpec, KeyUsage, NewKey, Phase};
 use crate::mechanism::{self, Mechanism, Work};
 use crate::object::template::Template;
-use crate::object::{Half, KeyMaterial, Names, attributes};
+use crate::object::{Half, KeyMaterial, Names, attributes, spec};
 
 /// The handles of a new pair.
 #[derive(Clone, Copy, Debug)]
@@ -20,13 +20,6 @@ pub(crate) struct NewPair {
     pub(crate) public: CK_OBJECT_HANDLE,
     pub(crate) private: CK_OBJECT_HANDLE,
 }
-
-/// RSA keys in KMS: modulus length in bits, key spec.
-const RSA_SPECS: &[(CK_ULONG, KeySpec)] = &[
-    (2048, KeySpec::Rsa2048),
-    (3072, KeySpec::Rsa3072),
-    (4096, KeySpec::Rsa4096),
-];
 
 /// 65537, the only public exponent KMS makes.
 const PUBLIC_EXPONENT: [u8; 3] = [1, 0, 1];
@@ -59,27 +52,21 @@ impl Token {
             description,
             tags: tags.clone(),
         };
-        // A find afterwards must see the new key among the others, so the view has to exist; and a failure to
-        // make it must come before there is a key that nobody hears of.
+        // The other keys first: a token that cannot be listed makes no key that nobody would find.
         self.view.snapshot()?;
         let (entry, answer) = self
             .kms
             .create_key(&request)
             .map_err(|error| error.into_error(Phase::Generate))?;
-        let public = PublicKey::from_spki(&answer.spki).map_err(|error| {
+        let material = KeyMaterial::new(&answer).map_err(|error| {
             Error::new(
                 CKR_DEVICE_ERROR,
-                format!("{} was made, but its public key is odd: {error}", entry.arn),
+                format!("{} was made, but: {error}", entry.arn),
             )
         })?;
         tracing::info!("{}: created ({spec}, {usage})", entry.arn);
-        let material = Arc::new(KeyMaterial {
-            spec: answer.spec,
-            usage: answer.usage,
-            public,
-        });
         self.view
-            .change(|inventory| inventory.created(entry.clone(), tags, material));
+            .change(|inventory| inventory.created(entry.clone(), tags, Arc::new(material)));
         let snapshot = self.view.latest();
         let handle = |half| {
             snapshot
@@ -116,9 +103,9 @@ impl Token {
         check(private, Half::Private, key_type)?;
         if key_type == CKK_RSA {
             let bits = rsa_bits(public)?;
-            let (_, spec) = *RSA_SPECS
-                .iter()
-                .find(|(known, _)| *known == bits)
+            let spec = usize::try_from(bits)
+                .ok()
+                .and_then(spec::of_rsa)
                 .ok_or_else(|| {
                     bad(
                         "CKA_MODULUS_BITS",
@@ -129,7 +116,7 @@ impl Token {
         } else {
             let curve = curve(public, private)?;
             check_signs(public, private)?;
-            Ok((ecc_spec(curve), KeyUsage::SignVerify))
+            Ok((spec::of_curve(curve), KeyUsage::SignVerify))
         }
     }
 
@@ -244,15 +231,6 @@ fn curve(public: &Template<'_>, private: &Template<'_>) -> Result<Curve> {
             "CKA_EC_PARAMS: KMS has the curves P-256, P-384, P-521 and secp256k1",
         )
     })
-}
-
-fn ecc_spec(curve: Curve) -> KeySpec {
-    match curve {
-        Curve::P256 => KeySpec::EccNistP256,
-        Curve::P384 => KeySpec::EccNistP384,
-        Curve::P521 => KeySpec::EccNistP521,
-        Curve::Secp256k1 => KeySpec::EccSecgP256k1,
-    }
 }
 
 fn significant(number: &[u8]) -> &[u8] {

@@ -5,6 +5,7 @@ use pkcs11_sys::*;
 use super::Token;
 use crate::config::{Region, TokenConfig};
 use crate::crypto::Hash;
+use crate::hex;
 
 /// Shown for slot and library.
 pub(crate) const MANUFACTURER: &str = "kms-pkcs11";
@@ -75,11 +76,7 @@ pub(super) fn serial(config: &TokenConfig, region: Option<&str>) -> String {
         .or(region)
         .unwrap_or_default();
     let digest = Hash::Sha256.digest(format!("{region}\n{}", config.label).as_bytes());
-    digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(&digest[..8])
 }
 
 /// A text field: cut at a character boundary, padded with blanks, not terminated.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::crypto::PublicKey;
 use crate::kms::{KeyEntry, Kms, KmsError, KmsErrorKind, PublicKeyAnswer};
 use crate::object::{Key, KeyMaterial};
 
@@ -49,7 +48,7 @@ impl Materials {
             };
             let entries: Vec<KeyEntry> = mine.iter().map(|key| key.entry.clone()).collect();
             for (key, answer) in mine.iter().zip(kms.public_keys(&entries)) {
-                self.settle(key, answer.and_then(|answer| material(key, answer)));
+                self.settle(key, answer.and_then(|answer| material(key, &answer)));
             }
             drop(landing);
         }
@@ -127,22 +126,16 @@ impl Drop for Landing<'_> {
     }
 }
 
-fn material(key: &Key, answer: PublicKeyAnswer) -> Result<KeyMaterial, KmsError> {
-    match PublicKey::from_spki(&answer.spki) {
-        Ok(public) => Ok(KeyMaterial {
-            spec: answer.spec,
-            usage: answer.usage,
-            public,
-        }),
-        Err(error) => Err(KmsError {
-            kind: KmsErrorKind::BadAnswer,
-            operation: "GetPublicKey",
-            key: Some(key.entry.arn.clone()),
-            code: String::new(),
-            message: error.to_string(),
-            request_id: None,
-        }),
-    }
+fn material(key: &Key, answer: &PublicKeyAnswer) -> Result<KeyMaterial, KmsError> {
+    KeyMaterial::new(answer).map_err(|error| {
+        let arn = Some(key.entry.arn.as_str());
+        KmsError::local(
+            KmsErrorKind::BadAnswer,
+            "GetPublicKey",
+            arn,
+            error.to_string(),
+        )
+    })
 }
 
 fn log_hidden(key: &Key, error: &KmsError) {

@@ -12,6 +12,7 @@
 use pkcs11_sys::CKR_ATTRIBUTE_VALUE_INVALID;
 
 use crate::error::{Error, Result};
+use crate::hex;
 use crate::kms::{KeyEntry, Tags};
 use crate::object::{Half, Names};
 
@@ -43,11 +44,11 @@ impl PairNames {
     /// Reads the names from tags; `alias` is the key's alias without its prefix.
     pub(super) fn of_key(entry: &KeyEntry, tags: &Tags, alias: Option<&str>) -> Self {
         let id =
-            read(tags, PRIVATE_TAGS.id, decode_id).unwrap_or_else(|| default_id(&entry.key_id));
+            read(tags, PRIVATE_TAGS.id, hex::decode).unwrap_or_else(|| default_id(&entry.key_id));
         let label = read(tags, PRIVATE_TAGS.label, |value| Some(decode_label(value)))
             .unwrap_or_else(|| alias.unwrap_or(&entry.key_id).as_bytes().to_vec());
         let public = Names {
-            id: read(tags, PUBLIC_TAGS.id, decode_id).unwrap_or_else(|| id.clone()),
+            id: read(tags, PUBLIC_TAGS.id, hex::decode).unwrap_or_else(|| id.clone()),
             label: read(tags, PUBLIC_TAGS.label, |value| Some(decode_label(value)))
                 .unwrap_or_else(|| label.clone()),
         };
@@ -124,7 +125,7 @@ fn default_id(key_id: &str) -> Vec<u8> {
         .chars()
         .filter(|c| *c != '-')
         .collect();
-    decode_id(&digits).unwrap_or_else(|| key_id.as_bytes().to_vec())
+    hex::decode(&digits).unwrap_or_else(|| key_id.as_bytes().to_vec())
 }
 
 fn encode_id(id: &[u8]) -> Result<String> {
@@ -138,13 +139,7 @@ fn encode_id(id: &[u8]) -> Result<String> {
             ),
         ));
     }
-    Ok(id.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-fn decode_id(value: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = value.as_bytes().as_chunks::<2>();
-    rest.is_empty()
-        .then(|| pairs.iter().map(|pair| hex_byte(*pair)).collect())?
+    Ok(hex::encode(id))
 }
 
 fn encode_label(label: &[u8]) -> Result<String> {
@@ -153,8 +148,16 @@ fn encode_label(label: &[u8]) -> Result<String> {
         .iter()
         .enumerate()
         .map(|(index, byte)| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(*byte).to_string(),
-            b'_' | b'.' | b':' | b'/' | b'+' | b'-' | b'@' => char::from(*byte).to_string(),
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'0'..=b'9'
+            | b'_'
+            | b'.'
+            | b':'
+            | b'/'
+            | b'+'
+            | b'-'
+            | b'@' => char::from(*byte).to_string(),
             // The console trims spaces at the ends.
             b' ' if index != 0 && index != last => " ".to_owned(),
             other => format!("={other:02X}"),
@@ -179,25 +182,17 @@ fn decode_label(value: &str) -> Vec<u8> {
     let mut rest = value.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
         let escaped = (*first == b'=')
-            .then(|| tail.first_chunk::<2>().and_then(|digits| hex_byte(*digits)))
+            .then(|| {
+                tail.first_chunk::<2>()
+                    .and_then(|digits| hex::byte(*digits))
+            })
             .flatten();
-        match escaped {
-            Some(byte) => {
-                label.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            None => {
-                label.push(*first);
-                rest = tail;
-            }
-        }
+        label.push(escaped.unwrap_or(*first));
+        rest = tail
+            .get(if escaped.is_some() { 2 } else { 0 }..)
+            .unwrap_or_default();
     }
     label
-}
-
-fn hex_byte(digits: [u8; 2]) -> Option<u8> {
-    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-    u8::try_from(high? << 4 | low?).ok()
 }
 
 #[cfg(test)]

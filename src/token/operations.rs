@@ -68,10 +68,12 @@ impl Token {
                 }
             }
         }
-        let tags = renaming.to_tags(object.half)?;
+        let mut tags = renaming.to_tags(object.half)?;
         if tags.is_empty() {
             return Ok(());
         }
+        // Written again as they are, since a policy may allow only requests that carry them.
+        tags.extend(self.config.tags().clone());
         let entry = &object.key.entry;
         self.kms
             .tag(entry, &tags)

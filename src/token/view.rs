@@ -31,7 +31,6 @@ struct State {
     listed: Option<Instant>,
     /// When a listing was last begun because a find missed.
     missed: Option<Instant>,
-    refreshing: bool,
 }
 
 impl View {
@@ -47,7 +46,6 @@ impl View {
                 foreign: Foreign::default(),
                 listed: None,
                 missed: None,
-                refreshing: false,
             }),
             listing: Flight::default(),
         }
@@ -102,11 +100,13 @@ impl View {
     fn renew_when_stale(self: &Arc<Self>) {
         let due = {
             let mut state = self.state.lock();
-            let due = !state.refreshing
-                && state
-                    .listed
-                    .is_none_or(|at| at.elapsed() >= self.config.refresh_interval);
-            state.refreshing |= due;
+            let due = state
+                .listed
+                .is_none_or(|at| at.elapsed() >= self.config.refresh_interval);
+            if due {
+                // Whoever sees this next finds a renewal under way.
+                state.listed = Some(Instant::now());
+            }
             due
         };
         if due {
@@ -118,7 +118,6 @@ impl View {
                         view.config.label
                     );
                 }
-                view.state.lock().refreshing = false;
             });
         }
     }
@@ -129,11 +128,9 @@ impl View {
         let findings = self
             .discovery()
             .complete(&known)
-            .map_err(|error| error.into_error(Phase::Find));
+            .map_err(|error| error.into_error(Phase::Find))?;
         let mut state = self.state.lock();
-        // A failed listing is not repeated by a renewal before its time, either.
         state.listed = Some(begun);
-        let findings = findings?;
         tracing::info!(
             "token {}: {} keys shown, {} of others, listed in {:?}",
             self.config.label,

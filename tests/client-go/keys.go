@@ -113,19 +113,17 @@ func onlyOwnObjects(c *client) error {
 	})
 }
 
-// noOtherHandleSigns tries the handles around those that were found: a key that no find shows has
-// to be out of reach altogether.
+// noOtherHandleSigns tries the handles beside those that were found: a key that no find shows has to
+// be out of reach altogether.
 func noOtherHandleSigns(p *pkcs11.Ctx, session pkcs11.SessionHandle, found map[pkcs11.ObjectHandle]bool) error {
-	highest := pkcs11.ObjectHandle(0)
+	guesses := map[pkcs11.ObjectHandle]bool{}
 	for handle := range found {
-		if handle > highest {
-			highest = handle
+		for distance := pkcs11.ObjectHandle(0); distance < 8; distance++ {
+			guesses[handle-distance] = true
+			guesses[handle+distance] = true
 		}
 	}
-	if highest > 1<<16 {
-		highest = 1 << 16
-	}
-	for handle := pkcs11.ObjectHandle(0); handle < highest+256; handle++ {
+	for handle := range guesses {
 		if found[handle] {
 			continue
 		}

@@ -1,6 +1,6 @@
 //! `CreateAlias`, `UpdateAlias`, `DeleteAlias`, `ListAliases`.
 
-use std::ops::{Bound, RangeInclusive};
+use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
@@ -95,25 +95,28 @@ pub(super) fn list_aliases(service: &Service, mut input: Input) -> ApiResult<Val
             Some(key.core.id.clone())
         }
     };
-    let after = page.after.clone().map_or(Bound::Unbounded, Bound::Excluded);
     let listed = store
         .aliases
-        .range_mut((after, Bound::Unbounded))
+        .range(page.rest())
         .filter_map(|(name, alias)| {
-            let target = alias.target.read().as_deref()?;
-            let listed = wanted.as_deref().is_none_or(|wanted| wanted == target);
-            listed.then(|| {
-                let entry = json!({
-                    "AliasArn": service.site.alias_arn(name),
-                    "AliasName": name,
-                    "CreationDate": alias.created.seconds(),
-                    "LastUpdatedDate": alias.updated.seconds(),
-                    "TargetKeyId": target,
-                });
-                (name.clone(), entry)
-            })
+            let target = alias.target.peek().as_deref()?;
+            if wanted.as_deref().is_some_and(|wanted| wanted != target) {
+                return None;
+            }
+            let entry = json!({
+                "AliasArn": service.site.alias_arn(name),
+                "AliasName": name,
+                "CreationDate": alias.created.seconds(),
+                "LastUpdatedDate": alias.updated.seconds(),
+                "TargetKeyId": target,
+            });
+            Some((name.clone(), entry))
         });
-    Ok(page.answer("Aliases", listed))
+    let (answer, covered) = page.answer("Aliases", listed);
+    for (_, alias) in store.aliases.range_mut(covered) {
+        alias.target.read();
+    }
+    Ok(answer)
 }
 
 fn alias_name(input: &mut Input) -> ApiResult<String> {

@@ -173,14 +173,16 @@ struct DecryptRequest {
 /// The key is the one that the blob names; a key in the request must be the same.
 fn decrypt_symmetric(service: &Service, request: &DecryptRequest) -> ApiResult<Value> {
     let invalid = || ApiError::bare("InvalidCiphertextException");
+    let named = request
+        .key_id
+        .as_deref()
+        .map(|key_id| service.enabled_key(key_id))
+        .transpose()?;
     let blob = Blob::read(&request.ciphertext).ok_or_else(invalid)?;
-    if let Some(key_id) = &request.key_id {
-        let core = service.enabled_key(key_id)?;
-        if core.id != blob.key_id {
-            return Err(ApiError::incorrect_key(
-                "The key ID in the request does not identify a CMK that can perform this operation.",
-            ));
-        }
+    if named.is_some_and(|named| named.id != blob.key_id) {
+        return Err(ApiError::incorrect_key(
+            "The key ID in the request does not identify a CMK that can perform this operation.",
+        ));
     }
     let core = service.enabled_key(blob.key_id)?;
     let material = core.material_for(KeyUsage::EncryptDecrypt, "Decrypt")?;

@@ -1,7 +1,5 @@
 //! `CreateKey`, `DescribeKey`, `GetPublicKey`, `ListKeys`, `UpdateKeyDescription`.
 
-use std::ops::Bound;
-
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
@@ -104,13 +102,16 @@ pub(super) fn list_keys(service: &Service, mut input: Input) -> ApiResult<Value>
         },
     )?;
     input.validated()?;
-    let after = page.after.clone().map_or(Bound::Unbounded, Bound::Excluded);
     let mut store = service.store.lock();
     let listed = store
         .keys
-        .range_mut((after, Bound::Unbounded))
-        .filter_map(|(id, key)| (!key.unlisted.take()).then(|| (id.clone(), entry(key))));
-    Ok(page.answer("Keys", listed))
+        .range(page.rest())
+        .filter(|(_, key)| !key.unlisted.left());
+    let (answer, covered) = page.answer("Keys", listed.map(|(id, key)| (id.clone(), entry(key))));
+    for (_, key) in store.keys.range_mut(covered) {
+        key.unlisted.take();
+    }
+    Ok(answer)
 }
 
 pub(super) fn update_key_description(service: &Service, mut input: Input) -> ApiResult<Value> {

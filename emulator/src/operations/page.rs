@@ -1,5 +1,7 @@
 //! Pages: `Limit` and `Marker` in, `Truncated` and `NextMarker` out.
 
+use std::ops::Bound;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -7,12 +9,15 @@ use serde_json::{Value, json};
 use crate::error::{ApiError, ApiResult};
 use crate::input::Input;
 
+/// A part of a map by name.
+pub(super) type Range = (Bound<String>, Bound<String>);
+
 /// What a request asks of a list.
 #[derive(Debug)]
 pub(super) struct Page {
     limit: usize,
     /// The name of the last item of the page before.
-    pub(super) after: Option<String>,
+    after: Option<String>,
 }
 
 /// How long pages are.
@@ -37,21 +42,32 @@ impl Page {
         })
     }
 
-    /// The answer: as many of the items as the page holds, under the list's member name.
+    /// Where the page begins, in a map by name.
+    pub(super) fn rest(&self) -> Range {
+        (
+            self.after.clone().map_or(Bound::Unbounded, Bound::Excluded),
+            Bound::Unbounded,
+        )
+    }
+
+    /// The answer: as many of the items as the page holds, under the list's member name; and the part
+    /// of the map that it covers, items that are not shown included.
     ///
-    /// The items come with their names, in the order of their names, from after the last page on.
+    /// The items come with their names, in the order of their names, from [`Page::rest`].
     pub(super) fn answer(
         self,
         member: &str,
         mut items: impl Iterator<Item = (String, Value)>,
-    ) -> Value {
-        let (names, values): (Vec<_>, Vec<_>) = items.by_ref().take(self.limit).unzip();
+    ) -> (Value, Range) {
+        let (begin, mut end) = self.rest();
+        let (mut names, values): (Vec<_>, Vec<_>) = items.by_ref().take(self.limit).unzip();
         let truncated = items.next().is_some();
         let mut answer = json!({ member: values, "Truncated": truncated });
-        if let (true, Some(last)) = (truncated, names.last()) {
-            answer["NextMarker"] = encode(last).into();
+        if let (true, Some(last)) = (truncated, names.pop()) {
+            answer["NextMarker"] = encode(&last).into();
+            end = Bound::Included(last);
         }
-        answer
+        (answer, (begin, end))
     }
 }
 

@@ -1,7 +1,6 @@
 //! `TagResource`, `UntagResource`, `ListResourceTags`, and the rules for tags.
 
 use std::collections::BTreeSet;
-use std::ops::Bound;
 
 use serde_json::{Value, json};
 
@@ -54,11 +53,10 @@ pub(super) fn list_resource_tags(service: &Service, mut input: Input) -> ApiResu
     )?;
     input.validated()?;
     service.with_key(&key_id, Names::Key, Requires::AnyState, |key| {
-        let after = page.after.clone().map_or(Bound::Unbounded, Bound::Excluded);
-        let tags = key.tags.read().range((after, Bound::Unbounded));
+        let listed = key.tags.read().range(page.rest());
         let listed =
-            tags.map(|(key, value)| (key.clone(), json!({ "TagKey": key, "TagValue": value })));
-        Ok(page.answer("Tags", listed))
+            listed.map(|(key, value)| (key.clone(), json!({ "TagKey": key, "TagValue": value })));
+        Ok(page.answer("Tags", listed).0)
     })
 }
 

@@ -9,10 +9,9 @@ use super::super::exports::{LIST_2_40, LIST_3_0, LIST_3_2};
 use super::super::memory::{check_pointer, write};
 use super::super::process::{self, WITH_SIGNALS_BLOCKED};
 use super::objects::write_list;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::error::{Error, Result};
 use crate::kms::Caller;
-use crate::log;
 use crate::module::Module;
 use crate::token::{MANUFACTURER, VERSION, pad};
 
@@ -28,9 +27,14 @@ pub(in super::super) unsafe fn initialize(init_args: CK_VOID_PTR) -> Result<()> 
     process::install(|| {
         let environment = |name: &str| std::env::var_os(name);
         let config = Config::load(reserved.as_deref(), &environment).map_err(|error| {
-            let error = Error::new(CKR_FUNCTION_FAILED, error.to_string());
-            log::Log::to_stderr().scope(|| log::refusal("C_Initialize", &error));
-            error
+            Error::new(
+                if matches!(error, ConfigError::Reserved(_)) {
+                    CKR_ARGUMENTS_BAD
+                } else {
+                    CKR_FUNCTION_FAILED
+                },
+                error.to_string(),
+            )
         })?;
         let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
             .into_iter()

@@ -2,10 +2,6 @@
 //!
 //! Every function here is `unsafe` for one reason, which is not repeated at each: its pointers are NULL or
 //! valid for what PKCS#11 says that the function of this name reads and writes through them.
-#![expect(
-    clippy::missing_safety_doc,
-    reason = "the one contract is stated above"
-)]
 
 pub(super) mod decrypt;
 pub(super) mod digest;

@@ -161,11 +161,16 @@ pub(super) unsafe fn write_list<T: Copy>(
     count: CK_ULONG_PTR,
 ) -> Result<()> {
     check_pointer(count)?;
-    // SAFETY: just checked, and valid by this function's contract.
-    let room = unsafe { count.replace(values.len() as CK_ULONG) };
-    if list.is_null() {
-        return Ok(());
-    }
+    // A query only writes the count, which may be uninitialised.
+    let room = if list.is_null() {
+        None
+    } else {
+        // SAFETY: just checked, and valid by this function's contract.
+        Some(unsafe { count.read() })
+    };
+    // SAFETY: as above.
+    unsafe { count.write(values.len() as CK_ULONG) };
+    let Some(room) = room else { return Ok(()) };
     if room < values.len() as CK_ULONG {
         return Err(CKR_BUFFER_TOO_SMALL.into());
     }

@@ -37,8 +37,7 @@ where
         tasks.spawn(work.with_current_subscriber());
     }
     while tasks.join_next().await.is_some() {}
-    let answers = std::mem::take(&mut *shared.answers.lock());
-    answers
+    std::mem::take(&mut *shared.answers.lock())
 }
 
 struct Shared<I, T> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::retry::RetryConfig;
@@ -13,6 +14,7 @@ use aws_smithy_http_client::pool;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use once_cell::sync::OnceCell;
+use tokio::time::timeout;
 
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
@@ -63,7 +65,14 @@ fn connection_pool() -> Result<SharedHttpClient, KmsError> {
 /// Builds a token's client: region, credentials and endpoint from the settings, else from the
 /// ordinary chain. Credentials are looked up by the first request.
 pub(super) async fn build(settings: &AwsSettings, http: &SharedHttp) -> Result<Client, KmsError> {
-    let config = Box::pin(loader(settings, http.client()?)?.load()).await;
+    // The chain ends at the instance metadata service, which off EC2 may be a black hole.
+    let load = timeout(
+        chain_limit(settings),
+        loader(settings, http.client()?)?.load(),
+    );
+    let config = Box::pin(load).await.map_err(|_| {
+        unusable(&"no AWS region is set, and the instance metadata service does not answer")
+    })?;
     if config.region().is_none() {
         return Err(unusable(&"no AWS region is set"));
     }
@@ -89,6 +98,11 @@ fn loader(settings: &AwsSettings, http: SharedHttpClient) -> Result<ConfigLoader
         .framework_metadata(name)
         .retry_config(retry)
         .timeout_config(timeouts)
+        .identity_cache(
+            IdentityCache::lazy()
+                .load_timeout(chain_limit(settings))
+                .build(),
+        )
         // Answers are small, and every attempt has its time limit.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(region) = &settings.region {
@@ -97,6 +111,12 @@ fn loader(settings: &AwsSettings, http: SharedHttpClient) -> Result<ConfigLoader
     #[cfg(test)]
     let loader = settings.surroundings.apply(loader);
     Ok(loader)
+}
+
+/// How long the chain may look for a region or for credentials: less than an attempt may take, so
+/// that what is missing is said and not only that time passed.
+fn chain_limit(settings: &AwsSettings) -> Duration {
+    settings.attempt_timeout.mul_f64(0.8)
 }
 
 fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config {

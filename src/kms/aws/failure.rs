@@ -1,7 +1,6 @@
 //! From the SDK's errors to the port's.
 
 use std::error::Error;
-use std::io;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::config::http::HttpResponse;
@@ -14,6 +13,11 @@ use crate::kms::{KmsError, KmsErrorKind as Kind};
 /// What the SDK's identity cache says when a source of credentials does not answer; its type is
 /// private.
 const IDENTITY_TIMED_OUT: &str = "identity resolver timed out";
+/// What it says of an endpoint that is not a URL, followed by the whole request in debug form.
+const BAD_ENDPOINT: &str = "failed to apply endpoint";
+const REQUEST_DUMP: &str = " to request ";
+/// How every TLS failure is introduced; the types behind it are private too.
+const TLS: &str = "tls handshake";
 
 /// The port's error for a failed request: its class, KMS's or the transport's words, the ids.
 pub(super) fn describe<E>(
@@ -63,13 +67,12 @@ fn transport(local: impl Fn(Kind, String) -> KmsError, error: &ConnectorError) -
     if error.is_timeout() {
         return local(Kind::Timeout, words(error));
     }
-    if error.is_user() {
+    if error.is_user() || chain(error).any(|cause| starts_with(cause, BAD_ENDPOINT)) {
         return local(Kind::Configuration, words(error));
     }
-    let step = if find::<ResolveDnsError>(error).is_some() {
+    let step = if chain(error).any(<dyn Error>::is::<ResolveDnsError>) {
         "name resolution failed"
-    } else if find::<io::Error>(error).is_some_and(|io| io.kind() == io::ErrorKind::InvalidData) {
-        // This is how TLS alerts and refused certificates travel.
+    } else if chain(error).any(|cause| starts_with(cause, TLS)) {
         "TLS failed"
     } else {
         "connection failed"
@@ -78,16 +81,21 @@ fn transport(local: impl Fn(Kind, String) -> KmsError, error: &ConnectorError) -
 }
 
 fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
-    chain(error).any(|cause| {
-        cause.is::<CredentialsError>() || cause.to_string().starts_with(IDENTITY_TIMED_OUT)
-    })
+    chain(error)
+        .any(|cause| cause.is::<CredentialsError>() || starts_with(cause, IDENTITY_TIMED_OUT))
 }
 
 /// The causes of an error in one line, the first being the outermost.
 fn words(error: &(dyn Error + 'static)) -> String {
     let mut line = String::new();
     for cause in chain(error) {
-        let text = cause.to_string();
+        let mut text = cause.to_string();
+        if text.starts_with(BAD_ENDPOINT)
+            && let Some(end) = text.find(REQUEST_DUMP)
+        {
+            // A request holds what must not be printed.
+            text.truncate(end);
+        }
         // Wrappers often repeat what they wrap.
         if !line.ends_with(&text) {
             if !line.is_empty() {
@@ -99,8 +107,11 @@ fn words(error: &(dyn Error + 'static)) -> String {
     line
 }
 
-fn find<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
-    chain(error).find_map(|cause| cause.downcast_ref::<T>())
+fn starts_with(cause: &(dyn Error + 'static), beginning: &str) -> bool {
+    cause
+        .to_string()
+        .to_ascii_lowercase()
+        .starts_with(beginning)
 }
 
 fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {

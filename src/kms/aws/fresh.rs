@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::kms::{KmsError, KmsErrorKind};
 
 /// How long a new key may still be unknown to some host of KMS.
-const FRESH: Duration = Duration::from_secs(5 * 60);
+const FRESH: Duration = Duration::from_mins(5);
 
 #[derive(Debug, Default)]
 pub(super) struct FreshKeys(Mutex<HashMap<String, Instant>>);

@@ -167,7 +167,7 @@ impl Requests {
 
 pub(super) const GET_PUBLIC_KEY: &str = "GetPublicKey";
 
-/// Checks an answer of GetPublicKey for this key.
+/// Checks an answer of `GetPublicKey` for this key.
 pub(super) fn public_key(
     key: &KeyEntry,
     answer: GetPublicKeyOutput,

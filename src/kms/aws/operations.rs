@@ -23,7 +23,7 @@ use crate::kms::{
     SigningAlgorithm, Tags,
 };
 
-/// The most that GenerateRandom gives in one answer.
+/// The most that `GenerateRandom` gives in one answer.
 const RANDOM_BYTES: usize = 1024;
 
 impl Requests {
@@ -75,7 +75,7 @@ impl Requests {
         }
     }
 
-    /// CreateKey, sent exactly once: KMS cannot tell a repetition from a second key.
+    /// `CreateKey`, sent exactly once: KMS cannot tell a repetition from a second key.
     async fn create(&self, request: &NewKey) -> Result<KeyEntry, KmsError> {
         const OPERATION: &str = "CreateKey";
         let tags = wire_tags(OPERATION, None, &request.tags)?;

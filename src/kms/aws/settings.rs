@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::TokenConfig;
+
 /// Where KMS is, and how long to wait for it.
 #[derive(Clone, Debug)]
 pub(crate) struct AwsSettings {
@@ -10,39 +12,49 @@ pub(crate) struct AwsSettings {
     /// `https://…` or `http://…`; without it the SDK's chain decides (`AWS_ENDPOINT_URL_KMS`,
     /// `AWS_ENDPOINT_URL`, profile, the region's own).
     pub(crate) endpoint: Option<String>,
-    /// For one call as a whole, retries included. Default 15 s.
+    /// For one call as a whole, retries included.
     pub(crate) deadline: Duration,
-    /// For name resolution, TCP and TLS of one connection. Default 2 s.
+    /// For name resolution, TCP and TLS of one connection.
     pub(crate) connect_timeout: Duration,
-    /// For one attempt of a request. Default 5 s.
+    /// For one attempt of a request.
     pub(crate) attempt_timeout: Duration,
-    /// Attempts after the first of a request that may be repeated. Default 3.
+    /// Attempts after the first of a request that may be repeated.
     pub(crate) retries: u32,
-    /// For a listing as a whole, or for the tags or public keys of all keys asked. Default 60 s.
+    /// For a listing as a whole, or for the tags or public keys of all keys asked.
     pub(crate) listing_deadline: Duration,
-    /// For a new key to become usable. Default 120 s.
+    /// For a new key to become usable.
     pub(crate) key_ready_timeout: Duration,
-    /// Requests of one call that are in flight together. Default 16.
+    /// Requests of one call that are in flight together.
     pub(crate) concurrency: usize,
     /// Stands in for the chain's credentials, environment and files.
     #[cfg(test)]
     pub(crate) surroundings: super::tests::Surroundings,
 }
 
-impl Default for AwsSettings {
-    fn default() -> Self {
+impl From<&TokenConfig> for AwsSettings {
+    fn from(config: &TokenConfig) -> Self {
         Self {
-            region: None,
-            endpoint: None,
-            deadline: Duration::from_secs(15),
-            connect_timeout: Duration::from_secs(2),
-            attempt_timeout: Duration::from_secs(5),
-            retries: 3,
-            listing_deadline: Duration::from_secs(60),
-            key_ready_timeout: Duration::from_secs(120),
-            concurrency: 16,
+            region: config
+                .region
+                .as_ref()
+                .map(|region| region.as_str().to_owned()),
+            endpoint: config.endpoint.as_ref().map(|url| url.as_str().to_owned()),
+            deadline: config.deadline,
+            connect_timeout: config.connect_timeout,
+            attempt_timeout: config.attempt_timeout,
+            retries: config.retries,
+            listing_deadline: config.listing_deadline,
+            key_ready_timeout: config.key_ready_timeout,
+            concurrency: config.concurrency,
             #[cfg(test)]
             surroundings: super::tests::Surroundings::default(),
         }
+    }
+}
+
+#[cfg(test)]
+impl Default for AwsSettings {
+    fn default() -> Self {
+        Self::from(&TokenConfig::default())
     }
 }

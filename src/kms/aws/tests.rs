@@ -1,13 +1,60 @@
-//! The AWS implementation against `kms-emulator`.
+//! The AWS implementation, through the [`Kms`] trait.
 
-use aws_config::ConfigLoader;
+mod canned;
+mod consistency;
+mod deadlines;
+mod emulated;
+mod logging;
+mod surroundings;
+mod traffic;
 
-/// What a test has in place of the process's environment and files.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Surroundings;
+use std::sync::Arc;
+use std::time::Duration;
 
-impl Surroundings {
-    pub(super) fn apply(&self, loader: ConfigLoader) -> ConfigLoader {
-        loader
+pub(crate) use surroundings::Surroundings;
+
+use super::{AwsKms, AwsSettings, SharedHttp};
+use crate::kms::{KeyEntry, KeySpec, KeyUsage, NewKey, Runtime, Tags};
+
+/// The signal mask hook of tests, whose threads may take any signal.
+fn unmasked(start: &mut dyn FnMut()) {
+    start();
+}
+
+fn runtime() -> Arc<Runtime> {
+    Runtime::new(unmasked)
+}
+
+/// Short waits, so that tests of failures end soon.
+fn settings(endpoint: &str) -> AwsSettings {
+    AwsSettings {
+        region: Some("eu-west-1".to_owned()),
+        endpoint: Some(endpoint.to_owned()),
+        deadline: Duration::from_secs(3),
+        attempt_timeout: Duration::from_secs(2),
+        listing_deadline: Duration::from_secs(5),
+        key_ready_timeout: Duration::from_secs(5),
+        ..AwsSettings::default()
+    }
+}
+
+fn kms(settings: AwsSettings) -> AwsKms {
+    AwsKms::new(settings, runtime(), SharedHttp::new())
+}
+
+fn key(number: u32) -> KeyEntry {
+    let key_id = format!("00000000-0000-4000-8000-{number:012}");
+    KeyEntry {
+        arn: format!("arn:aws:kms:eu-west-1:111122223333:key/{key_id}"),
+        key_id,
+    }
+}
+
+fn new_key() -> NewKey {
+    NewKey {
+        spec: KeySpec::EccNistP256,
+        usage: KeyUsage::SignVerify,
+        description: String::new(),
+        tags: Tags::from([("team".to_owned(), "signing".to_owned())]),
     }
 }

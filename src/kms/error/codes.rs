@@ -8,7 +8,7 @@ use super::KmsErrorKind as Kind;
 /// The class of an error that was answered with this code, message and HTTP status.
 pub(super) fn classify(code: &str, message: &str, status: u16) -> Kind {
     match CODES.iter().find(|(known, _)| *known == code) {
-        Some((_, Kind::Validation)) if message.to_ascii_lowercase().contains("length") => {
+        Some((_, Kind::Validation)) if LENGTH.iter().any(|words| message.contains(words)) => {
             Kind::Length
         }
         Some((_, kind)) => *kind,
@@ -17,6 +17,9 @@ pub(super) fn classify(code: &str, message: &str, status: u16) -> Kind {
         None => Kind::Other,
     }
 }
+
+/// How KMS says that a length is wrong. The bare word may also stand in a value that it quotes.
+const LENGTH: [&str; 2] = ["invalid length", "must have length"];
 
 const CODES: &[(&str, Kind)] = &[
     ("DisabledException", Kind::Disabled),
@@ -110,6 +113,10 @@ mod tests {
             (
                 "1 validation error detected: Value at 'message' failed to satisfy constraint: Member must have length greater than or equal to 1",
                 Kind::Length,
+            ),
+            (
+                "1 validation error detected: Value 'length' at 'keySpec' failed to satisfy constraint",
+                Kind::Validation,
             ),
             (
                 "Algorithm RSASSA_PSS_SHA_256 is not compatible with key spec ECC_NIST_P256.",

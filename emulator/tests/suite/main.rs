@@ -1,0 +1,20 @@
+//! The emulator as its clients meet it: over HTTP, and verified by programs we did not write.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails"
+)]
+
+mod client;
+mod command;
+mod consistency;
+mod contract;
+mod cryptography;
+mod faults;
+mod keys;
+mod lists;
+mod protocol;
+mod recorded;
+mod sdk;
+mod state;

@@ -1,0 +1,300 @@
+//! Two modules' transcripts compared, step by step, under a table of allowed differences.
+
+use std::io::{self, Write};
+
+use crate::differences::{Difference, Row};
+use crate::transcript::{Step, Transcript};
+
+/// What stands for the answer to a call that a module never came to.
+const NOT_REACHED: &str = "not reached";
+
+/// Compares the transcripts that both modules gave of the same scenarios, in the same order.
+pub(crate) fn compare(
+    softhsm: &[Transcript],
+    module: &[Transcript],
+    differences: impl Iterator<Item = &'static Difference>,
+) -> Comparison {
+    let mut table = Table::new(differences);
+    let mut comparison = Comparison {
+        scenarios: softhsm.len(),
+        ..Comparison::default()
+    };
+    for (softhsm, module) in softhsm.iter().zip(module) {
+        for (whose, transcript) in [("SoftHSM2", softhsm), ("kms-pkcs11", module)] {
+            for failure in &transcript.failures {
+                let failure = format!("{}: {whose}: {failure}", transcript.scenario);
+                comparison.failures.push(failure);
+            }
+        }
+        for (softhsm_step, module_step) in aligned(&softhsm.steps, &module.steps) {
+            let mut step = ComparedStep::new(&softhsm.scenario, softhsm_step, module_step);
+            if step.softhsm != step.module {
+                step.verdict = table.verdict(&step);
+            }
+            comparison.steps.push(step);
+        }
+    }
+    comparison.stale = table.stale(softhsm);
+    comparison
+}
+
+/// The outcome of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Comparison {
+    scenarios: usize,
+    steps: Vec<ComparedStep>,
+    /// Rows of the table that did not occur.
+    stale: Vec<&'static Row<'static>>,
+    failures: Vec<String>,
+}
+
+impl Comparison {
+    /// Whether there is nothing left to explain.
+    pub(crate) fn passed(&self) -> bool {
+        let unexplained = |step: &ComparedStep| matches!(step.verdict, Verdict::Unexplained);
+        !self.steps.iter().any(unexplained) && self.stale.is_empty() && self.failures.is_empty()
+    }
+
+    /// Prints what is wrong and a summary; with `verbose`, every step too.
+    pub(crate) fn print(&self, out: &mut impl Write, verbose: bool) -> io::Result<()> {
+        let (mut equal, mut allowed, mut unexplained) = (0, 0, 0);
+        for step in &self.steps {
+            let count = match step.verdict {
+                Verdict::Equal => &mut equal,
+                Verdict::Allowed(_) => &mut allowed,
+                Verdict::Unexplained => &mut unexplained,
+            };
+            *count += 1;
+            if verbose || matches!(step.verdict, Verdict::Unexplained) {
+                step.print(out)?;
+            }
+        }
+        for (scenario, step, softhsm, module) in &self.stale {
+            writeln!(out, "STALE: the table has a difference that did not occur")?;
+            print_answers(out, scenario, step, softhsm, module)?;
+        }
+        for failure in &self.failures {
+            writeln!(out, "FAILURE: {failure}")?;
+        }
+        writeln!(
+            out,
+            "{} scenarios, {} steps: {equal} equal, {allowed} allowed differences, \
+             {unexplained} unexplained, {} stale rows, {} failures",
+            self.scenarios,
+            self.steps.len(),
+            self.stale.len(),
+            self.failures.len(),
+        )
+    }
+}
+
+#[derive(Debug)]
+struct ComparedStep {
+    scenario: String,
+    step: String,
+    /// What is compared of each answer.
+    softhsm: String,
+    module: String,
+    /// All that is known of each answer.
+    in_full: (String, String),
+    verdict: Verdict,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Verdict {
+    Equal,
+    Allowed(&'static Difference),
+    Unexplained,
+}
+
+impl ComparedStep {
+    fn new(scenario: &str, softhsm: Option<&Step>, module: Option<&Step>) -> Self {
+        let name = softhsm.or(module).map(|step| step.name.clone());
+        let answer = |step: Option<&Step>| step.map_or(NOT_REACHED.to_owned(), Step::answer);
+        let in_full = |step: Option<&Step>| step.map_or(NOT_REACHED.to_owned(), Step::in_full);
+        Self {
+            scenario: scenario.to_owned(),
+            step: name.unwrap_or_default(),
+            softhsm: answer(softhsm),
+            module: answer(module),
+            in_full: (in_full(softhsm), in_full(module)),
+            verdict: Verdict::Equal,
+        }
+    }
+
+    fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        match self.verdict {
+            Verdict::Equal => writeln!(out, "equal")?,
+            Verdict::Allowed(Difference {
+                backs,
+                section,
+                why,
+                ..
+            }) => {
+                writeln!(out, "allowed: {backs} ({section}). {why}")?;
+            }
+            Verdict::Unexplained => writeln!(out, "UNEXPLAINED")?,
+        }
+        print_answers(
+            out,
+            &self.scenario,
+            &self.step,
+            &self.in_full.0,
+            &self.in_full.1,
+        )
+    }
+}
+
+fn print_answers(
+    out: &mut impl Write,
+    scenario: &str,
+    step: &str,
+    softhsm: &str,
+    module: &str,
+) -> io::Result<()> {
+    writeln!(out, "    {scenario}, {step}")?;
+    writeln!(out, "    SoftHSM2    {softhsm}")?;
+    writeln!(out, "    kms-pkcs11  {module}")
+}
+
+/// The allowed differences, row by row, and whether each has occurred.
+struct Table {
+    rows: Vec<(&'static Row<'static>, &'static Difference, bool)>,
+}
+
+impl Table {
+    fn new(differences: impl Iterator<Item = &'static Difference>) -> Self {
+        let rows = differences.flat_map(|difference| {
+            difference
+                .seen
+                .iter()
+                .map(move |row| (row, difference, false))
+        });
+        Self {
+            rows: rows.collect(),
+        }
+    }
+
+    fn verdict(&mut self, step: &ComparedStep) -> Verdict {
+        let seen: Row<'_> = (&step.scenario, &step.step, &step.softhsm, &step.module);
+        match self.rows.iter_mut().find(|(row, ..)| **row == seen) {
+            Some((_, difference, occurred)) => {
+                *occurred = true;
+                Verdict::Allowed(difference)
+            }
+            None => Verdict::Unexplained,
+        }
+    }
+
+    /// The rows about these scenarios that have not occurred.
+    fn stale(&self, scenarios: &[Transcript]) -> Vec<&'static Row<'static>> {
+        let was_run = |row: &Row| {
+            scenarios
+                .iter()
+                .any(|transcript| transcript.scenario == row.0)
+        };
+        let rows = self
+            .rows
+            .iter()
+            .filter(|(row, _, occurred)| !occurred && was_run(row));
+        rows.map(|(row, ..)| *row).collect()
+    }
+}
+
+/// Steps of the same name beside each other, in the order of the first list, then what only the second has.
+fn aligned<'a>(
+    softhsm: &'a [Step],
+    module: &'a [Step],
+) -> Vec<(Option<&'a Step>, Option<&'a Step>)> {
+    let find = |steps: &'a [Step], name: &str| steps.iter().find(|step| step.name == name);
+    let both = softhsm
+        .iter()
+        .map(|step| (Some(step), find(module, &step.name)));
+    let rest = module
+        .iter()
+        .filter(|step| find(softhsm, &step.name).is_none());
+    both.chain(rest.map(|step| (None, Some(step)))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::iter;
+
+    use super::*;
+    use crate::differences::Backs;
+
+    static ALLOWED: Difference = Difference {
+        backs: Backs::Module,
+        section: "5.13.2",
+        why: "a reason",
+        seen: &[("sign", "C_Sign", "CKR_OK", "CKR_DATA_LEN_RANGE")],
+    };
+
+    fn transcript(scenario: &str, rv: &str) -> Vec<Transcript> {
+        let step = Step {
+            name: "C_Sign".to_owned(),
+            rv: rv.to_owned(),
+            details: Vec::new(),
+        };
+        vec![Transcript {
+            scenario: scenario.to_owned(),
+            steps: vec![step],
+            failures: Vec::new(),
+        }]
+    }
+
+    #[test]
+    fn equal_answers_pass() {
+        let same = transcript("sign", "CKR_OK");
+        assert!(compare(&same, &same, iter::empty()).passed());
+    }
+
+    #[test]
+    fn a_difference_fails_unless_the_table_has_it() {
+        let (softhsm, module) = (
+            transcript("sign", "CKR_OK"),
+            transcript("sign", "CKR_DATA_LEN_RANGE"),
+        );
+        assert!(!compare(&softhsm, &module, iter::empty()).passed());
+        assert!(compare(&softhsm, &module, iter::once(&ALLOWED)).passed());
+    }
+
+    #[test]
+    fn a_difference_fails_when_the_table_has_it_the_other_way_round() {
+        let (softhsm, module) = (
+            transcript("sign", "CKR_DATA_LEN_RANGE"),
+            transcript("sign", "CKR_OK"),
+        );
+        assert!(!compare(&softhsm, &module, iter::once(&ALLOWED)).passed());
+    }
+
+    #[test]
+    fn a_row_of_the_table_that_does_not_occur_fails() {
+        let same = transcript("sign", "CKR_OK");
+        assert!(!compare(&same, &same, iter::once(&ALLOWED)).passed());
+    }
+
+    #[test]
+    fn a_row_about_a_scenario_that_was_not_run_is_no_matter() {
+        let same = transcript("another", "CKR_OK");
+        assert!(compare(&same, &same, iter::once(&ALLOWED)).passed());
+    }
+
+    #[test]
+    fn a_call_that_one_module_never_came_to_is_a_difference() {
+        let whole = transcript("sign", "CKR_OK");
+        let mut short = whole.clone();
+        short[0].steps.clear();
+        assert!(!compare(&short, &whole, iter::empty()).passed());
+        assert!(!compare(&whole, &short, iter::empty()).passed());
+    }
+
+    #[test]
+    fn a_failure_fails_even_when_both_modules_share_it() {
+        let mut failed = transcript("sign", "CKR_OK");
+        failed[0]
+            .failures
+            .push("wrote outside of the memory it was given".to_owned());
+        assert!(!compare(&failed, &failed, iter::empty()).passed());
+    }
+}

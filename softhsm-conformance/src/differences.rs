@@ -1,0 +1,60 @@
+//! Where the two modules may differ, and why.
+//!
+//! Sections are those of the PKCS #11 Specification 3.1. Every row is an answer that was seen; a row that no
+//! longer occurs fails the run as an unexplained difference does.
+
+mod cryptography;
+mod object;
+mod token;
+
+use std::fmt;
+
+/// Differences that have one reason.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    pub(crate) backs: Backs,
+    /// The section of the specification that the reason rests on.
+    pub(crate) section: &'static str,
+    pub(crate) why: &'static str,
+    pub(crate) seen: &'static [Row<'static>],
+}
+
+/// Scenario, step, SoftHSM2's answer, kms-pkcs11's answer.
+pub(crate) type Row<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+/// Whose answer the specification asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backs {
+    SoftHsm,
+    Module,
+    Both,
+}
+
+/// Every difference, chapter by chapter.
+pub(crate) fn all() -> impl Iterator<Item = &'static Difference> {
+    [
+        token::DIFFERENCES,
+        object::DIFFERENCES,
+        cryptography::DIFFERENCES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+impl fmt::Display for Backs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SoftHsm => "SoftHSM2's answer is the specification's",
+            Self::Module => "kms-pkcs11's answer is the specification's",
+            Self::Both => "the specification allows both",
+        })
+    }
+}
+
+/// Rows, by scenario and step: SoftHSM2's answer `=>` that of kms-pkcs11.
+macro_rules! rows {
+    ($($scenario:literal { $($step:literal: $softhsm:literal => $module:literal,)+ })+) => {
+        &[$($(($scenario, $step, $softhsm, $module),)+)+]
+    };
+}
+use rows;

@@ -1,0 +1,166 @@
+//! Signatures verified by OpenSSL's command line.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use cryptoki_sys::*;
+use kms_pkcs11_testkit::openssl;
+use tempfile::TempDir;
+
+use crate::arguments::{Mechanism, Parameter};
+use crate::spki;
+
+/// What a session has been given to sign.
+#[derive(Clone, Debug)]
+pub(crate) struct Signed {
+    pub(crate) mechanism: Mechanism,
+    pub(crate) key: CK_OBJECT_HANDLE,
+    pub(crate) data: Vec<u8>,
+}
+
+/// How OpenSSL is asked to verify what a mechanism signs.
+struct Recipe {
+    mechanism: CK_MECHANISM_TYPE,
+    /// The digest of the data; none when the data is the digest already.
+    digest: Option<&'static str>,
+    padding: Padding,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Padding {
+    Pkcs1,
+    Pss,
+    /// ECDSA: r‖s becomes DER.
+    None,
+}
+
+const RECIPES: &[Recipe] = &[
+    recipe(CKM_RSA_PKCS, None, Padding::Pkcs1),
+    recipe(CKM_SHA1_RSA_PKCS, Some("sha1"), Padding::Pkcs1),
+    recipe(CKM_SHA224_RSA_PKCS, Some("sha224"), Padding::Pkcs1),
+    recipe(CKM_SHA256_RSA_PKCS, Some("sha256"), Padding::Pkcs1),
+    recipe(CKM_SHA384_RSA_PKCS, Some("sha384"), Padding::Pkcs1),
+    recipe(CKM_SHA512_RSA_PKCS, Some("sha512"), Padding::Pkcs1),
+    recipe(CKM_RSA_PKCS_PSS, None, Padding::Pss),
+    recipe(CKM_SHA256_RSA_PKCS_PSS, Some("sha256"), Padding::Pss),
+    recipe(CKM_SHA384_RSA_PKCS_PSS, Some("sha384"), Padding::Pss),
+    recipe(CKM_SHA512_RSA_PKCS_PSS, Some("sha512"), Padding::Pss),
+    recipe(CKM_ECDSA, None, Padding::None),
+    recipe(CKM_ECDSA_SHA1, Some("sha1"), Padding::None),
+    recipe(CKM_ECDSA_SHA224, Some("sha224"), Padding::None),
+    recipe(CKM_ECDSA_SHA256, Some("sha256"), Padding::None),
+    recipe(CKM_ECDSA_SHA384, Some("sha384"), Padding::None),
+    recipe(CKM_ECDSA_SHA512, Some("sha512"), Padding::None),
+];
+
+const fn recipe(
+    mechanism: CK_MECHANISM_TYPE,
+    digest: Option<&'static str>,
+    padding: Padding,
+) -> Recipe {
+    Recipe {
+        mechanism,
+        digest,
+        padding,
+    }
+}
+
+/// Verifies a signature under a `SubjectPublicKeyInfo`; says what OpenSSL said when it does not verify.
+pub(crate) fn verify(spki: &[u8], signed: &Signed, signature: &[u8]) -> Result<(), String> {
+    let recipe = RECIPES
+        .iter()
+        .find(|recipe| recipe.mechanism == signed.mechanism.kind)
+        .ok_or_else(|| format!("no recipe for mechanism {:#x}", signed.mechanism.kind))?;
+    let signature = match recipe.padding {
+        Padding::None => spki::ecdsa(signature),
+        Padding::Pkcs1 | Padding::Pss => signature.to_vec(),
+    };
+    let files = Files::new(spki, &signed.data, &signature).map_err(|error| error.to_string())?;
+    let output = openssl(files.arguments(recipe, signed.mechanism.parameter), &[]);
+    // Padded data that is no digest may be longer than what OpenSSL verifies: it is recovered instead.
+    if output.status.success() && (!recipe.recovers() || output.stdout == signed.data) {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(if said.is_empty() {
+        "it is not a signature of this data".to_owned()
+    } else {
+        said
+    })
+}
+
+impl Recipe {
+    /// Whether OpenSSL answers the signed data rather than whether it is the right one.
+    fn recovers(&self) -> bool {
+        self.padding == Padding::Pkcs1 && self.digest.is_none()
+    }
+}
+
+/// The files between this program and OpenSSL.
+struct Files {
+    directory: TempDir,
+}
+
+impl Files {
+    fn new(spki: &[u8], data: &[u8], signature: &[u8]) -> std::io::Result<Self> {
+        let directory = TempDir::new()?;
+        std::fs::write(directory.path().join("key"), spki)?;
+        std::fs::write(directory.path().join("data"), data)?;
+        std::fs::write(directory.path().join("signature"), signature)?;
+        Ok(Self { directory })
+    }
+
+    fn arguments(&self, recipe: &Recipe, parameter: Parameter) -> Vec<OsString> {
+        let path = |name: &str| Path::join(self.directory.path(), name).into_os_string();
+        let text = |text: &str| OsString::from(text);
+        let mut arguments = vec![
+            text("pkeyutl"),
+            text("-pubin"),
+            text("-keyform"),
+            text("DER"),
+            text("-inkey"),
+            path("key"),
+        ];
+        if recipe.recovers() {
+            arguments.extend([text("-verifyrecover"), text("-in"), path("signature")]);
+        } else {
+            arguments.extend([text("-verify"), text("-in"), path("data")]);
+            arguments.extend([text("-sigfile"), path("signature")]);
+        }
+        if let Some(digest) = recipe.digest {
+            arguments.extend([text("-rawin"), text("-digest"), text(digest)]);
+        }
+        for option in padding(recipe, parameter) {
+            arguments.extend([text("-pkeyopt"), OsString::from(option)]);
+        }
+        arguments
+    }
+}
+
+/// The options that describe the padding of an RSA signature.
+fn padding(recipe: &Recipe, parameter: Parameter) -> Vec<String> {
+    match (recipe.padding, parameter) {
+        (Padding::None, _) => Vec::new(),
+        (Padding::Pss, Parameter::Pss { hash, salt, .. }) => {
+            let mut options = vec![
+                "rsa_padding_mode:pss".to_owned(),
+                format!("rsa_pss_saltlen:{salt}"),
+            ];
+            if recipe.digest.is_none() {
+                options.push(format!("digest:{}", digest_name(hash)));
+            }
+            options
+        }
+        (Padding::Pkcs1 | Padding::Pss, _) => vec!["rsa_padding_mode:pkcs1".to_owned()],
+    }
+}
+
+fn digest_name(hash: CK_MECHANISM_TYPE) -> &'static str {
+    match hash {
+        CKM_SHA_1 => "sha1",
+        CKM_SHA224 => "sha224",
+        CKM_SHA384 => "sha384",
+        CKM_SHA512 => "sha512",
+        _ => "sha256",
+    }
+}

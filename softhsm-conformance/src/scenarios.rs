@@ -1,0 +1,95 @@
+//! The table of scenarios: one file per chapter of the specification.
+//!
+//! A scenario calls the C functions as methods of [`Ctx`], which records each call with its answer; what
+//! only prepares it is called within [`Ctx::quietly`] or by one of the preparations of [`Ctx`]. It states
+//! no expectation: the other module is the expectation, and where that is wrong, `differences` says so.
+
+mod attributes;
+mod cipher;
+mod destroy;
+mod digest;
+mod every;
+mod find;
+mod general;
+mod generate;
+mod login;
+mod random;
+mod sessions;
+mod sign;
+mod sign_keys;
+mod slots;
+mod unsupported;
+mod verify;
+
+use crate::ctx::Ctx;
+
+/// A sequence of calls that both modules are put through.
+#[derive(Debug)]
+pub(crate) struct Scenario {
+    /// What it is about: the chapter, then the case.
+    pub(crate) name: &'static str,
+    pub(crate) steps: fn(&mut Ctx),
+}
+
+/// Every scenario, in the order of the specification.
+pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
+    CHAPTERS.iter().copied().flatten()
+}
+
+const CHAPTERS: &[&[Scenario]] = &[
+    general::SCENARIOS,
+    slots::SCENARIOS,
+    sessions::SCENARIOS,
+    login::SCENARIOS,
+    generate::SCENARIOS,
+    find::SCENARIOS,
+    attributes::SCENARIOS,
+    destroy::SCENARIOS,
+    sign::SCENARIOS,
+    sign_keys::SCENARIOS,
+    verify::SCENARIOS,
+    cipher::SCENARIOS,
+    digest::SCENARIOS,
+    random::SCENARIOS,
+    unsupported::SCENARIOS,
+];
+
+const fn scenario(name: &'static str, steps: fn(&mut Ctx)) -> Scenario {
+    Scenario { name, steps }
+}
+
+/// What the files of scenarios speak with.
+mod prelude {
+    pub(super) use cryptoki_sys::*;
+
+    pub(super) use super::{Scenario, scenario};
+    pub(super) use crate::arguments::Output::{NoLength, Query, Room};
+    pub(super) use crate::arguments::Place::{Given, Null};
+    pub(super) use crate::arguments::{Attribute, Input, Mechanism, Parameter, Template};
+    pub(super) use crate::arguments::{bytes, flag, null, number};
+    pub(super) use crate::ctx::{Ctx, PIN};
+    pub(super) use crate::keys::{self, Kind, PairTemplate, Purpose};
+    pub(super) use crate::mechanisms::*;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::differences;
+
+    #[test]
+    fn every_scenario_has_a_name_of_its_own() {
+        let mut names = HashSet::new();
+        assert!(all().all(|scenario| names.insert(scenario.name)));
+    }
+
+    #[test]
+    fn every_difference_is_about_a_scenario_of_the_table() {
+        let names: HashSet<&str> = all().map(|scenario| scenario.name).collect();
+        let rows = differences::all().flat_map(|difference| difference.seen);
+        let strangers: Vec<_> = rows.filter(|row| !names.contains(row.0)).collect();
+        assert!(strangers.is_empty(), "{strangers:?}");
+    }
+}

@@ -1,0 +1,135 @@
+//! C_DestroyObject: what becomes of the objects, and of the key in KMS.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common_p11;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use common_p11::attribute::{id, private_keys, public_keys};
+use common_p11::{Session, World, calls};
+use cryptoki_sys::*;
+use serde_json::{Value, json};
+
+#[test]
+fn destroying_the_private_and_then_the_public_half_succeeds_and_both_are_gone_at_once() {
+    let world = World::with("refresh_interval = 0.05\nmiss_refresh_interval = 0.001");
+    let session = world.module.session();
+    let (public, private) = session.generate_p256([1], "key").unwrap();
+    session.generate_p256([2], "other").unwrap();
+    world.take_calls();
+    session.destroy(private).unwrap();
+    assert_eq!(session.find(&[id([1])]), Ok(Vec::new()));
+    session.destroy(public).unwrap();
+    assert_eq!(world.take_calls().get("ScheduleKeyDeletion"), Some(&1));
+
+    for object in [private, public] {
+        assert_eq!(session.destroy(object), Err(CKR_OBJECT_HANDLE_INVALID));
+        let read = session.get(object, CKA_ID);
+        assert_eq!(read, Err(CKR_OBJECT_HANDLE_INVALID));
+    }
+    let used = session.sign_init(CKM_ECDSA, private);
+    assert_eq!(used, Err(CKR_KEY_HANDLE_INVALID));
+    // Listings, which go on naming the key until the end of its window, do not bring it back.
+    for restarted in [false, true] {
+        if restarted {
+            world.restart();
+        }
+        let session = world.module.session();
+        for _ in 0..5 {
+            assert_eq!(session.find(&[id([1])]), Ok(Vec::new()));
+            assert_eq!(session.find(&[]).unwrap().len(), 2);
+            std::thread::sleep(std::time::Duration::from_millis(30));
+        }
+    }
+}
+
+#[test]
+fn destroying_the_public_half_alone_never_touches_the_key() {
+    let world = World::start();
+    let session = world.module.session();
+    let (public, private) = session.generate_p256([1], "key").unwrap();
+    world.take_calls();
+    session.destroy(public).unwrap();
+    assert_eq!(session.find(&[id([1])]), Ok(vec![private]));
+    assert_eq!(session.find(&[public_keys()]), Ok(Vec::new()));
+    assert_eq!(session.destroy(public), Err(CKR_OBJECT_HANDLE_INVALID));
+    assert_eq!(world.take_calls(), calls([]));
+    session.sign(CKM_ECDSA, private, &[7; 32]).unwrap();
+    session.destroy(private).unwrap();
+    assert_eq!(session.find(&[]), Ok(Vec::new()));
+
+    let (public, _) = session.generate_p256([2], "another").unwrap();
+    session.destroy(public).unwrap();
+    world.restart();
+    let found = world.module.session().find(&[id([2])]).unwrap();
+    assert_eq!(
+        found.len(),
+        2,
+        "the public half comes back with C_Initialize"
+    );
+}
+
+#[test]
+fn a_key_is_deleted_after_the_configured_window() {
+    for (setting, days) in [("", 30.0), ("deletion_window_days = 7", 7.0)] {
+        let world = World::with(setting);
+        let session = world.module.session();
+        let (_, private) = session.generate_p256([1], "key").unwrap();
+        let arn = arn(session, private);
+        session.destroy(private).unwrap();
+        let metadata = describe(&world, &arn);
+        assert_eq!(metadata["KeyState"], "PendingDeletion");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let left = metadata["DeletionDate"].as_f64().unwrap() - now.as_secs_f64();
+        assert!((left / 86400.0 - days).abs() < 0.01, "{left} s");
+        world.module.finalize().unwrap();
+    }
+}
+
+#[test]
+fn a_key_may_be_disabled_in_place_of_deleted() {
+    let world = World::with("on_destroy = \"disable\"");
+    let session = world.module.session();
+    let (public, private) = session.generate_p256([1], "key").unwrap();
+    let arn = arn(session, private);
+    session.destroy(private).unwrap();
+    session.destroy(public).unwrap();
+    assert_eq!(describe(&world, &arn)["KeyState"], "Disabled");
+    assert_eq!(session.find(&[]), Ok(Vec::new()));
+}
+
+#[test]
+fn a_token_may_refuse_to_destroy_keys() {
+    let world = World::with("on_destroy = \"refuse\"");
+    let session = world.module.session();
+    let (public, private) = session.generate_p256([1], "key").unwrap();
+    let arn = arn(session, private);
+    world.take_calls();
+    assert_eq!(session.get(private, CKA_DESTROYABLE), Ok(vec![0]));
+    assert_eq!(session.destroy(private), Err(CKR_ACTION_PROHIBITED));
+    assert_eq!(world.take_calls(), calls([]));
+    assert_eq!(describe(&world, &arn)["KeyState"], "Enabled");
+    assert_eq!(session.find(&[id([1])]), Ok(vec![private, public]));
+    session.sign(CKM_ECDSA, private, &[7; 32]).unwrap();
+}
+
+#[test]
+fn a_deletion_that_kms_refuses_leaves_the_key_where_it_is() {
+    let world = World::start();
+    let session = world.module.session();
+    let (public, private) = session.generate_p256([1], "key").unwrap();
+    world.fail("ScheduleKeyDeletion", "AccessDeniedException", 1);
+    assert_eq!(session.destroy(private), Err(CKR_ACTION_PROHIBITED));
+    assert_eq!(session.find(&[id([1])]), Ok(vec![private, public]));
+    session.destroy(private).unwrap();
+    assert_eq!(session.find(&[private_keys()]), Ok(Vec::new()));
+}
+
+fn arn(session: Session<'_>, key: CK_OBJECT_HANDLE) -> String {
+    String::from_utf8(session.get(key, CKA_UNIQUE_ID).unwrap()).unwrap()
+}
+
+fn describe(world: &World, arn: &str) -> Value {
+    world.ask("DescribeKey", &json!({ "KeyId": arn }))["KeyMetadata"].clone()
+}
