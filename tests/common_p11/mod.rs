@@ -17,10 +17,12 @@ mod session;
 mod world;
 
 use std::ffi::{CString, c_void};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::ptr;
 
 use cryptoki_sys::*;
+use kms_pkcs11_testkit::run;
 use libloading::Library;
 
 pub(crate) use attribute::Attr;
@@ -187,4 +189,20 @@ fn interface(library: &Library, major: u8, minor: u8) -> Rv<CK_INTERFACE> {
     })?;
     // SAFETY: CKR_OK was answered, so `found` is to an interface that the library keeps.
     Ok(unsafe { *found })
+}
+
+/// Compiles `tests/c/NAME.c` beside p11-kit's pkcs11.h, without a single warning; answers the program.
+pub(crate) fn c_program(directory: &Path, name: &str) -> PathBuf {
+    let (root, program) = (kms_pkcs11_testkit::root(), directory.join(name));
+    let source = root.join(format!("tests/c/{name}.c"));
+    let _ = run(Command::new("gcc")
+        .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-pthread", "-g"])
+        .args(["-isystem", "/usr/include/p11-kit-1"])
+        .arg("-I")
+        .arg(root.join("include"))
+        .arg("-o")
+        .arg(&program)
+        .arg(source))
+    .ok();
+    program
 }

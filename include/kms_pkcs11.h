@@ -1,0 +1,55 @@
+/*
+ * kms-pkcs11: a PKCS#11 module whose keys live in AWS KMS.
+ *
+ * What is the module's own beside the standard, for programs in C. Include it next to any pkcs11.h: it needs
+ * none, and defines neither types nor functions.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef KMS_PKCS11_H
+#define KMS_PKCS11_H
+
+/* The version of the module that this header came with; C_GetInfo tells the loaded one's. */
+#define KMS_PKCS11_VERSION_MAJOR 0
+#define KMS_PKCS11_VERSION_MINOR 1
+#define KMS_PKCS11_VERSION_PATCH 0
+#define KMS_PKCS11_VERSION "0.1.0"
+
+/* The name for dlopen. */
+#define KMS_PKCS11_LIBRARY "libkms_pkcs11.so"
+
+/* manufacturerID of library, slots and tokens, without its padding. */
+#define KMS_PKCS11_MANUFACTURER "kms-pkcs11"
+
+/* The label of the one token that there is without a configuration file. */
+#define KMS_PKCS11_DEFAULT_TOKEN_LABEL "aws-kms"
+
+/*
+ * The reserved string of C_Initialize (pReserved of CK_C_INITIALIZE_ARGS): parameters separated by blanks, each
+ * a key, an equals sign and a value. The one key names the configuration file:
+ *
+ *     KMS_PKCS11_RESERVED_CONFIG "=/etc/ca/kms-pkcs11.toml"
+ */
+#define KMS_PKCS11_RESERVED_CONFIG "config"
+
+/* Environment: the path of the configuration file, unless the reserved string names one. */
+#define KMS_PKCS11_ENV_CONFIG "KMS_PKCS11_CONFIG"
+
+/* Environment: the level of the log, in place of the configured one: off, error, warn, info, debug, trace. */
+#define KMS_PKCS11_ENV_LOG "KMS_PKCS11_LOG"
+
+/*
+ * Tags of a KMS key that hold the names of its objects. CKA_ID is in hexadecimal. CKA_LABEL is text, in which
+ * "=XX" stands for the byte with this hexadecimal value. Those of the public key object are there only where they
+ * differ from the private one's.
+ */
+#define KMS_PKCS11_TAG_ID "p11:id"
+#define KMS_PKCS11_TAG_LABEL "p11:label"
+#define KMS_PKCS11_TAG_PUBLIC_ID "p11:public-id"
+#define KMS_PKCS11_TAG_PUBLIC_LABEL "p11:public-label"
+
+/* The most bytes of a CKA_ID, and of a CKA_LABEL without characters that need "=XX". */
+#define KMS_PKCS11_MAX_ID 128
+#define KMS_PKCS11_MAX_LABEL 256
+
+#endif

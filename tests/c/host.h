@@ -1,0 +1,61 @@
+/* What every host program here does: load the module, and end with a line on stderr when something is off. */
+#ifndef HOST_H
+#define HOST_H
+
+#define _POSIX_C_SOURCE 200809L
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <p11-kit/pkcs11.h>
+
+#define CHECK(condition)                                                                       \
+    do {                                                                                       \
+        if (!(condition)) {                                                                    \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);            \
+            _Exit(1);                                                                          \
+        }                                                                                      \
+    } while (0)
+
+#define CHECK_RV(call, expected)                                                               \
+    do {                                                                                       \
+        CK_RV rv_ = (call);                                                                    \
+        if (rv_ != (expected)) {                                                               \
+            fprintf(stderr, "%s:%d: %s is %#lx, not %#lx\n", __FILE__, __LINE__, #call, rv_,   \
+                    (CK_RV)(expected));                                                        \
+            _Exit(1);                                                                          \
+        }                                                                                      \
+    } while (0)
+
+static void *library;
+static CK_FUNCTION_LIST *p11;
+
+/* ISO C has no cast from a pointer to data to one to a function. */
+static void function(const char *name, void *pointer)
+{
+    void *symbol = dlsym(library, name);
+    CHECK(symbol != NULL);
+    memcpy(pointer, &symbol, sizeof symbol);
+}
+
+static void load(const char *path)
+{
+    CK_C_GetFunctionList get;
+    library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
+        _Exit(1);
+    }
+    function("C_GetFunctionList", &get);
+    CHECK_RV(get(&p11), CKR_OK);
+}
+
+static CK_RV initialize(char *reserved)
+{
+    CK_C_INITIALIZE_ARGS arguments = { NULL, NULL, NULL, NULL, CKF_OS_LOCKING_OK, reserved };
+    return p11->C_Initialize(&arguments);
+}
+
+#endif
