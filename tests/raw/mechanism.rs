@@ -155,6 +155,11 @@ impl Mechanism {
         }
     }
 
+    /// The same parameter under another mechanism's type.
+    pub(crate) const fn typed(self, type_: CK_MECHANISM_TYPE) -> Self {
+        Self { type_, ..self }
+    }
+
     /// In C's form, which borrows from this.
     pub(super) fn as_c(&self) -> CK_MECHANISM {
         let (parameter, len) = match &self.parameter {

@@ -26,9 +26,11 @@ use kms_pkcs11_testkit::{AccessKey, REGION, aws_environment, module};
 use libloading::Library;
 use tempfile::TempDir;
 
-pub(crate) use calls::call;
-pub(crate) use guarded::{Answer, Room};
-pub(crate) use mechanism::{Hash, Mechanism, SHA_1, SHA_224, SHA_256, SHA_384, SHA_512};
+pub(crate) use calls::{AMPLE, call};
+pub(crate) use guarded::{Answer, Room, UNAVAILABLE};
+pub(crate) use mechanism::{
+    Hash, Mechanism, SHA_1, SHA_224, SHA_256, SHA_384, SHA_512, SHA3_256, der,
+};
 pub(crate) use outside::{Claim, Outside, Scheme};
 
 /// A key to be made in KMS: its spec and its usage.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::Hash;
 
 /// How a signature was made from its data.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     Ecdsa,
     Pkcs1,
