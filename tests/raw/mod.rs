@@ -31,7 +31,7 @@ pub(crate) use guarded::{Answer, Room, UNAVAILABLE};
 pub(crate) use mechanism::{
     Hash, Mechanism, SHA_1, SHA_224, SHA_256, SHA_384, SHA_512, SHA3_256, der,
 };
-pub(crate) use outside::{Claim, Outside, Scheme};
+pub(crate) use outside::{Claim, Outside, Scheme, hex};
 
 /// A key to be made in KMS: its spec and its usage.
 pub(crate) type KeyKind = (&'static str, &'static str);
