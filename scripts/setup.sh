@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the demo or the tests need and the machine lacks; does nothing when nothing is missing.
 #
-#   scripts/setup.sh demo    pkcs11-tool and openssl
+#   scripts/setup.sh demo    pkcs11-tool, openssl and ssh-keygen
 #   scripts/setup.sh [test]  all of the above, the other PKCS#11 clients, a Python environment, cargo-nextest
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ readonly TOOLS=target/tools
 readonly REQUIREMENTS=tests/requirements.txt
 readonly NEXTEST_VERSION=0.9.143
 
-readonly DEMO_PACKAGES=(gcc libc6-dev opensc openssl)
+readonly DEMO_PACKAGES=(gcc libc6-dev opensc openssl openssh-client)
 readonly TEST_PACKAGES=(
     "${DEMO_PACKAGES[@]}"
     softhsm2                                  # the token that answers are compared with
@@ -29,7 +29,7 @@ main() {
             ;;
         test)
             install_packages "${TEST_PACKAGES[@]}"
-            install_cargo_components
+            check_toolchain
             install_python_environment
             install_nextest
             ;;
@@ -55,14 +55,11 @@ install_packages() {
         apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install "${missing[@]}"
 }
 
-install_cargo_components() {
-    local component
-    command -v cargo >/dev/null || fail "cargo is not in PATH: install Rust, see https://rustup.rs"
-    for component in fmt:rustfmt clippy:clippy; do
-        cargo "${component%:*}" --version >/dev/null 2>&1 && continue
-        command -v rustup >/dev/null || fail "cargo ${component%:*} is missing, and there is no rustup to add it"
-        say "adding the Rust component ${component#*:}"
-        rustup component add "${component#*:}"
+check_toolchain() {
+    local tool
+    command -v cargo >/dev/null || fail "cargo is not in PATH: install Rust"
+    for tool in fmt clippy; do
+        cargo "$tool" --version >/dev/null 2>&1 || fail "cargo $tool is missing: add it to your Rust"
     done
 }
 
