@@ -8,9 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common_p11::attribute::{id, label, private_keys};
-use common_p11::{World, calls};
+use common_p11::{Session, World, calls};
 use cryptoki_sys::*;
-use kms_emulator::NewKeys;
+use kms_emulator::{Effect, Fault, NewKeys};
 use serde_json::json;
 
 /// P-256 keys with the ids 00, 01 and so on; answers their key ids.
@@ -103,6 +103,34 @@ fn a_key_that_was_disabled_since_is_hidden_once_a_signature_says_so() {
     world.ask("EnableKey", &json!({ "KeyId": keys[0] }));
     within_ten_seconds(|| session.find(&[private_keys()]) == Ok(vec![key]));
     session.sign(CKM_ECDSA, key, &[7; 32]).unwrap();
+}
+
+#[test]
+fn a_key_that_is_forgotten_while_its_public_half_is_fetched_is_fetched_again() {
+    let world = World::start();
+    let keys = create_keys(&world, 1);
+    let switch = |operation| world.ask(operation, &json!({ "KeyId": keys[0] }));
+    let sessions = [world.module.session(), world.module.session()];
+    let key = sessions[0].find_one(&[private_keys()]);
+    for session in sessions {
+        session.sign_init(CKM_ECDSA, key).unwrap();
+    }
+    // Each failed signature makes the token forget what it knew of the key.
+    let forget = |session: Session<'_>| {
+        switch("DisableKey");
+        let refused = session.sign_into(&[7; 32], 64);
+        assert_eq!(refused, Err(CKR_FUNCTION_REJECTED));
+        switch("EnableKey");
+    };
+    forget(sessions[0]);
+    let slow = Effect::Latency { ms: 500 };
+    world.emulator.fault(Fault::once("GetPublicKey", slow));
+    thread::scope(|scope| {
+        scope.spawn(|| world.module.session().find_one(&[private_keys()]));
+        thread::sleep(Duration::from_millis(150));
+        forget(sessions[1]);
+        assert_eq!(sessions[1].get(key, CKA_ID), Ok(vec![0]));
+    });
 }
 
 #[test]
