@@ -199,9 +199,10 @@ impl<'m> Walk<'m> {
             let (name, function) = self.functions[self.rng.usize(..self.functions.len())];
             let by_name = FUNCTIONS.iter().any(|(known, _)| *known == name);
             // Most functions are not built, and of no interest most times.
-            let chance = match by_name {
-                true if !RARE.contains(&name) => 255,
-                _ => 16,
+            let chance = if by_name && !RARE.contains(&name) {
+                255
+            } else {
+                16
             };
             if !LEFT_OUT.contains(&name) && self.rng.u8(..) < chance {
                 break (name, function);
@@ -214,13 +215,11 @@ impl<'m> Walk<'m> {
             None => Vec::new(),
         };
         words.resize_with(10, || self.rng.usize(..));
-        let &[a, b, c, d, e, f, g, h, i, j] = words.as_slice() else {
-            unreachable!("no function has more than ten arguments")
-        };
+        let w = words;
         // SAFETY: pointers are NULL, or to memory of this walker or of the library, and the lengths beside them
         // are ones that this memory has or that the module has to refuse. Functions that take more than words
         // without meaning are in the table.
-        let rv = unsafe { function(a, b, c, d, e, f, g, h, i, j) };
+        let rv = unsafe { function(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9]) };
         (name, rv)
     }
 
@@ -283,7 +282,7 @@ impl<'m> Walk<'m> {
         let at = self.rng.usize(..);
         let known = known(self);
         let handle = match known.len() {
-            len if len > 0 && at % 8 != 0 => known[at % len],
+            len if len > 0 && !at.is_multiple_of(8) => known[at % len],
             _ => NUMBERS[at % NUMBERS.len()],
         };
         usize::try_from(handle).unwrap()
