@@ -12,6 +12,9 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 pub(crate) struct Error {
     rv: CK_RV,
     reason: Cow<'static, str>,
+    /// Kept apart, since KMS's failures share return values with answers that clients ask for on purpose:
+    /// expired credentials are `CKR_USER_NOT_LOGGED_IN`.
+    is_of_kms: bool,
 }
 
 impl Error {
@@ -20,6 +23,15 @@ impl Error {
         Self {
             rv,
             reason: reason.into(),
+            is_of_kms: false,
+        }
+    }
+
+    /// A failure that KMS answered, or the lack of an answer.
+    pub(crate) fn of_kms(rv: CK_RV, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            is_of_kms: true,
+            ..Self::new(rv, reason)
         }
     }
 
@@ -29,17 +41,14 @@ impl Error {
 
     /// True for answers that clients ask for on purpose while they probe; logged at debug level only.
     pub(crate) fn is_routine(&self) -> bool {
-        ROUTINE.contains(&self.rv)
+        !self.is_of_kms && ROUTINE.contains(&self.rv)
     }
 }
 
 /// An answer whose name says everything.
 impl From<CK_RV> for Error {
     fn from(rv: CK_RV) -> Self {
-        Self {
-            rv,
-            reason: Cow::Borrowed(""),
-        }
+        Self::new(rv, "")
     }
 }
 
@@ -152,5 +161,12 @@ mod tests {
             "CKR_DATA_INVALID: not a DigestInfo"
         );
         assert_eq!(Error::from(0x8000_1234).to_string(), "CK_RV 0x80001234");
+    }
+
+    #[test]
+    fn a_failure_of_kms_is_never_routine() {
+        let rv = CKR_USER_NOT_LOGGED_IN;
+        assert!(Error::from(rv).is_routine());
+        assert!(!Error::of_kms(rv, "the credentials have expired").is_routine());
     }
 }

@@ -71,7 +71,7 @@ fn disabled_keys_and_those_pending_deletion_are_hidden_and_the_log_says_why() {
             .lines()
             .find(|line| line.contains("hidden") && line.contains(key.as_str()));
         assert!(line.is_some_and(|line| line.contains(reason)), "{log}");
-        assert!(line.is_some_and(|line| line.contains("WARN")), "{log}");
+        assert!(line.is_some_and(|line| line.contains("INFO")), "{log}");
     }
 }
 

@@ -277,12 +277,12 @@ mod tests {
     fn a_shutdown_waits_for_a_stuck_thread_no_longer_than_its_bound() {
         let runtime = runtime();
         let stuck = async {
-            tokio::task::spawn_blocking(|| thread::sleep(Duration::from_secs(2)));
+            tokio::task::spawn_blocking(|| thread::sleep(Duration::from_secs(30)));
         };
         runtime.run(stuck, LONG).unwrap();
         let started = Instant::now();
         runtime.shutdown(SHORT);
-        assert!(started.elapsed() < Duration::from_secs(1));
+        assert!(started.elapsed() < Duration::from_secs(10));
     }
 
     #[test]

@@ -147,9 +147,13 @@ fn material(key: &Key, answer: &PublicKeyAnswer) -> Result<KeyMaterial, KmsError
 }
 
 fn log_hidden(key: &Key, error: &KmsError) {
-    if error.kind == KmsErrorKind::Unsupported {
-        tracing::debug!("{} has no public key and is not shown", key.entry.arn);
-    } else {
-        tracing::warn!("{} is hidden for now: {error}", key.entry.arn);
+    let arn = &key.entry.arn;
+    match error.kind {
+        KmsErrorKind::Unsupported => tracing::debug!("{arn} has no public key and is not shown"),
+        // Somebody wanted it so, and a key stays pending deletion for weeks.
+        KmsErrorKind::Disabled | KmsErrorKind::InvalidState | KmsErrorKind::NotFound => {
+            tracing::info!("{arn} is hidden for now: {error}");
+        }
+        _ => tracing::warn!("{arn} is hidden for now: {error}"),
     }
 }

@@ -84,7 +84,7 @@ impl Caller {
 impl KmsError {
     /// The error of the PKCS#11 function that needed the operation.
     pub(crate) fn into_error(self, phase: Phase) -> Error {
-        Error::new(self.rv(phase, Caller::current()), self.to_string())
+        Error::of_kms(self.rv(phase, Caller::current()), self.to_string())
     }
 
     /// The return value of a function in `phase` that cannot go on because of this error.

@@ -1,0 +1,341 @@
+//! The token's mechanisms: all that work are listed, all that are listed work, and what KMS cannot do is
+//! refused before KMS is asked.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod raw;
+
+use std::collections::BTreeSet;
+
+use cryptoki_sys::*;
+use raw::*;
+
+#[test]
+fn every_listed_mechanism_works_and_has_the_info_that_says_so() {
+    let (client, [ec, rsa, decrypting]) = Client::start([P256, RSA_2048, RSA_2048_DECRYPT]);
+    let listed = client.mechanisms(Room::Of(100)).ok();
+    let mut outside = Outside::default();
+    let mut signing = 0;
+    for type_ in &listed {
+        let info = client.mechanism_info(*type_).unwrap();
+        match info.flags & !(CKF_HW | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS) {
+            SIGN_VERIFY => {
+                let row = signing_row(*type_);
+                let key = if row.scheme == Scheme::Ecdsa {
+                    &ec
+                } else {
+                    &rsa
+                };
+                let data = bytes(row.hash.len, 1);
+                let (input, claim) = match row.input {
+                    Input::Message => (data.clone(), Claim::Message(&row.hash, &data)),
+                    Input::Digest => (data.clone(), Claim::Digest(&row.hash, &data)),
+                    Input::DigestInfo => {
+                        let input = row.hash.digest_info(&data);
+                        (input, Claim::Digest(&row.hash, &data))
+                    }
+                };
+                let mechanism = row.mechanism();
+                let signature = client.signature(&mechanism, key.private, &input);
+                outside.add(&key.spki, row.scheme, claim, &signature);
+                let verdict = client.verdict(&mechanism, key.public, &input, &signature);
+                assert_eq!(verdict, CKR_OK, "{type_:#x}");
+                signing += 1;
+            }
+            ENCRYPT_DECRYPT => {
+                let oaep = Mechanism::oaep(&SHA_256);
+                assert_eq!(oaep.type_, *type_);
+                let ciphertext = client.ciphertext(&oaep, decrypting.public, b"secret");
+                let plaintext = client.plaintext(&oaep, decrypting.private, &ciphertext);
+                assert_eq!(plaintext.ok(), b"secret");
+            }
+            CKF_DIGEST => {
+                assert_eq!(client.digest_init(&Mechanism::plain(*type_)), CKR_OK);
+                let _ = client.digest(b"message", Room::Of(AMPLE)).ok();
+            }
+            CKF_GENERATE_KEY_PAIR => {
+                let rv = generate(&client, *type_);
+                assert_eq!(rv, CKR_OK, "{type_:#x}\n{}", client.log());
+            }
+            flags => panic!("{type_:#x} has flags {flags:#x}"),
+        }
+    }
+    assert_eq!(signing, SIGNING.len());
+    outside.assert_valid(signing);
+}
+
+#[test]
+fn the_list_has_no_duplicates_no_padding_and_the_mechanisms_that_keys_allow() {
+    let (client, keys) = Client::start([P256, RSA_2048, RSA_2048_DECRYPT]);
+    let list = client.mechanisms(Room::Of(100)).ok();
+    let listed: BTreeSet<_> = list.iter().copied().collect();
+    assert_eq!(listed.len(), list.len());
+    // CKM_RSA_PKCS_KEY_PAIR_GEN is 0, and is all that may look like padding.
+    assert_eq!(list.iter().filter(|type_| **type_ == 0).count(), 1);
+    for key in &keys {
+        for object in [key.private, key.public] {
+            let allowed = client.value(object, CKA_ALLOWED_MECHANISMS);
+            let (allowed, rest) = allowed.as_chunks::<{ size_of::<CK_MECHANISM_TYPE>() }>();
+            assert!(!allowed.is_empty() && rest.is_empty());
+            for type_ in allowed {
+                assert!(listed.contains(&CK_MECHANISM_TYPE::from_ne_bytes(*type_)));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mechanism_outside_of_the_list_has_no_info_and_starts_no_operation() {
+    let (client, [ec, rsa, decrypting]) = Client::start([P256, RSA_2048, RSA_2048_DECRYPT]);
+    let listed: BTreeSet<_> = client.mechanisms(Room::Of(100)).ok().into_iter().collect();
+    let vendor = [CKM_VENDOR_DEFINED, CKM_VENDOR_DEFINED + 1, CK_ULONG::MAX];
+    let calls = client.requests(|| {
+        for type_ in (0..0x4100).chain(vendor) {
+            let mechanism = Mechanism::plain(type_);
+            if listed.contains(&type_) {
+                assert!(client.mechanism_info(type_).is_ok(), "{type_:#x}");
+                continue;
+            }
+            assert_eq!(
+                client.mechanism_info(type_).map(|info| info.flags),
+                Err(CKR_MECHANISM_INVALID),
+                "{type_:#x}"
+            );
+            let refusals = [
+                client.sign_init(&mechanism, ec.private),
+                client.sign_init(&mechanism, rsa.private),
+                client.verify_init(&mechanism, ec.public),
+                client.verify_init(&mechanism, rsa.public),
+                client.encrypt_init(&mechanism, decrypting.public),
+                client.decrypt_init(&mechanism, decrypting.private),
+                client.digest_init(&mechanism),
+            ];
+            assert_eq!(refusals, [CKR_MECHANISM_INVALID; 7], "{type_:#x}");
+        }
+    });
+    assert_eq!(calls.total, 0);
+}
+
+#[test]
+fn a_digest_info_that_kms_would_not_write_is_refused_without_a_request() {
+    let (client, [key]) = Client::start([RSA_2048]);
+    let raw = Mechanism::plain(CKM_RSA_PKCS);
+    let digest = bytes(32, 1);
+    let valid = SHA_256.digest_info(&digest);
+    let changed = |position: usize, byte: u8| {
+        let mut changed = valid.clone();
+        changed[position] = byte;
+        changed
+    };
+    // Absent parameters are legal DER, and another message than the one that KMS signs.
+    let oid = &valid[4..15];
+    let without_null = der(0x30, &[der(0x30, oid), der(0x04, &digest)].concat());
+    let long_length = [&[0x30, 0x81, 0x31], &valid[2..]].concat();
+    let indefinite_length = [&[0x30, 0x80], &valid[2..], &[0, 0]].concat();
+    let refused = [
+        ("SHA3-256", SHA3_256.digest_info(&digest)),
+        ("SHA-1", SHA_1.digest_info(&bytes(20, 1))),
+        ("SHA-224", SHA_224.digest_info(&bytes(28, 1))),
+        ("SHA-256 of 31 bytes", SHA_256.digest_info(&digest[1..])),
+        ("SHA-256 of 48 bytes", SHA_256.digest_info(&bytes(48, 1))),
+        ("SHA-512 of 32 bytes", SHA_512.digest_info(&digest)),
+        ("an empty digest", SHA_256.digest_info(&[])),
+        ("truncated by one byte", valid[..50].to_vec()),
+        ("truncated to what was compared once", valid[..8].to_vec()),
+        ("the prefix alone", valid[..19].to_vec()),
+        ("a trailing byte", [&valid[..], &[0]].concat()),
+        ("twice", [&valid[..], &valid[..]].concat()),
+        ("a bare digest", digest.clone()),
+        ("nothing", Vec::new()),
+        ("no parameters", without_null),
+        ("a length in the long form", long_length),
+        ("an indefinite length", indefinite_length),
+        ("another outer tag", changed(0, 0x31)),
+        ("another outer length", changed(1, 0x30)),
+        ("parameters that are not NULL", changed(15, 0x04)),
+        ("a digest in another tag", changed(17, 0x03)),
+        ("longer than the modulus", vec![0x30; 300]),
+    ];
+    let calls = client.requests(|| {
+        for (what, data) in &refused {
+            let answer = client.try_signature(&raw, key.private, data);
+            assert!(
+                matches!(answer, Err(CKR_DATA_INVALID | CKR_DATA_LEN_RANGE)),
+                "{what}: {answer:x?}"
+            );
+            let over = client.sign(&valid, Room::Of(AMPLE));
+            assert_eq!(over.rv, CKR_OPERATION_NOT_INITIALIZED, "{what}");
+        }
+    });
+    assert_eq!(calls.total, 0);
+    assert!(client.try_signature(&raw, key.private, &valid).is_ok());
+}
+
+#[test]
+fn pss_parameters_that_kms_cannot_do_are_refused_at_init() {
+    let (client, [key]) = Client::start([RSA_2048]);
+    let pss = Mechanism::pss_with;
+    let (raw, hashed) = (CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS);
+    let refused = [
+        // Another mask generation function.
+        pss(raw, CKM_SHA256, CKG_MGF1_SHA1, 32),
+        pss(raw, CKM_SHA256, CKG_MGF1_SHA512, 32),
+        pss(hashed, CKM_SHA256, CKG_MGF1_SHA1, 32),
+        pss(raw, CKM_SHA256, 0, 32),
+        // Another salt.
+        pss(raw, CKM_SHA256, CKG_MGF1_SHA256, 0),
+        pss(raw, CKM_SHA256, CKG_MGF1_SHA256, 20),
+        pss(raw, CKM_SHA256, CKG_MGF1_SHA256, 222),
+        pss(hashed, CKM_SHA256, CKG_MGF1_SHA256, 20),
+        pss(raw, CKM_SHA512, CKG_MGF1_SHA512, 32),
+        pss(raw, CKM_SHA256, CKG_MGF1_SHA256, usize::MAX),
+        // Another hash.
+        pss(raw, CKM_SHA_1, CKG_MGF1_SHA1, 20),
+        pss(raw, CKM_SHA224, CKG_MGF1_SHA224, 28),
+        pss(raw, CKM_SHA3_256, CKG_MGF1_SHA3_256, 32),
+        pss(hashed, CKM_SHA384, CKG_MGF1_SHA384, 48),
+        pss(CKM_SHA512_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256, 32),
+        // No parameters, and parameters where there are none.
+        Mechanism::plain(raw),
+        Mechanism::plain(hashed),
+        Mechanism::oaep(&SHA_256).typed(raw),
+        pss(CKM_RSA_PKCS, CKM_SHA256, CKG_MGF1_SHA256, 32),
+        pss(CKM_SHA256_RSA_PKCS, CKM_SHA256, CKG_MGF1_SHA256, 32),
+    ];
+    let calls = client.requests(|| {
+        for mechanism in &refused {
+            for rv in [
+                client.sign_init(mechanism, key.private),
+                client.verify_init(mechanism, key.public),
+            ] {
+                assert_eq!(rv, CKR_MECHANISM_PARAM_INVALID, "{mechanism:?}");
+            }
+            let over = client.sign(&[1; 32], Room::Of(AMPLE));
+            assert_eq!(over.rv, CKR_OPERATION_NOT_INITIALIZED, "{mechanism:?}");
+        }
+    });
+    assert_eq!(calls.total, 0);
+}
+
+#[test]
+fn a_pss_digest_of_another_length_is_refused_without_a_request() {
+    let (client, [key]) = Client::start([RSA_2048]);
+    let pss = Mechanism::pss(CKM_RSA_PKCS_PSS, &SHA_384);
+    let calls = client.requests(|| {
+        for len in [0, 20, 32, 47, 49, 64, 300] {
+            let refused = client.try_signature(&pss, key.private, &bytes(len, 1));
+            assert_eq!(refused, Err(CKR_DATA_LEN_RANGE), "{len} bytes");
+        }
+    });
+    assert_eq!(calls.total, 0);
+}
+
+#[test]
+fn oaep_parameters_that_kms_cannot_do_are_refused_at_init() {
+    let (client, [key]) = Client::start([RSA_2048_DECRYPT]);
+    let refused = [
+        Mechanism::oaep_with(CKM_SHA256, CKG_MGF1_SHA1, b""),
+        Mechanism::oaep_with(CKM_SHA_1, CKG_MGF1_SHA256, b""),
+        Mechanism::oaep_with(CKM_SHA384, CKG_MGF1_SHA384, b""),
+        Mechanism::oaep_with(CKM_SHA512, CKG_MGF1_SHA512, b""),
+        Mechanism::oaep_with(CKM_SHA256, CKG_MGF1_SHA256, b"label"),
+        Mechanism::plain(CKM_RSA_PKCS_OAEP),
+        Mechanism::pss(CKM_RSA_PKCS_PSS, &SHA_256).typed(CKM_RSA_PKCS_OAEP),
+    ];
+    let calls = client.requests(|| {
+        for mechanism in &refused {
+            for rv in [
+                client.decrypt_init(mechanism, key.private),
+                client.encrypt_init(mechanism, key.public),
+            ] {
+                assert_eq!(rv, CKR_MECHANISM_PARAM_INVALID, "{mechanism:?}");
+            }
+        }
+    });
+    assert_eq!(calls.total, 0);
+}
+
+#[track_caller]
+fn generate(client: &Client, type_: CK_MECHANISM_TYPE) -> CK_RV {
+    let flag = |type_| (type_, vec![CK_TRUE]);
+    let size = match type_ {
+        CKM_RSA_PKCS_KEY_PAIR_GEN => {
+            let bits: CK_ULONG = 2048;
+            (CKA_MODULUS_BITS, bits.to_ne_bytes().to_vec())
+        }
+        // P-256: 1.2.840.10045.3.1.7.
+        _ => (
+            CKA_EC_PARAMS,
+            b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07".to_vec(),
+        ),
+    };
+    client.generate_key_pair(
+        &Mechanism::plain(type_),
+        &[flag(CKA_TOKEN), flag(CKA_VERIFY), size],
+        &[flag(CKA_TOKEN), flag(CKA_SIGN)],
+    )
+}
+
+const SIGN_VERIFY: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
+const ENCRYPT_DECRYPT: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT;
+
+/// What the caller hands in.
+enum Input {
+    Message,
+    Digest,
+    DigestInfo,
+}
+
+/// How a signature mechanism is used.
+struct Signing {
+    type_: CK_MECHANISM_TYPE,
+    scheme: Scheme,
+    input: Input,
+    hash: Hash,
+}
+
+impl Signing {
+    fn mechanism(&self) -> Mechanism {
+        match self.scheme {
+            Scheme::Pss => Mechanism::pss(self.type_, &self.hash),
+            Scheme::Ecdsa | Scheme::Pkcs1 => Mechanism::plain(self.type_),
+        }
+    }
+}
+
+#[track_caller]
+fn signing_row(type_: CK_MECHANISM_TYPE) -> &'static Signing {
+    let row = SIGNING.iter().find(|row| row.type_ == type_);
+    row.unwrap_or_else(|| panic!("{type_:#x} is listed as one that signs"))
+}
+
+const fn signing(type_: CK_MECHANISM_TYPE, scheme: Scheme, input: Input, hash: Hash) -> Signing {
+    Signing {
+        type_,
+        scheme,
+        input,
+        hash,
+    }
+}
+
+/// Every mechanism that signs.
+static SIGNING: [Signing; 14] = {
+    use Input::{Digest, DigestInfo, Message};
+    use Scheme::{Ecdsa, Pkcs1, Pss};
+    [
+        signing(CKM_RSA_PKCS, Pkcs1, DigestInfo, SHA_256),
+        signing(CKM_SHA256_RSA_PKCS, Pkcs1, Message, SHA_256),
+        signing(CKM_SHA384_RSA_PKCS, Pkcs1, Message, SHA_384),
+        signing(CKM_SHA512_RSA_PKCS, Pkcs1, Message, SHA_512),
+        signing(CKM_RSA_PKCS_PSS, Pss, Digest, SHA_256),
+        signing(CKM_SHA256_RSA_PKCS_PSS, Pss, Message, SHA_256),
+        signing(CKM_SHA384_RSA_PKCS_PSS, Pss, Message, SHA_384),
+        signing(CKM_SHA512_RSA_PKCS_PSS, Pss, Message, SHA_512),
+        signing(CKM_ECDSA, Ecdsa, Digest, SHA_256),
+        signing(CKM_ECDSA_SHA1, Ecdsa, Message, SHA_1),
+        signing(CKM_ECDSA_SHA224, Ecdsa, Message, SHA_224),
+        signing(CKM_ECDSA_SHA256, Ecdsa, Message, SHA_256),
+        signing(CKM_ECDSA_SHA384, Ecdsa, Message, SHA_384),
+        signing(CKM_ECDSA_SHA512, Ecdsa, Message, SHA_512),
+    ]
+};
