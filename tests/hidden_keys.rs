@@ -186,6 +186,27 @@ fn a_denied_listing_of_tags_is_normal_where_tags_choose_the_keys() {
 }
 
 #[test]
+fn a_key_that_a_renewal_saw_before_its_tags_is_found_without_waiting_for_the_next() {
+    let renewal = Duration::from_secs(3);
+    let world = World::with(
+        "tags = { Cluster = \"one\" }\nrefresh_interval = 3\nmiss_refresh_interval = 0.1",
+    );
+    let session = world.module.session();
+    assert_eq!(session.find(&[]), Ok(Vec::new()));
+    let keys = create_keys(&world, 1);
+    world.emulator.set_stale_reads(1);
+    let tags = json!([{ "TagKey": "Cluster", "TagValue": "one" }]);
+    world.ask("TagResource", &json!({ "KeyId": keys[0], "Tags": tags }));
+    thread::sleep(renewal);
+    world.take_calls();
+    assert_eq!(session.find(&[private_keys()]), Ok(Vec::new()));
+    let start = Instant::now();
+    within_ten_seconds(|| world.emulator.calls().of("ListResourceTags") == 1);
+    within_ten_seconds(|| session.find(&[id([0])]).unwrap().len() == 2);
+    assert!(start.elapsed() < renewal, "{:?}", start.elapsed());
+}
+
+#[test]
 fn when_nothing_at_all_can_be_read_a_find_fails_instead_of_finding_nothing() {
     let world = World::with("retries = 0");
     create_keys(&world, 2);
