@@ -8,9 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common_p11::attribute::{id, label, private_keys};
-use common_p11::{World, calls};
+use common_p11::{Session, World, calls};
 use cryptoki_sys::*;
-use kms_emulator::NewKeys;
+use kms_emulator::{Effect, Fault, NewKeys};
 use serde_json::json;
 
 /// P-256 keys with the ids 00, 01 and so on; answers their key ids.
@@ -106,6 +106,34 @@ fn a_key_that_was_disabled_since_is_hidden_once_a_signature_says_so() {
 }
 
 #[test]
+fn a_key_that_is_forgotten_while_its_public_half_is_fetched_is_fetched_again() {
+    let world = World::start();
+    let keys = create_keys(&world, 1);
+    let switch = |operation| world.ask(operation, &json!({ "KeyId": keys[0] }));
+    let sessions = [world.module.session(), world.module.session()];
+    let key = sessions[0].find_one(&[private_keys()]);
+    for session in sessions {
+        session.sign_init(CKM_ECDSA, key).unwrap();
+    }
+    // Each failed signature makes the token forget what it knew of the key.
+    let forget = |session: Session<'_>| {
+        switch("DisableKey");
+        let refused = session.sign_into(&[7; 32], 64);
+        assert_eq!(refused, Err(CKR_FUNCTION_REJECTED));
+        switch("EnableKey");
+    };
+    forget(sessions[0]);
+    let slow = Effect::Latency { ms: 500 };
+    world.emulator.fault(Fault::once("GetPublicKey", slow));
+    thread::scope(|scope| {
+        scope.spawn(|| world.module.session().find_one(&[private_keys()]));
+        thread::sleep(Duration::from_millis(150));
+        forget(sessions[1]);
+        assert_eq!(sessions[1].get(key, CKA_ID), Ok(vec![0]));
+    });
+}
+
+#[test]
 fn a_key_whose_public_half_cannot_be_read_hides_itself_alone_and_for_seconds() {
     let world = World::start();
     create_keys(&world, 3);
@@ -155,6 +183,27 @@ fn a_denied_listing_of_tags_is_normal_where_tags_choose_the_keys() {
     let session = world.module.session();
     assert!(session.find(&[private_keys()]).unwrap().len() <= 1);
     assert!(!world.log().contains("WARN"), "{}", world.log());
+}
+
+#[test]
+fn a_key_that_a_renewal_saw_before_its_tags_is_found_without_waiting_for_the_next() {
+    let renewal = Duration::from_secs(3);
+    let world = World::with(
+        "tags = { Cluster = \"one\" }\nrefresh_interval = 3\nmiss_refresh_interval = 0.1",
+    );
+    let session = world.module.session();
+    assert_eq!(session.find(&[]), Ok(Vec::new()));
+    let keys = create_keys(&world, 1);
+    world.emulator.set_stale_reads(1);
+    let tags = json!([{ "TagKey": "Cluster", "TagValue": "one" }]);
+    world.ask("TagResource", &json!({ "KeyId": keys[0], "Tags": tags }));
+    thread::sleep(renewal);
+    world.take_calls();
+    assert_eq!(session.find(&[private_keys()]), Ok(Vec::new()));
+    let start = Instant::now();
+    within_ten_seconds(|| world.emulator.calls().of("ListResourceTags") == 1);
+    within_ten_seconds(|| session.find(&[id([0])]).unwrap().len() == 2);
+    assert!(start.elapsed() < renewal, "{:?}", start.elapsed());
 }
 
 #[test]

@@ -5,11 +5,13 @@
 mod common_p11;
 
 use std::ptr;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use common_p11::attribute::{id, label, private_keys, public_keys};
 use common_p11::{Mechanism, Rv, Session, World, call, calls, ok};
 use cryptoki_sys::*;
-use kms_emulator::NewKeys;
+use kms_emulator::{Effect, Fault, NewKeys};
 
 #[test]
 fn init_refuses_a_mechanism_that_does_not_fit_the_key() {
@@ -287,6 +289,45 @@ fn a_buffer_that_is_too_small_leaves_the_operation_active() {
             .map(|signature| signature.len()),
         Ok(64)
     );
+}
+
+#[test]
+fn a_signature_that_kms_does_not_answer_ends_at_the_deadline() {
+    let world = World::with("deadline = 1\nattempt_timeout = 0.4");
+    let session = world.module.session();
+    let (_, key) = session.generate_p256([1], "key").unwrap();
+    world
+        .emulator
+        .fault(Fault::once("Sign", Effect::Hang).times(20));
+    session.sign_init(CKM_ECDSA, key).unwrap();
+    let start = Instant::now();
+    assert_eq!(session.sign_into(&[7; 32], 64), Err(CKR_DEVICE_ERROR));
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    world.emulator.clear_faults();
+    session.sign(CKM_ECDSA, key, &[7; 32]).unwrap();
+}
+
+#[test]
+fn threads_sign_side_by_side() {
+    const THREADS: u32 = 8;
+    let (world, key) = world_with_key();
+    let latency = Duration::from_millis(300);
+    world.emulator.set_latency(latency);
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                world
+                    .module
+                    .session()
+                    .sign(CKM_ECDSA, key, &[7; 32])
+                    .unwrap()
+            });
+        }
+    });
+    let took = start.elapsed();
+    assert!(took < latency * (THREADS - 1), "{took:?}");
 }
 
 /// A token with one P-256 pair; answers the handle of its private half.

@@ -215,6 +215,41 @@ fn login_is_a_state_of_the_token_that_ends_with_its_last_session() {
 }
 
 #[test]
+fn every_token_has_a_serial_of_its_own_and_says_of_itself_what_is_so() {
+    let world = World::with_tokens(&["", "", ""]);
+    let mut serials = HashSet::new();
+    for slot in 0..3 {
+        let info = world.module.token_info(slot).unwrap();
+        assert!(info.serialNumber.iter().all(u8::is_ascii_hexdigit));
+        assert!(serials.insert(info.serialNumber));
+        let expected = CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
+        assert_eq!(info.flags, expected, "no login is required");
+        assert!(!info.manufacturerID.starts_with(b"Yubico"));
+        let mut slot_info = CK_SLOT_INFO::default();
+        let answer = call!(world.module, C_GetSlotInfo, slot, &raw mut slot_info);
+        assert_eq!((answer, slot_info.flags), (CKR_OK, CKF_TOKEN_PRESENT));
+    }
+    let before = world.module.token_info(0).unwrap().serialNumber;
+    world.restart();
+    assert_eq!(world.module.token_info(0).unwrap().serialNumber, before);
+}
+
+#[test]
+fn a_pin_is_never_in_the_log() {
+    let world = World::start();
+    let session = world.module.session();
+    session.login(CKU_USER, "sesame-8214").unwrap();
+    let again = session.login(CKU_USER, "sesame-8214");
+    assert_eq!(again, Err(CKR_USER_ALREADY_LOGGED_IN));
+    assert_eq!(
+        session.login(CKU_SO, "sesame-8214"),
+        Err(CKR_USER_TYPE_INVALID)
+    );
+    assert!(world.log().contains("C_Login"));
+    assert!(!world.log().contains("sesame"), "{}", world.log());
+}
+
+#[test]
 fn no_handle_is_ever_given_out_twice() {
     let world = World::start();
     let mut seen = HashSet::new();

@@ -29,16 +29,21 @@ pub(super) struct Findings {
 }
 
 impl Foreign {
-    /// Replaces the foreign keys by those of the first or a complete listing, which are not young.
+    /// Takes the foreign keys of the first listing, of which nobody knows how old they are: all count as old.
+    pub(super) fn begin(&mut self, keys: &[KeyEntry]) {
+        if let Some(old) = Instant::now().checked_sub(YOUNG) {
+            self.0 = keys.iter().map(|key| (key.arn.clone(), old)).collect();
+        }
+    }
+
+    /// Replaces the foreign keys by those of a complete listing; what it shows for the first time is young.
     pub(super) fn replace(&mut self, keys: &[KeyEntry]) {
         let known = std::mem::take(&mut self.0);
-        let old = Instant::now().checked_sub(YOUNG);
+        let now = Instant::now();
+        let since = |key: &KeyEntry| known.get(&key.arn).copied().unwrap_or(now);
         self.0 = keys
             .iter()
-            .filter_map(|key| {
-                let since = known.get(&key.arn).copied().or(old)?;
-                Some((key.arn.clone(), since))
-            })
+            .map(|key| (key.arn.clone(), since(key)))
             .collect();
     }
 

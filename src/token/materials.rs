@@ -40,22 +40,19 @@ impl Failure {
 impl Materials {
     /// Makes sure that the public half of each key is there, or known to be out of reach.
     pub(super) fn fetch(&self, kms: &dyn Kms, keys: &[&Arc<Key>]) {
-        let (mine, theirs) = self.claim(keys);
-        if !mine.is_empty() {
-            let landing = Landing {
-                materials: self,
-                keys: &mine,
-            };
-            let entries: Vec<KeyEntry> = mine.iter().map(|key| key.entry.clone()).collect();
-            for (key, answer) in mine.iter().zip(kms.public_keys(&entries)) {
-                self.settle(key, answer.and_then(|answer| material(key, &answer)));
+        loop {
+            let (mine, theirs) = self.claim(keys);
+            self.fetch_claimed(kms, &mine);
+            if theirs.is_empty() {
+                return;
             }
-            drop(landing);
+            let mut state = self.state.lock();
+            self.landed.wait_while(&mut state, |state| {
+                theirs.iter().any(|arn| state.in_flight.contains(arn))
+            });
+            // The others may have fetched for a key that was forgotten since: what is missing still is claimed
+            // now.
         }
-        let mut state = self.state.lock();
-        self.landed.wait_while(&mut state, |state| {
-            theirs.iter().any(|arn| state.in_flight.contains(arn))
-        });
     }
 
     /// Why the public half of a key is not there.
@@ -86,6 +83,17 @@ impl Materials {
             }
         }
         (mine, theirs)
+    }
+
+    fn fetch_claimed(&self, kms: &dyn Kms, mine: &[&Arc<Key>]) {
+        let _landing = Landing {
+            materials: self,
+            keys: mine,
+        };
+        let entries: Vec<KeyEntry> = mine.iter().map(|key| key.entry.clone()).collect();
+        for (key, answer) in mine.iter().zip(kms.public_keys(&entries)) {
+            self.settle(key, answer.and_then(|answer| material(key, &answer)));
+        }
     }
 
     fn settle(&self, key: &Key, result: Result<KeyMaterial, KmsError>) {

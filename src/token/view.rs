@@ -138,7 +138,11 @@ impl View {
             findings.foreign.len(),
             begun.elapsed()
         );
-        state.foreign.replace(&findings.foreign);
+        if self.current.load().is_none() {
+            state.foreign.begin(&findings.foreign);
+        } else {
+            state.foreign.replace(&findings.foreign);
+        }
         state.inventory.replace_listing(findings.shown);
         self.publish(&mut state);
         Ok(())

@@ -19,9 +19,9 @@ static void expect_label(char *reserved, const char *label)
     CK_TOKEN_INFO token;
     CHECK_RV(initialize(reserved), CKR_OK);
     CHECK_RV(p11->C_GetInfo(&info), CKR_OK);
-    CHECK(info.library_version.major == KMS_PKCS11_VERSION_MAJOR);
-    CHECK(info.library_version.minor == KMS_PKCS11_VERSION_MINOR);
-    CHECK(memcmp(info.manufacturer_id, KMS_PKCS11_MANUFACTURER " ", sizeof KMS_PKCS11_MANUFACTURER) == 0);
+    CHECK(info.libraryVersion.major == KMS_PKCS11_VERSION_MAJOR);
+    CHECK(info.libraryVersion.minor == KMS_PKCS11_VERSION_MINOR);
+    CHECK(memcmp(info.manufacturerID, KMS_PKCS11_MANUFACTURER " ", sizeof KMS_PKCS11_MANUFACTURER) == 0);
     CHECK_RV(p11->C_GetTokenInfo(0, &token), CKR_OK);
     CHECK(memcmp(token.label, label, strlen(label)) == 0);
     CHECK(token.label[strlen(label)] == ' ');

@@ -14,6 +14,7 @@
 pub(crate) mod attribute;
 pub(crate) mod names;
 mod session;
+pub(crate) mod walk;
 mod world;
 
 use std::ffi::{CString, c_void};
