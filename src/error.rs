@@ -12,9 +12,8 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 pub(crate) struct Error {
     rv: CK_RV,
     reason: Cow<'static, str>,
-    /// Kept apart, since KMS's failures share return values with answers that clients ask for on purpose:
-    /// expired credentials are `CKR_USER_NOT_LOGGED_IN`.
-    is_of_kms: bool,
+    /// Clients ask for such answers on purpose while they probe.
+    is_routine: bool,
 }
 
 impl Error {
@@ -23,14 +22,15 @@ impl Error {
         Self {
             rv,
             reason: reason.into(),
-            is_of_kms: false,
+            is_routine: ROUTINE.contains(&rv),
         }
     }
 
-    /// A failure that KMS answered, or the lack of an answer.
+    /// A failure that KMS answered, or the lack of an answer: never routine, though it may share its return
+    /// value with answers that are (expired credentials are `CKR_USER_NOT_LOGGED_IN`).
     pub(crate) fn of_kms(rv: CK_RV, reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            is_of_kms: true,
+            is_routine: false,
             ..Self::new(rv, reason)
         }
     }
@@ -39,9 +39,17 @@ impl Error {
         self.rv
     }
 
-    /// True for answers that clients ask for on purpose while they probe; logged at debug level only.
+    /// The same error as an answer that clients ask for on purpose.
+    pub(crate) fn as_routine(self) -> Self {
+        Self {
+            is_routine: true,
+            ..self
+        }
+    }
+
+    /// True for what is logged at debug level only.
     pub(crate) fn is_routine(&self) -> bool {
-        !self.is_of_kms && ROUTINE.contains(&self.rv)
+        self.is_routine
     }
 }
 
