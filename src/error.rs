@@ -40,7 +40,7 @@ impl Error {
     }
 
     /// The same error as an answer that clients ask for on purpose.
-    pub(crate) fn as_routine(self) -> Self {
+    pub(crate) fn into_routine(self) -> Self {
         Self {
             is_routine: true,
             ..self

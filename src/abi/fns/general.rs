@@ -113,7 +113,7 @@ pub(in super::super) unsafe fn interface(
                 CKR_FUNCTION_FAILED,
                 "no interface of this name, version and flags",
             )
-            .as_routine()
+            .into_routine()
         })?;
     Caller::note(found.version.0, found.version.1);
     // SAFETY: by this function's contract.
