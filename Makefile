@@ -9,7 +9,6 @@ help: ## Show this list
 
 .PHONY: demo
 demo: ## Keys in KMS through pkcs11-tool and openssl, on this machine alone
-	scripts/setup.sh demo
 	scripts/demo.sh
 
 .PHONY: test
