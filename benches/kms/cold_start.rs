@@ -102,12 +102,12 @@ fn module(key: &Key) -> Result<Value> {
     let signer = module.signer_by_id(key, NUMBERED_ID)?;
     let found = Instant::now();
     signer.sign()?;
-    let signed = Instant::now();
+    let done = Instant::now();
     Ok(json!({
         "initialize": milliseconds(initialized - started),
         "find": milliseconds(found - initialized),
-        "sign": milliseconds(signed - found),
-        "all": milliseconds(signed - started),
+        "sign": milliseconds(done - found),
+        "all": milliseconds(done - started),
         "peak_mib": memory::peak()?,
     }))
 }

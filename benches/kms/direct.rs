@@ -14,7 +14,7 @@ use crate::key::{DIGEST, Key};
 use crate::load::Sign;
 
 /// As many as the module has.
-const WORKERS: usize = 2;
+const WORKERS: usize = 1;
 
 /// A client, and the runtime that drives its connections.
 pub(crate) struct Direct {

@@ -57,14 +57,14 @@ const QUICK: Effort = Effort {
 };
 
 fn main() -> Result<()> {
-    let args: Vec<String> = env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let effort = if args.contains(&QUICK.flag) {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let effort = if words.contains(&QUICK.flag) {
         QUICK
     } else {
         FULL
     };
-    match args[..] {
+    match words[..] {
         ["child", "signing", _, ref arns @ ..] => signing::child(effort, arns),
         ["child", "memory", who, arn, threads] => {
             memory::child(who.parse()?, arn, threads.parse()?)
@@ -77,7 +77,8 @@ fn main() -> Result<()> {
 fn compare(effort: Effort) -> Result<()> {
     let started = Instant::now();
     println!(
-        "{} processors, load average {}",
+        "{}\n{} processors, load average {}\n",
+        kms_pkcs11_testkit::module().display(),
         thread::available_parallelism()?,
         load_average()?
     );
@@ -141,7 +142,10 @@ impl Child {
     fn new(emulator: &Emulator, args: &[&str]) -> Result<Self> {
         let token = Token::kms(emulator.endpoint(), &AccessKey::test());
         let mut command = token.command(env::current_exe()?);
-        command.arg("child").args(args);
+        command
+            .arg("child")
+            .args(args)
+            .env("KMS_PKCS11_MODULE", &token.module);
         Ok(Self { token, command })
     }
 

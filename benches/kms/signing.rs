@@ -47,9 +47,9 @@ pub(crate) fn compare(emulator: &Emulator, arns: &[String], effort: Effort) -> R
         "direct",
         "ratio",
     );
-    let args = ["signing", effort.flag].into_iter();
-    let args: Vec<&str> = args.chain(arns.iter().map(String::as_str)).collect();
-    Child::new(emulator, &args)?.run()
+    let words = ["signing", effort.flag].into_iter();
+    let words: Vec<&str> = words.chain(arns.iter().map(String::as_str)).collect();
+    Child::new(emulator, &words)?.run()
 }
 
 /// Measures everything and prints it.
