@@ -21,7 +21,8 @@ mod signing;
 use std::env;
 use std::error::Error;
 use std::fs;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::process::{self, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,34 +39,30 @@ struct Effort {
     rounds: usize,
     round: Duration,
     cold_starts: usize,
-    /// The argument that asks for it.
-    flag: &'static str,
 }
 
 const FULL: Effort = Effort {
     rounds: 7,
     round: Duration::from_millis(700),
     cold_starts: 5,
-    flag: "--full",
 };
 
 const QUICK: Effort = Effort {
     rounds: 3,
     round: Duration::from_millis(300),
     cold_starts: 3,
-    flag: "--quick",
 };
 
 fn main() -> Result<()> {
     let words: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let effort = if words.contains(&QUICK.flag) {
+    let effort = if words.contains(&"--quick") {
         QUICK
     } else {
         FULL
     };
     match words[..] {
-        ["child", "signing", _, ref arns @ ..] => signing::child(effort, arns),
+        ["child", "signing", who, ref arns @ ..] => signing::child(who.parse()?, arns),
         ["child", "memory", who, arn, threads] => {
             memory::child(who.parse()?, arn, threads.parse()?)
         }
@@ -149,15 +146,21 @@ impl Child {
         Ok(Self { token, command })
     }
 
-    /// Lets it print for itself.
-    fn run(mut self) -> Result<()> {
-        let status = self.command.status()?;
-        drop(self.token);
-        if status.success() {
-            Ok(())
-        } else {
-            Err(format!("a measurement ended with {status}").into())
-        }
+    /// Starts it, to be asked one thing after the other.
+    fn converse(mut self) -> Result<Conversation> {
+        let mut process = self
+            .command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let questions = process.stdin.take().ok_or("no standard input")?;
+        let answers = process.stdout.take().ok_or("no standard output")?;
+        Ok(Conversation {
+            questions: Some(questions),
+            answers: BufReader::new(answers).lines(),
+            process,
+            _token: self.token,
+        })
     }
 
     /// The JSON that it prints.
@@ -169,6 +172,31 @@ impl Child {
         } else {
             Err(format!("a measurement ended with {}", output.status).into())
         }
+    }
+}
+
+/// A child process that answers every line with JSON, and ends with this value.
+struct Conversation {
+    questions: Option<ChildStdin>,
+    answers: Lines<BufReader<ChildStdout>>,
+    process: process::Child,
+    _token: Token,
+}
+
+impl Conversation {
+    fn ask(&mut self, question: &str) -> Result<serde_json::Value> {
+        let questions = self.questions.as_mut().ok_or("nobody listens")?;
+        writeln!(questions, "{question}")?;
+        let answer = self.answers.next().ok_or("a measurement ended early")??;
+        Ok(serde_json::from_str(&answer)?)
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        // The end of its standard input is the end of it; how it ended matters to nobody any more.
+        self.questions.take();
+        let _ = self.process.wait();
     }
 }
 
