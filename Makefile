@@ -9,7 +9,6 @@ help: ## Show this list
 
 .PHONY: demo
 demo: ## Keys in KMS through pkcs11-tool and openssl, on this machine alone
-	scripts/setup.sh demo
 	scripts/demo.sh
 
 .PHONY: test
@@ -30,9 +29,13 @@ lint: ## Format and lints, without changing anything
 conformance: setup build ## One scenario table on SoftHSM2 and on the module, answers compared
 	cargo run -p softhsm-conformance
 
+# Cargo optimises a library across crates only when it is built as nothing but a cdylib, and then it wants
+# dependencies of another kind: a target directory of its own keeps the two from replacing each other's.
 .PHONY: bench
 bench: ## Throughput, latency and request counts beside direct KMS calls
-	cargo bench -p kms-pkcs11 --benches
+	cargo build --release -p kms-pkcs11 -p kms-emulator --bench kms --bin kms-emulator
+	cargo rustc --release -p kms-pkcs11 --lib --crate-type cdylib --target-dir target/lto
+	KMS_PKCS11_MODULE=$(CURDIR)/target/lto/release/libkms_pkcs11.so cargo bench -p kms-pkcs11 --bench kms
 
 .PHONY: setup
 setup: ## Install what the tests need and this machine lacks

@@ -15,7 +15,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tracing::instrument::WithSubscriber;
 
-const WORKERS: usize = 2;
+/// One drives more requests than KMS admits of one account, over 10,000 per second. A second one costs
+/// throughput: the two wake each other for every request (docs/performance.md).
+const WORKERS: usize = 1;
 const THREAD_NAME: &str = "kms-pkcs11";
 /// Room for the SDK's deepest calls, TLS handshakes included, in unoptimised builds too.
 const STACK_BYTES: usize = 4 << 20;
