@@ -31,10 +31,13 @@ conformance: setup build ## One scenario table on SoftHSM2 and on the module, an
 
 # Cargo optimises a library across crates only when it is built as nothing but a cdylib, and then it wants
 # dependencies of another kind: a target directory of its own keeps the two from replacing each other's.
-.PHONY: bench
-bench: ## Throughput, latency and request counts beside direct KMS calls
-	cargo build --release -p kms-pkcs11 -p kms-emulator --bench kms --bin kms-emulator
+.PHONY: release
+release: ## The module as it ships: target/lto/release/libkms_pkcs11.so
 	cargo rustc --release -p kms-pkcs11 --lib --crate-type cdylib --target-dir target/lto
+
+.PHONY: bench
+bench: release ## Throughput, latency and request counts beside direct KMS calls
+	cargo build --release -p kms-pkcs11 -p kms-emulator --bench kms --bin kms-emulator
 	KMS_PKCS11_MODULE=$(CURDIR)/target/lto/release/libkms_pkcs11.so cargo bench -p kms-pkcs11 --bench kms
 
 .PHONY: setup
