@@ -12,8 +12,8 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 pub(crate) struct Error {
     rv: CK_RV,
     reason: Cow<'static, str>,
-    /// Kept apart, since KMS's failures share return values with answers that clients ask for on purpose:
-    /// expired credentials are `CKR_USER_NOT_LOGGED_IN`.
+    /// Kept apart, since KMS's failures share return values with answers that clients ask for on
+    /// purpose: expired credentials are `CKR_USER_NOT_LOGGED_IN`.
     is_of_kms: bool,
 }
 
@@ -39,7 +39,8 @@ impl Error {
         self.rv
     }
 
-    /// True for answers that clients ask for on purpose while they probe; logged at debug level only.
+    /// True for answers that clients ask for on purpose while they probe; logged at debug level
+    /// only.
     pub(crate) fn is_routine(&self) -> bool {
         !self.is_of_kms && ROUTINE.contains(&self.rv)
     }

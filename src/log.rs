@@ -1,4 +1,5 @@
-//! The log: to stderr or a file, never to stdout, and never through a subscriber that the host would share.
+//! The log: to stderr or a file, never to stdout, and never through a subscriber that the host
+//! would share.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -16,9 +17,9 @@ use crate::error::Error;
 /// The module's own subscriber, in force only while one of its functions runs.
 pub(crate) struct Log {
     dispatch: Dispatch,
-    /// Never in force. With a single subscriber in the process, `tracing` decides once for each event's place in
-    /// the code whether it is of interest, on the thread that comes by first: on one outside of
-    /// [`Log::scope`] the answer would be no, for good. With two it asks each time.
+    /// Never in force. With a single subscriber in the process, `tracing` decides once for each
+    /// event's place in the code whether it is of interest, on the thread that comes by first: on
+    /// one outside of [`Log::scope`] the answer would be no, for good. With two it asks each time.
     _second: Dispatch,
 }
 
@@ -90,8 +91,8 @@ impl<'a> MakeWriter<'a> for Target {
     }
 }
 
-/// Writes each event at once and holds nothing in between: no lock that a fork could leave locked, no descriptor
-/// that the host could close and reuse, and a rotated file is found anew.
+/// Writes each event at once and holds nothing in between: no lock that a fork could leave locked,
+/// no descriptor that the host could close and reuse, and a rotated file is found anew.
 struct Line(Target);
 
 impl Write for Line {

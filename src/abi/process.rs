@@ -1,4 +1,5 @@
-//! The module of this process: set by C_Initialize, taken by C_Finalize, not inherited by a forked child.
+//! The module of this process: set by C_Initialize, taken by C_Finalize, not inherited by a forked
+//! child.
 
 use std::mem;
 use std::process;
@@ -69,8 +70,8 @@ impl Instance {
 pub(super) const WITH_SIGNALS_BLOCKED: WithSignalsBlocked = |run| {
     let mut all = mem::MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sigfillset initialises the set that pthread_sigmask then reads, and pthread_sigmask stores
-    // the old mask; both pointers are to locals of the right type.
+    // SAFETY: sigfillset initialises the set that pthread_sigmask then reads, and pthread_sigmask
+    // stores the old mask; both pointers are to locals of the right type.
     let blocked = unsafe {
         libc::sigfillset(all.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0

@@ -98,8 +98,8 @@ impl Runtime {
             })
     }
 
-    /// Runs blocking `work`, which may call [`Runtime::run`] in turn, on a thread of the runtime; nobody
-    /// waits for it. Without a runtime, after a shutdown, it does not run.
+    /// Runs blocking `work`, which may call [`Runtime::run`] in turn, on a thread of the runtime;
+    /// nobody waits for it. Without a runtime, after a shutdown, it does not run.
     pub(crate) fn background(&self, work: impl FnOnce() + Send + 'static) {
         if let Ok(handle) = self.handle() {
             let dispatch = tracing::dispatcher::get_default(Clone::clone);

@@ -8,8 +8,8 @@ use super::names::has_label;
 use crate::config::{Selection, TokenConfig};
 use crate::kms::{KeyEntry, Kms, KmsError, KmsErrorKind, Tags};
 
-/// How long a key that showed up after the first listing is looked at again when a find misses: its tags may
-/// not be visible yet.
+/// How long a key that showed up after the first listing is looked at again when a find misses: its
+/// tags may not be visible yet.
 const YOUNG: Duration = Duration::from_mins(2);
 
 /// The keys of a token, as KMS lists them.
@@ -57,8 +57,8 @@ impl Foreign {
 }
 
 impl Discovery<'_> {
-    /// Lists all keys and reads all their tags. `known` are the findings of before, for keys whose tags
-    /// cannot be read this time.
+    /// Lists all keys and reads all their tags. `known` are the findings of before, for keys whose
+    /// tags cannot be read this time.
     pub(super) fn complete(&self, known: &HashMap<String, Listed>) -> Result<Findings, KmsError> {
         let entries = self.entries()?;
         self.examine(entries, known)
@@ -136,7 +136,8 @@ impl Discovery<'_> {
     ) -> Result<Option<Tags>, KmsError> {
         let tags = match answer {
             Ok(tags) => tags,
-            // With a filter by tags, permission usually hangs on the same tags: not readable is not ours.
+            // With a filter by tags, permission usually hangs on the same tags: not readable is not
+            // ours.
             Err(error) if error.kind == KmsErrorKind::AccessDenied => {
                 tracing::debug!("{error}");
                 return Ok(self.config.tags().is_empty().then(Tags::new));

@@ -144,7 +144,8 @@ impl Token {
     }
 }
 
-/// Checks every attribute of one template by the attribute table, and what its class and key type say.
+/// Checks every attribute of one template by the attribute table, and what its class and key type
+/// say.
 fn check(template: &Template<'_>, half: Half, key_type: CK_KEY_TYPE) -> Result<()> {
     for attribute in template.iter() {
         attributes::check_at_generate(attribute.type_, attribute.value, half, key_type)?;
@@ -175,7 +176,8 @@ fn names(template: &Template<'_>) -> Names {
     }
 }
 
-/// What the templates say of a use: the private half's word counts, the public half's where there is none.
+/// What the templates say of a use: the private half's word counts, the public half's where there
+/// is none.
 fn wants(
     private: &Template<'_>,
     private_use: CK_ATTRIBUTE_TYPE,

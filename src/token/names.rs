@@ -6,8 +6,8 @@
 //! | `p11:label` | CKA_LABEL of both halves | text; bytes outside the tag alphabet as `=XX` |
 //! | `p11:public-id`, `p11:public-label` | those of the public half, where they differ | the same |
 //!
-//! A key without them takes the 16 bytes of its key id as CKA_ID, and as CKA_LABEL its alias or, without one,
-//! its key id.
+//! A key without them takes the 16 bytes of its key id as CKA_ID, and as CKA_LABEL its alias or,
+//! without one, its key id.
 
 use pkcs11_sys::CKR_ATTRIBUTE_VALUE_INVALID;
 
@@ -87,7 +87,8 @@ pub(crate) struct Renaming {
 }
 
 impl Renaming {
-    /// The tags to write. Renaming the private half renames its pair, unless the public half has own names.
+    /// The tags to write. Renaming the private half renames its pair, unless the public half has
+    /// own names.
     pub(super) fn to_tags(&self, half: Half) -> Result<Tags> {
         let names = match half {
             Half::Private => &PRIVATE_TAGS,
@@ -175,8 +176,8 @@ fn encode_label(label: &[u8]) -> Result<String> {
     Ok(encoded)
 }
 
-/// Reads a label back; a `=` that is not followed by two hexadecimal digits stands for itself, so that labels
-/// typed by hand read as typed.
+/// Reads a label back; a `=` that is not followed by two hexadecimal digits stands for itself, so
+/// that labels typed by hand read as typed.
 fn decode_label(value: &str) -> Vec<u8> {
     let mut label = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();

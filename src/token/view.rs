@@ -67,8 +67,8 @@ impl View {
         self.current.load_full().unwrap_or_default()
     }
 
-    /// Looks for keys that appeared since the last listing, unless that was done moments ago. A listing that
-    /// is under way is waited for: what it will show is not missing.
+    /// Looks for keys that appeared since the last listing, unless that was done moments ago. A
+    /// listing that is under way is waited for: what it will show is not missing.
     pub(super) fn look_again(&self) -> Result<Arc<Snapshot>> {
         let due = || {
             let mut state = self.state.lock();
