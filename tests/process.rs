@@ -5,6 +5,8 @@
 mod common_p11;
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use common_p11::attribute::{id, private_keys};
 use common_p11::{World, c_program};
@@ -102,10 +104,17 @@ fn a_host_that_is_inside_a_runtime_of_its_own_can_use_the_module() {
 
 #[test]
 fn the_threads_of_the_module_leave_every_signal_to_the_host() {
-    let world = World::start();
+    let world = World::with("refresh_interval = 0.1");
     world.create_keys(&NewKeys::new(1, "ECC_NIST_P256", "SIGN_VERIFY").tag("p11:id", "01"));
     let session = world.module.session();
     session.find_one(&[private_keys(), id([1])]);
+    // One more thread: the list is renewed in the background.
+    world.take_calls();
+    thread::sleep(Duration::from_millis(150));
+    session.find_one(&[private_keys(), id([1])]);
+    while world.emulator.calls().of("ListKeys") == 0 {
+        thread::sleep(Duration::from_millis(10));
+    }
 
     let mut ours = 0;
     for task in fs::read_dir("/proc/self/task").unwrap() {

@@ -103,7 +103,10 @@ impl Runtime {
     pub(crate) fn background(&self, work: impl FnOnce() + Send + 'static) {
         if let Ok(handle) = self.handle() {
             let dispatch = tracing::dispatcher::get_default(Clone::clone);
-            handle.spawn_blocking(move || tracing::dispatcher::with_default(&dispatch, work));
+            let work = move || tracing::dispatcher::with_default(&dispatch, work);
+            // By way of a worker: a thread started from here would take over the signal mask of
+            // the host's thread.
+            handle.spawn(async { drop(tokio::task::spawn_blocking(work)) });
         }
     }
 
