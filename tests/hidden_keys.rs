@@ -170,6 +170,22 @@ fn when_nothing_at_all_can_be_read_a_find_fails_instead_of_finding_nothing() {
     within_ten_seconds(|| session.find(&[]).is_ok_and(|found| found.len() == 4));
 }
 
+#[test]
+fn a_find_that_misses_fails_as_long_as_the_last_look_for_new_keys_failed() {
+    let world = World::with("retries = 0\nmiss_refresh_interval = 1");
+    create_keys(&world, 1);
+    let session = world.module.session();
+    let key = session.find_one(&[private_keys(), id([0])]);
+    thread::sleep(Duration::from_millis(1100));
+    world.fail("ListKeys", "KMSInternalException", 1);
+    assert_eq!(session.find_init(&[id([1])]), Err(CKR_DEVICE_ERROR));
+    world.take_calls();
+    assert_eq!(session.find_init(&[id([1])]), Err(CKR_DEVICE_ERROR));
+    assert_eq!(session.find_one(&[private_keys(), id([0])]), key);
+    assert_eq!(world.take_calls(), calls([]));
+    within_ten_seconds(|| session.find(&[id([1])]) == Ok(Vec::new()));
+}
+
 /// Negative results expire in seconds.
 #[track_caller]
 fn within_ten_seconds(is_so: impl Fn() -> bool) {

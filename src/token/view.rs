@@ -68,7 +68,8 @@ impl View {
     }
 
     /// Looks for keys that appeared since the last listing, unless that was done moments ago. A
-    /// listing that is under way is waited for: what it will show is not missing.
+    /// listing that is under way is waited for: what it will show is not missing. After one that
+    /// failed moments ago nobody knows what is missing, so its failure is the answer.
     pub(super) fn look_again(&self) -> Result<Arc<Snapshot>> {
         let due = || {
             let mut state = self.state.lock();
