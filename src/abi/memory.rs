@@ -117,7 +117,8 @@ impl Output<'_> {
     }
 }
 
-/// The input and the output buffer of a call that turns one into the other.
+/// The input and the output buffer of a call that turns one into the other. They may be the same
+/// memory: nothing is written before the whole answer is there, and the input is not read after it.
 ///
 /// # Safety
 ///
