@@ -102,7 +102,7 @@ impl Token {
         check(public, Half::Public, key_type)?;
         check(private, Half::Private, key_type)?;
         if key_type == CKK_RSA {
-            let bits = rsa_bits(public)?;
+            let bits = rsa_bits(public, private)?;
             let spec = usize::try_from(bits)
                 .ok()
                 .and_then(spec::of_rsa)
@@ -198,10 +198,11 @@ fn check_signs(public: &Template<'_>, private: &Template<'_>) -> Result<()> {
     }
 }
 
-fn rsa_bits(public: &Template<'_>) -> Result<CK_ULONG> {
-    if public
-        .get(CKA_PUBLIC_EXPONENT)
-        .is_some_and(|given| significant(given) != PUBLIC_EXPONENT)
+fn rsa_bits(public: &Template<'_>, private: &Template<'_>) -> Result<CK_ULONG> {
+    if [public, private]
+        .iter()
+        .filter_map(|template| template.get(CKA_PUBLIC_EXPONENT))
+        .any(|given| significant(given) != PUBLIC_EXPONENT)
     {
         return Err(bad(
             "CKA_PUBLIC_EXPONENT",
