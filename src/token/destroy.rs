@@ -56,7 +56,7 @@ impl Token {
                 ));
             }
         };
-        result.map_err(|error| error.into_error(Phase::Destroy))?;
+        result.map_err(|error| self.failed(key, error, Phase::Destroy))?;
         tracing::info!("{}: destroyed ({:?})", key.arn, self.config.on_destroy);
         Ok(())
     }
