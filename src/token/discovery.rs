@@ -29,14 +29,20 @@ pub(super) struct Findings {
 }
 
 impl Foreign {
-    /// Replaces the foreign keys by those of the first or a complete listing, which are not young.
-    pub(super) fn replace(&mut self, keys: &[KeyEntry]) {
+    /// Replaces the foreign keys by those of a complete listing. The keys of the first one are not
+    /// young; in a later one they may have been made just now.
+    pub(super) fn replace(&mut self, keys: &[KeyEntry], is_first: bool) {
         let known = std::mem::take(&mut self.0);
-        let old = Instant::now().checked_sub(YOUNG);
+        let now = Instant::now();
+        let new = if is_first {
+            now.checked_sub(YOUNG)
+        } else {
+            Some(now)
+        };
         self.0 = keys
             .iter()
             .filter_map(|key| {
-                let since = known.get(&key.arn).copied().or(old)?;
+                let since = known.get(&key.arn).copied().or(new)?;
                 Some((key.arn.clone(), since))
             })
             .collect();
@@ -85,6 +91,8 @@ impl Discovery<'_> {
                 // Two names of one key.
                 Ok(entry) if entries.contains(&entry) => {}
                 Ok(entry) => entries.push(entry),
+                // It is not this key's fault, and waiting for each of them would take long.
+                Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
                     tracing::warn!("configured key {key} is hidden: {error}");
                     failure = Some(error);
@@ -192,4 +200,28 @@ pub(super) fn unknown(
         .filter(|entry| !inventory.is_listed(entry) && !foreign.is_settled(entry))
         .cloned()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str) -> KeyEntry {
+        KeyEntry {
+            arn: format!("arn:aws:kms:us-east-1:111122223333:key/{id}"),
+            key_id: id.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_foreign_key_is_young_unless_the_first_listing_showed_it() {
+        let (old, new) = (key("old"), key("new"));
+        let mut foreign = Foreign::default();
+        foreign.replace(std::slice::from_ref(&old), true);
+        foreign.replace(&[old.clone(), new.clone()], false);
+        assert!(foreign.is_settled(&old));
+        assert!(!foreign.is_settled(&new), "its tags may come");
+        foreign.replace(std::slice::from_ref(&new), false);
+        assert!(!foreign.is_settled(&old), "it is gone");
+    }
 }

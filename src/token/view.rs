@@ -139,7 +139,8 @@ impl View {
             findings.foreign.len(),
             begun.elapsed()
         );
-        state.foreign.replace(&findings.foreign);
+        let is_first = self.current.load().is_none();
+        state.foreign.replace(&findings.foreign, is_first);
         state.inventory.replace_listing(findings.shown);
         self.publish(&mut state);
         Ok(())
