@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use once_cell::sync::OnceCell;
 use pkcs11_sys::CK_OBJECT_HANDLE;
 
-use super::names::PairNames;
+use super::names::{PairNames, warn_of_bad_ids};
 use crate::handle;
 use crate::kms::{KeyEntry, Tags};
 use crate::object::{Half, Key, KeyMaterial};
@@ -223,6 +223,10 @@ impl Inventory {
         let mut keys = HashMap::with_capacity(shown.len());
         let mut snapshot = Snapshot::default();
         for Listed { entry, tags, alias } in shown {
+            // Once, not with every snapshot.
+            if !self.keys.contains_key(&entry.arn) {
+                warn_of_bad_ids(&entry, &tags);
+            }
             let names = PairNames::of_key(&entry, &tags, alias.as_deref());
             let key = self.key(entry, names);
             let handles = [Half::Private, Half::Public].map(|half| self.handle(&key.entry, half));
