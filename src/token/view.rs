@@ -100,7 +100,11 @@ impl View {
 
     fn renew_when_stale(self: &Arc<Self>) {
         let due = {
-            let mut state = self.state.lock();
+            // Whoever holds it is at work on the list, or looks at its age just as well: no find
+            // waits for them.
+            let Some(mut state) = self.state.try_lock() else {
+                return;
+            };
             let due = state
                 .listed
                 .is_none_or(|at| at.elapsed() >= self.config.refresh_interval);
