@@ -3,7 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tracing::Dispatch;
 use tracing::dispatcher::with_default;
@@ -98,16 +98,25 @@ struct Line(Target);
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &self.0 {
-            Target::Stderr => Ok(rustix::io::write(rustix::stdio::stderr(), bytes)?),
-            Target::File(path) => OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(path)?
-                .write(bytes),
+            Target::Stderr => to_stderr(bytes),
+            // Better in the wrong place than nowhere.
+            Target::File(path) => append(path, bytes).or_else(|_| to_stderr(bytes)),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn append(path: &Path, bytes: &[u8]) -> io::Result<usize> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)?
+        .write(bytes)
+}
+
+fn to_stderr(bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::io::write(rustix::stdio::stderr(), bytes)?)
 }

@@ -79,6 +79,16 @@ fn the_log_goes_to_standard_error_and_nothing_ever_to_standard_output() {
 }
 
 #[test]
+fn a_log_whose_file_cannot_be_written_goes_to_standard_error() {
+    let (emulator, _) = token_with_one_pair();
+    let config = "[log]\nlevel = \"debug\"\nfile = \"/nonexistent/directory/log\"\n";
+    let key = AccessKey::test();
+    let token = Token::kms_with_config(&emulator.endpoint(), &key, "aws-kms", config);
+    let finished = run_scenario(&token, "fork_after_a_signature", "debug").ok();
+    assert!(finished.stderr().contains("Sign"), "{}", finished.stderr());
+}
+
+#[test]
 fn a_host_that_is_inside_a_runtime_of_its_own_can_use_the_module() {
     use tokio::runtime::Builder;
     let world = World::start();
