@@ -1,8 +1,9 @@
-//! The log: to stderr or a file, never to stdout, and never through a subscriber that the host would share.
+//! The log: to stderr or a file, never to stdout, and never through a subscriber that the host
+//! would share.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tracing::Dispatch;
 use tracing::dispatcher::with_default;
@@ -16,9 +17,9 @@ use crate::error::Error;
 /// The module's own subscriber, in force only while one of its functions runs.
 pub(crate) struct Log {
     dispatch: Dispatch,
-    /// Never in force. With a single subscriber in the process, `tracing` decides once for each event's place in
-    /// the code whether it is of interest, on the thread that comes by first: on one outside of
-    /// [`Log::scope`] the answer would be no, for good. With two it asks each time.
+    /// Never in force. With a single subscriber in the process, `tracing` decides once for each
+    /// event's place in the code whether it is of interest, on the thread that comes by first: on
+    /// one outside of [`Log::scope`] the answer would be no, for good. With two it asks each time.
     _second: Dispatch,
 }
 
@@ -90,23 +91,32 @@ impl<'a> MakeWriter<'a> for Target {
     }
 }
 
-/// Writes each event at once and holds nothing in between: no lock that a fork could leave locked, no descriptor
-/// that the host could close and reuse, and a rotated file is found anew.
+/// Writes each event at once and holds nothing in between: no lock that a fork could leave locked,
+/// no descriptor that the host could close and reuse, and a rotated file is found anew.
 struct Line(Target);
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &self.0 {
-            Target::Stderr => Ok(rustix::io::write(rustix::stdio::stderr(), bytes)?),
-            Target::File(path) => OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(path)?
-                .write(bytes),
+            Target::Stderr => to_stderr(bytes),
+            // Better in the wrong place than nowhere.
+            Target::File(path) => append(path, bytes).or_else(|_| to_stderr(bytes)),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn append(path: &Path, bytes: &[u8]) -> io::Result<usize> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)?
+        .write(bytes)
+}
+
+fn to_stderr(bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::io::write(rustix::stdio::stderr(), bytes)?)
 }

@@ -157,6 +157,31 @@ fn c_digest_and_c_digest_final_answer_the_length_they_need() {
 }
 
 #[test]
+fn an_answer_may_take_the_place_of_the_data() {
+    let (client, [ec, rsa]) = Client::start([P256, RSA_2048_DECRYPT]);
+    let oaep = Mechanism::oaep(&SHA_256);
+    let sha256 = Mechanism::plain(CKM_SHA256);
+    assert_eq!(client.digest_init(&sha256), CKR_OK);
+    let digest = client.digest(b"message", Room::Of(AMPLE)).ok();
+
+    assert_eq!(client.digest_init(&sha256), CKR_OK);
+    let answer = client.in_place(b"message", |list| list.C_Digest);
+    assert_eq!(answer, digest);
+
+    let ecdsa = Mechanism::plain(CKM_ECDSA);
+    assert_eq!(client.sign_init(&ecdsa, ec.private), CKR_OK);
+    let signature = client.in_place(&digest, |list| list.C_Sign);
+    assert_eq!(client.verify_init(&ecdsa, ec.public), CKR_OK);
+    assert_eq!(client.verify(&digest, &signature), CKR_OK);
+
+    assert_eq!(client.encrypt_init(&oaep, rsa.public), CKR_OK);
+    let ciphertext = client.in_place(b"secret", |list| list.C_Encrypt);
+    assert_eq!(client.decrypt_init(&oaep, rsa.private), CKR_OK);
+    let plaintext = client.in_place(&ciphertext, |list| list.C_Decrypt);
+    assert_eq!(plaintext, b"secret");
+}
+
+#[test]
 fn c_get_attribute_value_writes_a_value_that_fits_and_nothing_else() {
     let (client, [ec, rsa]) = Client::start([P256, RSA_2048]);
     let mut tried = 0;

@@ -6,9 +6,10 @@ mod common_p11;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common_p11::attribute::{id, private_keys, public_keys};
+use common_p11::attribute::{id, label, private_keys, public_keys};
 use common_p11::{Session, World, calls};
 use cryptoki_sys::*;
+use kms_emulator::NewKeys;
 use serde_json::{Value, json};
 
 #[test]
@@ -124,6 +125,22 @@ fn a_deletion_that_kms_refuses_leaves_the_key_where_it_is() {
     assert_eq!(session.find(&[id([1])]), Ok(vec![private, public]));
     session.destroy(private).unwrap();
     assert_eq!(session.find(&[private_keys()]), Ok(Vec::new()));
+}
+
+#[test]
+fn a_key_that_somebody_else_deleted_is_hidden_once_its_destruction_or_renaming_is_refused() {
+    let world = World::start();
+    let keys = NewKeys::new(2, "ECC_NIST_P256", "SIGN_VERIFY").tag("p11:id", "0{n}");
+    let keys = world.create_keys(&keys);
+    let session = world.module.session();
+    let found = [0, 1].map(|n| session.find_one(&[private_keys(), id([n])]));
+    for key in keys {
+        world.ask("ScheduleKeyDeletion", &json!({ "KeyId": key }));
+    }
+    assert_eq!(session.destroy(found[0]), Err(CKR_ACTION_PROHIBITED));
+    let renamed = session.set(found[1], &[label("new")]);
+    assert_eq!(renamed, Err(CKR_ACTION_PROHIBITED));
+    assert_eq!(session.find(&[]), Ok(Vec::new()));
 }
 
 fn arn(session: Session<'_>, key: CK_OBJECT_HANDLE) -> String {

@@ -298,6 +298,15 @@ fn a_list_of_keys_shows_these_by_id_arn_and_alias_and_no_others() {
 }
 
 #[test]
+fn a_list_of_keys_is_given_up_with_the_first_that_shows_an_outage() {
+    let world = World::with("keys = [\"alias/a\", \"alias/b\", \"alias/c\"]\nretries = 0");
+    world.fail("DescribeKey", "KMSInternalException", 3);
+    let session = world.module.session();
+    assert_eq!(session.find_init(&[]), Err(CKR_DEVICE_ERROR));
+    assert_eq!(world.take_calls(), calls([("DescribeKey", 1)]));
+}
+
+#[test]
 fn a_key_of_another_process_is_found_after_the_miss_interval() {
     let world = World::with("miss_refresh_interval = 0.5");
     world.create_keys(&ten_keys());

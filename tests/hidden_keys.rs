@@ -219,6 +219,38 @@ fn when_nothing_at_all_can_be_read_a_find_fails_instead_of_finding_nothing() {
     within_ten_seconds(|| session.find(&[]).is_ok_and(|found| found.len() == 4));
 }
 
+#[test]
+fn an_id_tag_that_means_nothing_is_told_of_once_with_its_key() {
+    let world = World::start();
+    let key = NewKeys::new(1, "ECC_NIST_P256", "SIGN_VERIFY").tag("p11:id", "xyz");
+    let key = world.create_keys(&key).remove(0);
+    let session = world.module.session();
+    session.find_one(&[private_keys()]);
+    for n in 0..3 {
+        session.generate_p256([n], "another").unwrap();
+    }
+    let log = world.log();
+    let told = log.lines().filter(|line| line.contains("not hexadecimal"));
+    let told: Vec<&str> = told.collect();
+    assert!(told.len() == 1 && told[0].contains(&key), "{told:?}");
+}
+
+#[test]
+fn a_find_that_misses_fails_as_long_as_the_last_look_for_new_keys_failed() {
+    let world = World::with("retries = 0\nmiss_refresh_interval = 1");
+    create_keys(&world, 1);
+    let session = world.module.session();
+    let key = session.find_one(&[private_keys(), id([0])]);
+    thread::sleep(Duration::from_millis(1100));
+    world.fail("ListKeys", "KMSInternalException", 1);
+    assert_eq!(session.find_init(&[id([1])]), Err(CKR_DEVICE_ERROR));
+    world.take_calls();
+    assert_eq!(session.find_init(&[id([1])]), Err(CKR_DEVICE_ERROR));
+    assert_eq!(session.find_one(&[private_keys(), id([0])]), key);
+    assert_eq!(world.take_calls(), calls([]));
+    within_ten_seconds(|| session.find(&[id([1])]) == Ok(Vec::new()));
+}
+
 /// Negative results expire in seconds.
 #[track_caller]
 fn within_ten_seconds(is_so: impl Fn() -> bool) {

@@ -255,6 +255,71 @@ fn oaep_parameters_that_kms_cannot_do_are_refused_at_init() {
     assert_eq!(calls.total, 0);
 }
 
+#[test]
+fn a_pair_that_kms_does_not_make_as_asked_is_refused_without_a_request() {
+    let (client, []) = Client::start([]);
+    let ulong = |value: CK_ULONG| value.to_ne_bytes().to_vec();
+    let token = || (CKA_TOKEN, vec![CK_TRUE]);
+    let bits = || (CKA_MODULUS_BITS, ulong(2048));
+    let curve = |last| (CKA_EC_PARAMS, [P256_OID, &[last]].concat());
+    let exponent = |value: &[u8]| (CKA_PUBLIC_EXPONENT, value.to_vec());
+    let (rsa, ec) = (CKM_RSA_PKCS_KEY_PAIR_GEN, CKM_EC_KEY_PAIR_GEN);
+    let refused = [
+        (rsa, vec![], vec![], CKR_TEMPLATE_INCOMPLETE),
+        (rsa, vec![], vec![bits()], CKR_TEMPLATE_INCONSISTENT),
+        (
+            rsa,
+            vec![bits(), exponent(&[3])],
+            vec![],
+            CKR_ATTRIBUTE_VALUE_INVALID,
+        ),
+        (
+            rsa,
+            vec![bits()],
+            vec![exponent(&[3])],
+            CKR_ATTRIBUTE_VALUE_INVALID,
+        ),
+        (
+            rsa,
+            vec![bits(), exponent(&[1, 0, 1]), exponent(&[3])],
+            vec![],
+            CKR_TEMPLATE_INCONSISTENT,
+        ),
+        (
+            rsa,
+            vec![bits(), curve(7)],
+            vec![],
+            CKR_TEMPLATE_INCONSISTENT,
+        ),
+        (ec, vec![], vec![curve(7)], CKR_TEMPLATE_INCOMPLETE),
+        (ec, vec![curve(6)], vec![], CKR_CURVE_NOT_SUPPORTED),
+        (
+            ec,
+            vec![curve(7)],
+            vec![curve(6)],
+            CKR_TEMPLATE_INCONSISTENT,
+        ),
+        (
+            ec,
+            vec![curve(7)],
+            vec![(CKA_SIGN, vec![CK_FALSE])],
+            CKR_TEMPLATE_INCONSISTENT,
+        ),
+    ];
+    let calls = client.requests(|| {
+        for (type_, mut public, mut private, rv) in refused {
+            public.push(token());
+            private.push(token());
+            let answer = client.generate_key_pair(&Mechanism::plain(type_), &public, &private);
+            assert_eq!(answer, rv, "{public:x?} {private:x?}");
+        }
+        let session_key = [curve(7)];
+        let answer = client.generate_key_pair(&Mechanism::plain(ec), &session_key, &[]);
+        assert_eq!(answer, CKR_TEMPLATE_INCONSISTENT);
+    });
+    assert_eq!(calls.total, 0);
+}
+
 #[track_caller]
 fn generate(client: &Client, type_: CK_MECHANISM_TYPE) -> CK_RV {
     let flag = |type_| (type_, vec![CK_TRUE]);
@@ -263,11 +328,7 @@ fn generate(client: &Client, type_: CK_MECHANISM_TYPE) -> CK_RV {
             let bits: CK_ULONG = 2048;
             (CKA_MODULUS_BITS, bits.to_ne_bytes().to_vec())
         }
-        // P-256: 1.2.840.10045.3.1.7.
-        _ => (
-            CKA_EC_PARAMS,
-            b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07".to_vec(),
-        ),
+        _ => (CKA_EC_PARAMS, [P256_OID, &[7]].concat()),
     };
     client.generate_key_pair(
         &Mechanism::plain(type_),
@@ -275,6 +336,9 @@ fn generate(client: &Client, type_: CK_MECHANISM_TYPE) -> CK_RV {
         &[flag(CKA_TOKEN), flag(CKA_SIGN)],
     )
 }
+
+/// DER of P-256's object identifier, 1.2.840.10045.3.1.7, without its last number.
+const P256_OID: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01";
 
 const SIGN_VERIFY: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
 const ENCRYPT_DECRYPT: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT;

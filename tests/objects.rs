@@ -304,6 +304,7 @@ fn what_cannot_be_set_is_refused_without_a_request() {
         ),
         (private, id([0; 129]), CKR_ATTRIBUTE_VALUE_INVALID),
         (private, label([b'%'; 86]), CKR_ATTRIBUTE_VALUE_INVALID),
+        (private, label("twice"), CKR_TEMPLATE_INCONSISTENT),
         (public + 1000, label("x"), CKR_OBJECT_HANDLE_INVALID),
     ];
     for (object, attribute, rv) in cases {

@@ -5,6 +5,8 @@
 mod common_p11;
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use common_p11::attribute::{id, private_keys};
 use common_p11::{World, c_program};
@@ -77,6 +79,16 @@ fn the_log_goes_to_standard_error_and_nothing_ever_to_standard_output() {
 }
 
 #[test]
+fn a_log_whose_file_cannot_be_written_goes_to_standard_error() {
+    let (emulator, _) = token_with_one_pair();
+    let config = "[log]\nlevel = \"debug\"\nfile = \"/nonexistent/directory/log\"\n";
+    let key = AccessKey::test();
+    let token = Token::kms_with_config(&emulator.endpoint(), &key, "aws-kms", config);
+    let finished = run_scenario(&token, "fork_after_a_signature", "debug").ok();
+    assert!(finished.stderr().contains("Sign"), "{}", finished.stderr());
+}
+
+#[test]
 fn a_host_that_is_inside_a_runtime_of_its_own_can_use_the_module() {
     use tokio::runtime::Builder;
     let world = World::start();
@@ -102,10 +114,17 @@ fn a_host_that_is_inside_a_runtime_of_its_own_can_use_the_module() {
 
 #[test]
 fn the_threads_of_the_module_leave_every_signal_to_the_host() {
-    let world = World::start();
+    let world = World::with("refresh_interval = 0.1");
     world.create_keys(&NewKeys::new(1, "ECC_NIST_P256", "SIGN_VERIFY").tag("p11:id", "01"));
     let session = world.module.session();
     session.find_one(&[private_keys(), id([1])]);
+    // One more thread: the list is renewed in the background.
+    world.take_calls();
+    thread::sleep(Duration::from_millis(150));
+    session.find_one(&[private_keys(), id([1])]);
+    while world.emulator.calls().of("ListKeys") == 0 {
+        thread::sleep(Duration::from_millis(10));
+    }
 
     let mut ours = 0;
     for task in fs::read_dir("/proc/self/task").unwrap() {

@@ -20,8 +20,8 @@ pub(super) unsafe fn input<'a, T>(pointer: *const T, count: CK_ULONG) -> Result<
     if count == 0 {
         return Ok(&[]);
     }
-    // SAFETY: not NULL, aligned, of a size that fits `isize` (just checked), and valid for `count` values
-    // by this function's contract.
+    // SAFETY: not NULL, aligned, of a size that fits `isize` (just checked), and valid for `count`
+    // values by this function's contract.
     Ok(unsafe { slice::from_raw_parts(pointer, count) })
 }
 
@@ -62,7 +62,8 @@ pub(super) fn check_pointer<T>(pointer: *const T) -> Result<()> {
     Ok(())
 }
 
-/// An output buffer of the caller with its length field: the length-query convention of PKCS#11 5.2.
+/// An output buffer of the caller with its length field: the length-query convention of PKCS#11
+/// 5.2.
 pub(super) struct Output<'a> {
     buffer: CK_BYTE_PTR,
     len: CK_ULONG_PTR,
@@ -73,7 +74,8 @@ pub(super) struct Output<'a> {
 impl Output<'_> {
     /// # Safety
     ///
-    /// `len` is NULL or valid for reading and writing; `buffer` is NULL or valid for writing `*len` bytes.
+    /// `len` is NULL or valid for reading and writing; `buffer` is NULL or valid for writing `*len`
+    /// bytes.
     pub(super) unsafe fn new(buffer: CK_BYTE_PTR, len: CK_ULONG_PTR) -> Result<Self> {
         check_pointer(len)?;
         let room = if buffer.is_null() {
@@ -92,8 +94,8 @@ impl Output<'_> {
         })
     }
 
-    /// Asks for the answer that suits the room and hands it over: the one place where a caller's output
-    /// buffer is written.
+    /// Asks for the answer that suits the room and hands it over: the one place where a caller's
+    /// output buffer is written.
     pub(super) fn fill(self, answer: impl FnOnce(Room) -> Result<Reply>) -> Result<()> {
         let reply = answer(self.room)?;
         let needed = reply.len();
@@ -115,7 +117,8 @@ impl Output<'_> {
     }
 }
 
-/// The input and the output buffer of a call that turns one into the other.
+/// The input and the output buffer of a call that turns one into the other. They may be the same
+/// memory: nothing is written before the whole answer is there, and the input is not read after it.
 ///
 /// # Safety
 ///
@@ -139,8 +142,8 @@ pub(super) unsafe fn input_output<'a>(
 ///
 /// # Safety
 ///
-/// `attributes` is NULL or valid for reading `count` attributes whose values are NULL or valid for reading
-/// their length, for `'a`.
+/// `attributes` is NULL or valid for reading `count` attributes whose values are NULL or valid for
+/// reading their length, for `'a`.
 pub(super) unsafe fn template<'a>(
     attributes: CK_ATTRIBUTE_PTR,
     count: CK_ULONG,

@@ -1,8 +1,8 @@
 //! The C interface: the only place with `unsafe`.
 //!
-//! [`table`] lists every function once; [`exports`] makes the exported symbols and function lists from it;
-//! [`entry`] is what each call goes through; [`fns`] turns pointers into values, one file per chapter of the
-//! specification; [`memory`] is where caller's memory is read and written.
+//! [`table`] lists every function once; [`exports`] makes the exported symbols and function lists
+//! from it; [`entry`] is what each call goes through; [`fns`] turns pointers into values, one file
+//! per chapter of the specification; [`memory`] is where caller's memory is read and written.
 
 mod entry;
 mod exports;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use super::{LEVELS, LOG_VARIABLE};
 
-/// A configuration that cannot be used. Its `Display` says where the mistake is and what is allowed.
+/// A configuration that cannot be used. Its `Display` says where the mistake is and what is
+/// allowed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ConfigError {

@@ -111,7 +111,8 @@ pub(crate) struct LogConfig {
 }
 
 impl LogConfig {
-    /// What holds while there is no configuration: the environment's word, where it has a valid one.
+    /// What holds while there is no configuration: the environment's word, where it has a valid
+    /// one.
     pub(crate) fn of_environment(env: Env<'_>) -> Self {
         let level = env(LOG_VARIABLE).and_then(|level| level_of_variable(&level).ok());
         let default = Self::default();

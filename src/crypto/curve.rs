@@ -17,8 +17,8 @@ pub(crate) enum Curve {
 impl Curve {
     pub(crate) const ALL: [Self; 4] = [Self::P256, Self::P384, Self::P521, Self::Secp256k1];
 
-    /// The curve of a `CKA_EC_PARAMS` value: DER of a named curve's OID, or of a `PrintableString` with
-    /// its name (`curveName` in PKCS#11's own extension of `ECParameters`).
+    /// The curve of a `CKA_EC_PARAMS` value: DER of a named curve's OID, or of a `PrintableString`
+    /// with its name (`curveName` in PKCS#11's own extension of `ECParameters`).
     pub(crate) fn from_ec_params(der: &[u8]) -> Option<Self> {
         if let Ok(name) = PrintableStringRef::from_der(der) {
             return Self::from_name(name.as_str());

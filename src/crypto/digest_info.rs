@@ -1,7 +1,8 @@
 //! PKCS#1's `DigestInfo`: what a caller of `CKM_RSA_PKCS` hands over to be signed.
 //!
-//! KMS takes the digest alone and writes the `DigestInfo` itself, so the one given here must be, byte
-//! for byte, the one that KMS is going to write: otherwise the signature would be over other bytes.
+//! KMS takes the digest alone and writes the `DigestInfo` itself, so the one given here must be,
+//! byte for byte, the one that KMS is going to write: otherwise the signature would be over other
+//! bytes.
 //!
 //! Source: RFC 8017, section 9.2 and appendix B.1.
 
@@ -48,7 +49,8 @@ pub(crate) fn parse(der: &[u8]) -> Result<(Hash, &[u8]), DigestInfoError> {
 /// DER of the `DigestInfo` of this digest, with NULL parameters.
 ///
 /// # Panics
-/// If `digest` is longer than the 256 MiB that DER lengths reach here; digests have 64 bytes at most.
+/// If `digest` is longer than the 256 MiB that DER lengths reach here; digests have 64 bytes at
+/// most.
 pub(crate) fn encode(hash: Hash, digest: &[u8]) -> Vec<u8> {
     #[expect(
         clippy::expect_used,

@@ -8,7 +8,8 @@ use aws_lc_rs::digest;
 /// A hash function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Hash {
-    /// For digests, and for ECDSA and OAEP callers that ask for it; KMS signs nothing under its name.
+    /// For digests, and for ECDSA and OAEP callers that ask for it; KMS signs nothing under its
+    /// name.
     Sha1,
     Sha224,
     Sha256,

@@ -20,7 +20,8 @@ pub(crate) enum KmsErrorKind {
     InvalidKeyUsage,
     /// No such key, or not visible yet (`NotFoundException`).
     NotFound,
-    /// The caller may not do this (`AccessDeniedException`, `InvalidGrantTokenException`, `OptInRequired`).
+    /// The caller may not do this (`AccessDeniedException`, `InvalidGrantTokenException`,
+    /// `OptInRequired`).
     AccessDenied,
     /// No credentials, expired or unknown ones, or a signature KMS does not accept.
     Credentials,
@@ -32,7 +33,8 @@ pub(crate) enum KmsErrorKind {
     Length,
     /// Any other `ValidationException`.
     Validation,
-    /// `TagException`, `MalformedPolicyDocumentException`, `InvalidArnException`, `InvalidAliasNameException`.
+    /// `TagException`, `MalformedPolicyDocumentException`, `InvalidArnException`,
+    /// `InvalidAliasNameException`.
     InvalidAttribute,
     /// `UnsupportedOperationException`.
     Unsupported,
@@ -56,7 +58,8 @@ pub(crate) enum KmsErrorKind {
 
 /// A failed KMS operation: which, on which key, what KMS said, and what to check.
 ///
-/// Its `Display` is the sentence for the log: operation, key, code and message of KMS, request id, advice.
+/// Its `Display` is the sentence for the log: operation, key, code and message of KMS, request id,
+/// advice.
 #[derive(Clone, Debug)]
 pub(crate) struct KmsError {
     pub(crate) kind: KmsErrorKind,

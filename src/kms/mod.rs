@@ -60,7 +60,8 @@ pub(crate) trait Kms: Send + Sync {
     /// Every key of the account and region (`ListKeys`, all pages, 1000 a page).
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError>;
 
-    /// The tags of each key (`ListResourceTags`, all pages), in the order asked, with bounded concurrency.
+    /// The tags of each key (`ListResourceTags`, all pages), in the order asked, with bounded
+    /// concurrency.
     fn list_tags(&self, keys: &[KeyEntry]) -> Vec<Result<Tags, KmsError>>;
 
     /// Every alias that points to a key (`ListAliases`, all pages).
@@ -74,9 +75,9 @@ pub(crate) trait Kms: Send + Sync {
     /// A key without a public half answers [`KmsErrorKind::Unsupported`].
     fn public_keys(&self, keys: &[KeyEntry]) -> Vec<Result<PublicKeyAnswer, KmsError>>;
 
-    /// Makes a key and waits until its public half can be read, so that the first use of it succeeds
-    /// (`CreateKey` once, never retried by the transport; then `GetPublicKey` until neither
-    /// `NotFoundException` nor `KMSInvalidStateException` is answered).
+    /// Makes a key and waits until its public half can be read, so that the first use of it
+    /// succeeds (`CreateKey` once, never retried by the transport; then `GetPublicKey` until
+    /// neither `NotFoundException` nor `KMSInvalidStateException` is answered).
     fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, PublicKeyAnswer), KmsError>;
 
     /// Signs a digest of exactly the algorithm's length (Sign with `MessageType` `DIGEST`).

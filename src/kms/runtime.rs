@@ -100,12 +100,15 @@ impl Runtime {
             })
     }
 
-    /// Runs blocking `work`, which may call [`Runtime::run`] in turn, on a thread of the runtime; nobody
-    /// waits for it. Without a runtime, after a shutdown, it does not run.
+    /// Runs blocking `work`, which may call [`Runtime::run`] in turn, on a thread of the runtime;
+    /// nobody waits for it. Without a runtime, after a shutdown, it does not run.
     pub(crate) fn background(&self, work: impl FnOnce() + Send + 'static) {
         if let Ok(handle) = self.handle() {
             let dispatch = tracing::dispatcher::get_default(Clone::clone);
-            handle.spawn_blocking(move || tracing::dispatcher::with_default(&dispatch, work));
+            let work = move || tracing::dispatcher::with_default(&dispatch, work);
+            // By way of a worker: a thread started from here would take over the signal mask of
+            // the host's thread.
+            handle.spawn(async { drop(tokio::task::spawn_blocking(work)) });
         }
     }
 

@@ -48,7 +48,8 @@ const NO_KEY: (CK_ULONG, CK_ULONG) = (0, 0);
 const EC_FLAGS: CK_FLAGS = CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
 const SIGN_FLAGS: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
 
-/// Only generating a pair happens in KMS as a whole (CKF_HW): verifying, encrypting and hashing are local.
+/// Only generating a pair happens in KMS as a whole (CKF_HW): verifying, encrypting and hashing are
+/// local.
 const fn row(type_: CK_MECHANISM_TYPE, work: Work) -> Row {
     let (sizes, flags) = match work {
         Work::GenerateRsaPair => (RSA_BITS, CKF_HW | CKF_GENERATE_KEY_PAIR),

@@ -17,7 +17,8 @@ const HASHES: &[(CK_MECHANISM_TYPE, CK_RSA_PKCS_MGF_TYPE, Hash)] = &[
     (CKM_SHA512, CKG_MGF1_SHA512, Hash::Sha512),
 ];
 
-/// Checks CK_RSA_PKCS_PSS_PARAMS against what KMS can do: one hash for message and mask, a salt of its length.
+/// Checks CK_RSA_PKCS_PSS_PARAMS against what KMS can do: one hash for message and mask, a salt of
+/// its length.
 pub(super) fn check_pss(mechanism: Mechanism<'_>, input: Input) -> Result<Hash> {
     const ADVICE: &str = "KMS signs RSASSA-PSS with SHA-256, SHA-384 or SHA-512, MGF1 with the same hash \
                           and a salt of the hash's length";
@@ -39,7 +40,8 @@ pub(super) fn check_pss(mechanism: Mechanism<'_>, input: Input) -> Result<Hash> 
 pub(super) fn check_oaep(mechanism: Mechanism<'_>) -> Result<(Hash, EncryptionAlgorithm)> {
     const ADVICE: &str = "KMS decrypts RSAES-OAEP with SHA-1 or SHA-256, MGF1 with the same hash and an \
                           empty label";
-    // The fourth field is the label's address; it is of no interest when the fifth, its length, is 0.
+    // The fourth field is the label's address; it is of no interest when the fifth, its length, is
+    // 0.
     let [hash, mgf, source, _, label_len] = ulongs(mechanism)?;
     let known_source = source == CKZ_DATA_SPECIFIED || source == 0;
     same_hash(hash, mgf)

@@ -79,7 +79,8 @@ impl SignatureScheme {
     }
 
     fn prepare_rsa(self, modulus_len: usize, data: &[u8]) -> Result<Prepared> {
-        // PKCS #1 v1.5 padding takes eleven bytes at least. A bad length goes before bad data (PKCS#11 5.1.6).
+        // PKCS #1 v1.5 padding takes eleven bytes at least. A bad length goes before bad data
+        // (PKCS#11 5.1.6).
         if matches!(self.input, Input::DigestInfo) && data.len() + 11 > modulus_len {
             return Err(Error::new(
                 CKR_DATA_LEN_RANGE,

@@ -1,5 +1,5 @@
-//! The attribute table: every attribute of the objects, where its value comes from, and what a template may
-//! say about it.
+//! The attribute table: every attribute of the objects, where its value comes from, and what a
+//! template may say about it.
 //!
 //! Source: PKCS#11 3.2, chapter 4 (storage objects, keys) and the key types of chapter 6.
 
@@ -196,7 +196,8 @@ pub(crate) enum Value<'a> {
     NotFetched,
 }
 
-/// Reads an attribute of one half of a key; `material` is `None` while the public half was not fetched.
+/// Reads an attribute of one half of a key; `material` is `None` while the public half was not
+/// fetched.
 pub(crate) fn read<'a>(
     key: &'a Key,
     material: Option<&'a KeyMaterial>,
@@ -281,7 +282,8 @@ fn ulong(value: CK_ULONG) -> Vec<u8> {
     value.to_ne_bytes().to_vec()
 }
 
-/// The key's ARN; the public object's carries a suffix, since no two objects of a token share this attribute.
+/// The key's ARN; the public object's carries a suffix, since no two objects of a token share this
+/// attribute.
 fn unique_id(key: &Key, half: Half) -> Cow<'_, [u8]> {
     match half {
         Half::Private => key.entry.arn.as_bytes().into(),

@@ -16,8 +16,8 @@ pub(super) struct Decrypt {
     key: Object,
     hash: Hash,
     algorithm: EncryptionAlgorithm,
-    /// The ciphertext and plaintext of a call whose buffer was too small, so that the next one costs no
-    /// request.
+    /// The ciphertext and plaintext of a call whose buffer was too small, so that the next one
+    /// costs no request.
     done: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
 }
 
@@ -42,8 +42,8 @@ impl Session {
         })
     }
 
-    /// A query is answered with the longest plaintext that the key can hold: how long this one is, only the
-    /// decryption tells.
+    /// A query is answered with the longest plaintext that the key can hold: how long this one is,
+    /// only the decryption tells.
     pub(crate) fn decrypt(&self, ciphertext: &[u8], room: Room) -> Result<Reply> {
         self.decrypt.step(|mut operation| {
             let PublicKey::Rsa(key) = &operation.key.material.public else {

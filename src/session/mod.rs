@@ -22,7 +22,8 @@ use crate::object::{Half, Object};
 use crate::token::Token;
 use slot::Slot;
 
-/// One session: its token, its kind, and one slot for each kind of operation, so that none blocks another.
+/// One session: its token, its kind, and one slot for each kind of operation, so that none blocks
+/// another.
 pub(crate) struct Session {
     token: Arc<Token>,
     read_write: bool,
@@ -73,8 +74,8 @@ impl Session {
         ))
     }
 
-    /// Ends an operation that was called with arguments nobody can work with: a failed call leaves nothing
-    /// active (PKCS#11 5.8 to 5.15).
+    /// Ends an operation that was called with arguments nobody can work with: a failed call leaves
+    /// nothing active (PKCS#11 5.8 to 5.15).
     pub(crate) fn abandon(&self, kind: Kind) {
         match kind {
             Kind::Sign => self.sign.abandon(),

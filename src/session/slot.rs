@@ -42,8 +42,8 @@ impl<T> Slot<T> {
         Ok(())
     }
 
-    /// Runs one call of the active operation, without a lock. The operation goes on with what `work` hands
-    /// back; with nothing handed back, an error or a panic, it is over.
+    /// Runs one call of the active operation, without a lock. The operation goes on with what
+    /// `work` hands back; with nothing handed back, an error or a panic, it is over.
     pub(super) fn step<R>(&self, work: impl FnOnce(T) -> Result<(Option<T>, R)>) -> Result<R> {
         let operation = self.take()?;
         let mut call = Call {
@@ -55,7 +55,8 @@ impl<T> Slot<T> {
         Ok(result)
     }
 
-    /// Ends the active operation: what an `*Init` with a NULL mechanism asks for (PKCS#11 3.0 and later).
+    /// Ends the active operation: what an `*Init` with a NULL mechanism asks for (PKCS#11 3.0 and
+    /// later).
     pub(super) fn cancel(&self) -> Result<()> {
         self.step(|_| Ok((None, ())))
             .map_err(|error| match error.rv() {

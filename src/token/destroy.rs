@@ -9,8 +9,8 @@ use crate::kms::{KeyEntry, Phase};
 use crate::object::Half;
 
 impl Token {
-    /// Destroys an object. The private one takes the KMS key with it, as configured; the public one alone
-    /// is only forgotten by this process.
+    /// Destroys an object. The private one takes the KMS key with it, as configured; the public one
+    /// alone is only forgotten by this process.
     pub(crate) fn destroy(&self, handle: CK_OBJECT_HANDLE) -> Result<()> {
         if self.view.ask(|inventory| inventory.take_orphan(handle)) {
             return Ok(());
@@ -56,7 +56,7 @@ impl Token {
                 ));
             }
         };
-        result.map_err(|error| error.into_error(Phase::Destroy))?;
+        result.map_err(|error| self.failed(key, error, Phase::Destroy))?;
         tracing::info!("{}: destroyed ({:?})", key.arn, self.config.on_destroy);
         Ok(())
     }

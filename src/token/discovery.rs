@@ -8,8 +8,8 @@ use super::names::has_label;
 use crate::config::{Selection, TokenConfig};
 use crate::kms::{KeyEntry, Kms, KmsError, KmsErrorKind, Tags};
 
-/// How long a key that showed up after the first listing is looked at again when a find misses: its tags may
-/// not be visible yet.
+/// How long a key that showed up after the first listing is looked at again when a find misses: its
+/// tags may not be visible yet.
 const YOUNG: Duration = Duration::from_mins(2);
 
 /// The keys of a token, as KMS lists them.
@@ -62,8 +62,8 @@ impl Foreign {
 }
 
 impl Discovery<'_> {
-    /// Lists all keys and reads all their tags. `known` are the findings of before, for keys whose tags
-    /// cannot be read this time.
+    /// Lists all keys and reads all their tags. `known` are the findings of before, for keys whose
+    /// tags cannot be read this time.
     pub(super) fn complete(&self, known: &HashMap<String, Listed>) -> Result<Findings, KmsError> {
         let entries = self.entries()?;
         self.examine(entries, known)
@@ -90,6 +90,8 @@ impl Discovery<'_> {
                 // Two names of one key.
                 Ok(entry) if entries.contains(&entry) => {}
                 Ok(entry) => entries.push(entry),
+                // It is not this key's fault, and waiting for each of them would take long.
+                Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
                     tracing::warn!("configured key {key} is hidden: {error}");
                     failure = Some(error);
@@ -141,7 +143,8 @@ impl Discovery<'_> {
     ) -> Result<Option<Tags>, KmsError> {
         let tags = match answer {
             Ok(tags) => tags,
-            // With a filter by tags, permission usually hangs on the same tags: not readable is not ours.
+            // With a filter by tags, permission usually hangs on the same tags: not readable is not
+            // ours.
             Err(error) if error.kind == KmsErrorKind::AccessDenied => {
                 tracing::debug!("{error}");
                 return Ok(self.config.tags().is_empty().then(Tags::new));
@@ -196,4 +199,28 @@ pub(super) fn unknown(
         .filter(|entry| !inventory.is_listed(entry) && !foreign.is_settled(entry))
         .cloned()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str) -> KeyEntry {
+        KeyEntry {
+            arn: format!("arn:aws:kms:us-east-1:111122223333:key/{id}"),
+            key_id: id.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_foreign_key_is_young_unless_the_first_listing_showed_it() {
+        let (old, new) = (key("old"), key("new"));
+        let mut foreign = Foreign::default();
+        foreign.begin(std::slice::from_ref(&old));
+        foreign.replace(&[old.clone(), new.clone()]);
+        assert!(foreign.is_settled(&old));
+        assert!(!foreign.is_settled(&new), "its tags may come");
+        foreign.replace(std::slice::from_ref(&new));
+        assert!(!foreign.is_settled(&old), "it is gone");
+    }
 }

@@ -1,4 +1,5 @@
-//! Finding objects: in memory, with requests only for what was never fetched or has never been seen.
+//! Finding objects: in memory, with requests only for what was never fetched or has never been
+//! seen.
 
 use std::sync::Arc;
 
@@ -54,8 +55,8 @@ impl Token {
         }
     }
 
-    /// Fetches what the candidates lack. Keys that cannot be read are left out, unless nothing could be read
-    /// because KMS cannot be reached: then "no such object" would be a lie.
+    /// Fetches what the candidates lack. Keys that cannot be read are left out, unless nothing
+    /// could be read because KMS cannot be reached: then "no such object" would be a lie.
     fn fetch_materials(&self, candidates: &[Shown<'_>]) -> Result<()> {
         let missing: Vec<&Arc<Key>> = candidates
             .iter()
@@ -91,9 +92,9 @@ impl Token {
     }
 }
 
-/// True when a template names a key, by id or label, that the snapshot does not know under these names:
-/// it may have been made elsewhere since. What else the template says is of no matter, so that a search for
-/// the certificate of a known key asks nobody.
+/// True when a template names a key, by id or label, that the snapshot does not know under these
+/// names: it may have been made elsewhere since. What else the template says is of no matter, so
+/// that a search for the certificate of a known key asks nobody.
 fn names_unknown_key(snapshot: &Snapshot, template: &Template<'_>) -> bool {
     let (id, label) = (template.get(CKA_ID), template.get(CKA_LABEL));
     if id.unwrap_or_default().is_empty() && label.unwrap_or_default().is_empty() {

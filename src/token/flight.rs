@@ -24,8 +24,8 @@ impl Flight {
         self.join_if(|| true, work)
     }
 
-    /// The same, but work that nobody is at is begun only when it is `due`. No other thread can begin it
-    /// between the two.
+    /// The same, but work that nobody is at is begun only when it is `due`; when it is not, its last
+    /// outcome still holds. No other thread can begin it between the two.
     pub(super) fn join_if(
         &self,
         due: impl FnOnce() -> bool,
@@ -36,10 +36,10 @@ impl Flight {
             let landings = state.landings;
             self.landed
                 .wait_while(&mut state, |state| state.landings == landings);
-            return state.outcome.clone().map_or(Ok(()), Err);
+            return state.last_outcome();
         }
         if !due() {
-            return Ok(());
+            return state.last_outcome();
         }
         state.running = true;
         drop(state);
@@ -48,6 +48,12 @@ impl Flight {
             outcome: None,
         };
         landing.settle(work())
+    }
+}
+
+impl State {
+    fn last_outcome(&self) -> Result<()> {
+        self.outcome.clone().map_or(Ok(()), Err)
     }
 }
 
@@ -106,6 +112,18 @@ mod tests {
             }
         });
         assert_eq!(runs.into_inner(), 1);
+    }
+
+    #[test]
+    fn work_that_is_not_due_again_has_its_last_outcome() {
+        let flight = Flight::default();
+        let failure = Error::from(pkcs11_sys::CKR_DEVICE_ERROR);
+        let not_due = |flight: &Flight| flight.join_if(|| false, || panic!("it is not due"));
+        assert_eq!(not_due(&flight), Ok(()));
+        assert_eq!(flight.join(|| Err(failure.clone())), Err(failure.clone()));
+        assert_eq!(not_due(&flight), Err(failure));
+        assert_eq!(flight.join(|| Ok(())), Ok(()));
+        assert_eq!(not_due(&flight), Ok(()));
     }
 
     #[test]

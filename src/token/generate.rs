@@ -102,7 +102,7 @@ impl Token {
         check(public, Half::Public, key_type)?;
         check(private, Half::Private, key_type)?;
         if key_type == CKK_RSA {
-            let bits = rsa_bits(public)?;
+            let bits = rsa_bits(public, private)?;
             let spec = usize::try_from(bits)
                 .ok()
                 .and_then(spec::of_rsa)
@@ -144,7 +144,8 @@ impl Token {
     }
 }
 
-/// Checks every attribute of one template by the attribute table, and what its class and key type say.
+/// Checks every attribute of one template by the attribute table, and what its class and key type
+/// say.
 fn check(template: &Template<'_>, half: Half, key_type: CK_KEY_TYPE) -> Result<()> {
     for attribute in template.iter() {
         attributes::check_at_generate(attribute.type_, attribute.value, half, key_type)?;
@@ -175,7 +176,8 @@ fn names(template: &Template<'_>) -> Names {
     }
 }
 
-/// What the templates say of a use: the private half's word counts, the public half's where there is none.
+/// What the templates say of a use: the private half's word counts, the public half's where there
+/// is none.
 fn wants(
     private: &Template<'_>,
     private_use: CK_ATTRIBUTE_TYPE,
@@ -196,10 +198,11 @@ fn check_signs(public: &Template<'_>, private: &Template<'_>) -> Result<()> {
     }
 }
 
-fn rsa_bits(public: &Template<'_>) -> Result<CK_ULONG> {
-    if public
-        .get(CKA_PUBLIC_EXPONENT)
-        .is_some_and(|given| significant(given) != PUBLIC_EXPONENT)
+fn rsa_bits(public: &Template<'_>, private: &Template<'_>) -> Result<CK_ULONG> {
+    if [public, private]
+        .iter()
+        .filter_map(|template| template.get(CKA_PUBLIC_EXPONENT))
+        .any(|given| significant(given) != PUBLIC_EXPONENT)
     {
         return Err(bad(
             "CKA_PUBLIC_EXPONENT",

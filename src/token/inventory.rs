@@ -1,7 +1,7 @@
 //! What a token knows of its keys, and the immutable snapshot that finds and signatures read.
 //!
-//! KMS is eventually consistent: a listing may miss a key or a tag of seconds ago. What this process wrote
-//! itself is therefore kept in an overlay and wins over listings for a while.
+//! KMS is eventually consistent: a listing may miss a key or a tag of seconds ago. What this
+//! process wrote itself is therefore kept in an overlay and wins over listings for a while.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use once_cell::sync::OnceCell;
 use pkcs11_sys::CK_OBJECT_HANDLE;
 
-use super::names::PairNames;
+use super::names::{PairNames, warn_of_bad_ids};
 use crate::handle;
 use crate::kms::{KeyEntry, Tags};
 use crate::object::{Half, Key, KeyMaterial};
@@ -165,7 +165,8 @@ impl Inventory {
         written.at = Instant::now();
     }
 
-    /// Forgets a key that this process destroyed; its public object's handle may still be destroyed once.
+    /// Forgets a key that this process destroyed; its public object's handle may still be destroyed
+    /// once.
     pub(super) fn destroyed(&mut self, entry: &KeyEntry) {
         self.destroyed.insert(entry.arn.clone(), Instant::now());
         self.written.remove(&entry.arn);
@@ -215,12 +216,17 @@ impl Inventory {
             .collect()
     }
 
-    /// Makes the snapshot of this moment; keys whose names did not change keep what was fetched of them.
+    /// Makes the snapshot of this moment; keys whose names did not change keep what was fetched of
+    /// them.
     pub(super) fn snapshot(&mut self) -> Snapshot {
         let shown = self.merged();
         let mut keys = HashMap::with_capacity(shown.len());
         let mut snapshot = Snapshot::default();
         for Listed { entry, tags, alias } in shown {
+            // Once, not with every snapshot.
+            if !self.keys.contains_key(&entry.arn) {
+                warn_of_bad_ids(&entry, &tags);
+            }
             let names = PairNames::of_key(&entry, &tags, alias.as_deref());
             let key = self.key(entry, names);
             let handles = [Half::Private, Half::Public].map(|half| self.handle(&key.entry, half));

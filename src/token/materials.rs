@@ -1,4 +1,5 @@
-//! Public keys, fetched when something needs them: in parallel, once, and not again for a while when that failed.
+//! Public keys, fetched when something needs them: in parallel, once, and not again for a while
+//! when that failed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

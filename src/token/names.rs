@@ -6,8 +6,8 @@
 //! | `p11:label` | CKA_LABEL of both halves | text; bytes outside the tag alphabet as `=XX` |
 //! | `p11:public-id`, `p11:public-label` | those of the public half, where they differ | the same |
 //!
-//! A key without them takes the 16 bytes of its key id as CKA_ID, and as CKA_LABEL its alias or, without one,
-//! its key id.
+//! A key without them takes the 16 bytes of its key id as CKA_ID, and as CKA_LABEL its alias or,
+//! without one, its key id.
 
 use pkcs11_sys::CKR_ATTRIBUTE_VALUE_INVALID;
 
@@ -41,16 +41,17 @@ pub(super) struct PairNames {
 }
 
 impl PairNames {
-    /// Reads the names from tags; `alias` is the key's alias without its prefix.
+    /// Reads the names from tags; `alias` is the key's alias without its prefix. A tag that cannot be
+    /// read counts as missing.
     pub(super) fn of_key(entry: &KeyEntry, tags: &Tags, alias: Option<&str>) -> Self {
-        let id =
-            read(tags, PRIVATE_TAGS.id, hex::decode).unwrap_or_else(|| default_id(&entry.key_id));
-        let label = read(tags, PRIVATE_TAGS.label, |value| Some(decode_label(value)))
+        let id_in = |tag| tags.get(tag).and_then(|value| hex::decode(value));
+        let label_in = |tag| tags.get(tag).map(|value| decode_label(value));
+        let id = id_in(PRIVATE_TAGS.id).unwrap_or_else(|| default_id(&entry.key_id));
+        let label = label_in(PRIVATE_TAGS.label)
             .unwrap_or_else(|| alias.unwrap_or(&entry.key_id).as_bytes().to_vec());
         let public = Names {
-            id: read(tags, PUBLIC_TAGS.id, hex::decode).unwrap_or_else(|| id.clone()),
-            label: read(tags, PUBLIC_TAGS.label, |value| Some(decode_label(value)))
-                .unwrap_or_else(|| label.clone()),
+            id: id_in(PUBLIC_TAGS.id).unwrap_or_else(|| id.clone()),
+            label: label_in(PUBLIC_TAGS.label).unwrap_or_else(|| label.clone()),
         };
         Self {
             private: Names { id, label },
@@ -87,7 +88,8 @@ pub(crate) struct Renaming {
 }
 
 impl Renaming {
-    /// The tags to write. Renaming the private half renames its pair, unless the public half has own names.
+    /// The tags to write. Renaming the private half renames its pair, unless the public half has
+    /// own names.
     pub(super) fn to_tags(&self, half: Half) -> Result<Tags> {
         let names = match half {
             Half::Private => &PRIVATE_TAGS,
@@ -104,18 +106,19 @@ impl Renaming {
     }
 }
 
+/// Tells of tags that somebody wrote and that mean nothing.
+pub(super) fn warn_of_bad_ids(entry: &KeyEntry, tags: &Tags) {
+    for tag in [PRIVATE_TAGS.id, PUBLIC_TAGS.id] {
+        if let Some(value) = tags.get(tag).filter(|value| hex::decode(value).is_none()) {
+            let arn = &entry.arn;
+            tracing::warn!("{arn}: tag {tag} = {value:?} is not hexadecimal and is ignored");
+        }
+    }
+}
+
 /// True for a key whose label is in its tags, so that its alias is of no interest.
 pub(super) fn has_label(tags: &Tags) -> bool {
     tags.contains_key(PRIVATE_TAGS.label)
-}
-
-fn read(tags: &Tags, tag: &str, decode: impl Fn(&str) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
-    let value = tags.get(tag)?;
-    let decoded = decode(value);
-    if decoded.is_none() {
-        tracing::warn!("tag {tag} = {value:?} is not hexadecimal and is ignored");
-    }
-    decoded
 }
 
 /// The 16 bytes of a UUID; of a multi-Region key id the 16 bytes after `mrk-`.
@@ -175,8 +178,8 @@ fn encode_label(label: &[u8]) -> Result<String> {
     Ok(encoded)
 }
 
-/// Reads a label back; a `=` that is not followed by two hexadecimal digits stands for itself, so that labels
-/// typed by hand read as typed.
+/// Reads a label back; a `=` that is not followed by two hexadecimal digits stands for itself, so
+/// that labels typed by hand read as typed.
 fn decode_label(value: &str) -> Vec<u8> {
     let mut label = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use pkcs11_sys::CKR_ATTRIBUTE_READ_ONLY;
 use pkcs11_sys::*;
 use zeroize::Zeroizing;
 
@@ -10,7 +9,7 @@ use super::{Renaming, Token};
 use crate::config::RandomSource;
 use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::kms::{EncryptionAlgorithm, KmsError, KmsErrorKind, Phase};
+use crate::kms::{EncryptionAlgorithm, KeyEntry, KmsError, KmsErrorKind, Phase};
 use crate::mechanism::signature::Prepared;
 use crate::object::template::Template;
 use crate::object::{Key, Object, attributes};
@@ -20,7 +19,7 @@ impl Token {
     pub(crate) fn sign(&self, key: &Arc<Key>, prepared: &Prepared) -> Result<Vec<u8>> {
         self.kms
             .sign(&key.entry, prepared.algorithm, &prepared.digest)
-            .map_err(|error| self.failed(key, error, Phase::Sign))
+            .map_err(|error| self.failed(&key.entry, error, Phase::Sign))
     }
 
     /// Decrypts an RSAES-OAEP ciphertext.
@@ -32,7 +31,7 @@ impl Token {
     ) -> Result<Zeroizing<Vec<u8>>> {
         self.kms
             .decrypt(&key.entry, algorithm, ciphertext)
-            .map_err(|error| self.failed(key, error, Phase::Decrypt))
+            .map_err(|error| self.failed(&key.entry, error, Phase::Decrypt))
     }
 
     /// Fills `out` from the source that the configuration names.
@@ -69,6 +68,7 @@ impl Token {
             }
         }
         let mut tags = renaming.to_tags(object.half)?;
+        template.check_no_contradiction()?;
         if tags.is_empty() {
             return Ok(());
         }
@@ -77,20 +77,19 @@ impl Token {
         let entry = &object.key.entry;
         self.kms
             .tag(entry, &tags)
-            .map_err(|error| error.into_error(Phase::SetAttribute))?;
+            .map_err(|error| self.failed(entry, error, Phase::SetAttribute))?;
         self.view.change(|inventory| inventory.tagged(entry, tags));
         Ok(())
     }
 
     /// Takes notice of a failure that says something about the key's state.
-    fn failed(&self, key: &Key, error: KmsError, phase: Phase) -> Error {
+    pub(super) fn failed(&self, key: &KeyEntry, error: KmsError, phase: Phase) -> Error {
         if matches!(
             error.kind,
             KmsErrorKind::Disabled | KmsErrorKind::InvalidState | KmsErrorKind::NotFound
         ) {
-            self.materials.forget_failure(&key.entry);
-            self.view
-                .change(|inventory| inventory.forget_material(&key.entry));
+            self.materials.forget_failure(key);
+            self.view.change(|inventory| inventory.forget_material(key));
         }
         error.into_error(phase)
     }

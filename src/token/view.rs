@@ -67,8 +67,9 @@ impl View {
         self.current.load_full().unwrap_or_default()
     }
 
-    /// Looks for keys that appeared since the last listing, unless that was done moments ago. A listing that
-    /// is under way is waited for: what it will show is not missing.
+    /// Looks for keys that appeared since the last listing, unless that was done moments ago. A
+    /// listing that is under way is waited for: what it will show is not missing. After one that
+    /// failed moments ago nobody knows what is missing, so its failure is the answer.
     pub(super) fn look_again(&self) -> Result<Arc<Snapshot>> {
         let due = || {
             let mut state = self.state.lock();
@@ -99,7 +100,11 @@ impl View {
 
     fn renew_when_stale(self: &Arc<Self>) {
         let due = {
-            let mut state = self.state.lock();
+            // Whoever holds it is at work on the list, or looks at its age just as well: no find
+            // waits for them.
+            let Some(mut state) = self.state.try_lock() else {
+                return;
+            };
             let due = state
                 .listed
                 .is_none_or(|at| at.elapsed() >= self.config.refresh_interval);

@@ -350,6 +350,24 @@ impl Client {
         })
     }
 
+    /// Makes the one-part call of an operation with its answer in the place of its data.
+    #[track_caller]
+    pub(crate) fn in_place(
+        &self,
+        data: &[u8],
+        function: impl FnOnce(&CK_FUNCTION_LIST) -> OnePart,
+    ) -> Vec<u8> {
+        let function = function(self.list).expect("no entry of the list is NULL");
+        let mut memory = data.to_vec();
+        memory.resize(AMPLE, 0);
+        let (buffer, mut len) = (memory.as_mut_ptr(), count(&memory));
+        // SAFETY: `buffer` has room for the data and every answer, and nobody else looks at it.
+        let rv = unsafe { function(self.session, buffer, count(data), buffer, &raw mut len) };
+        assert_eq!(rv, CKR_OK);
+        memory.truncate(usize::try_from(len).unwrap());
+        memory
+    }
+
     pub(crate) fn digest_update(&self, part: &[u8]) -> CK_RV {
         call!(self.C_DigestUpdate(self.session, start(part), count(part)))
     }
@@ -361,6 +379,17 @@ impl Client {
         })
     }
 }
+
+/// A function that turns data into an answer: C_Sign, C_Encrypt, C_Decrypt, C_Digest.
+type OnePart = Option<
+    unsafe extern "C" fn(
+        CK_SESSION_HANDLE,
+        CK_BYTE_PTR,
+        CK_ULONG,
+        CK_BYTE_PTR,
+        CK_ULONG_PTR,
+    ) -> CK_RV,
+>;
 
 /// The one slot of the token.
 const SLOT: CK_SLOT_ID = 0;

@@ -100,7 +100,8 @@ pub(in super::super) unsafe fn interface(
     let version = if version.is_null() {
         None
     } else {
-        // SAFETY: not NULL, and valid for reading by this function's contract; CK_VERSION is two bytes.
+        // SAFETY: not NULL, and valid for reading by this function's contract; CK_VERSION is two
+        // bytes.
         let version = unsafe { *version };
         Some((version.major, version.minor))
     };

@@ -1,7 +1,8 @@
 //! The C functions that are built, one file per chapter of the specification.
 //!
-//! Every function here is `unsafe` for one reason, which is not repeated at each: its pointers are NULL or
-//! valid for what PKCS#11 says that the function of this name reads and writes through them.
+//! Every function here is `unsafe` for one reason, which is not repeated at each: its pointers are
+//! NULL or valid for what PKCS#11 says that the function of this name reads and writes through
+//! them.
 
 pub(super) mod decrypt;
 pub(super) mod digest;

@@ -34,8 +34,8 @@ pub(in super::super) unsafe fn get_attributes(
     let attributes = if count == 0 {
         &mut []
     } else {
-        // SAFETY: not NULL, aligned, of a size that fits `isize` (checked above), and valid for reading and
-        // writing by this function's contract.
+        // SAFETY: not NULL, aligned, of a size that fits `isize` (checked above), and valid for
+        // reading and writing by this function's contract.
         unsafe { slice::from_raw_parts_mut(template, count) }
     };
     // Every attribute is answered; the first refusal is the function's answer.
@@ -106,7 +106,8 @@ pub(in super::super) unsafe fn find_final(
     module.session(session)?.find_final()
 }
 
-/// Answers one attribute: length for a NULL value, the value where it fits, CK_UNAVAILABLE_INFORMATION else.
+/// Answers one attribute: length for a NULL value, the value where it fits,
+/// CK_UNAVAILABLE_INFORMATION else.
 ///
 /// # Safety
 ///
@@ -138,7 +139,8 @@ unsafe fn answer(attribute: &mut CK_ATTRIBUTE, value: &Value<'_>) -> Result<()> 
                 format!("{} has {len} bytes", name()),
             ));
         }
-        // SAFETY: not NULL, and valid for `room` bytes, which are enough; `value` is the module's memory.
+        // SAFETY: not NULL, and valid for `room` bytes, which are enough; `value` is the module's
+        // memory.
         unsafe {
             attribute
                 .pValue
@@ -154,7 +156,8 @@ unsafe fn answer(attribute: &mut CK_ATTRIBUTE, value: &Value<'_>) -> Result<()> 
 ///
 /// # Safety
 ///
-/// `count` is NULL or valid for reading and writing; `list` is NULL or valid for writing `*count` values.
+/// `count` is NULL or valid for reading and writing; `list` is NULL or valid for writing `*count`
+/// values.
 pub(super) unsafe fn write_list<T: Copy>(
     values: &[T],
     list: *mut T,

@@ -36,8 +36,8 @@ pub(in super::super) unsafe fn generate(
         let chunk_len = CHUNK.min(len - start);
         let chunk = &mut chunk[..chunk_len];
         session.token().random(chunk)?;
-        // SAFETY: `random_data` is valid for writing `len` bytes by this function's contract, and the
-        // chunk ends within them; `chunk` is the module's memory.
+        // SAFETY: `random_data` is valid for writing `len` bytes by this function's contract, and
+        // the chunk ends within them; `chunk` is the module's memory.
         unsafe {
             random_data
                 .add(start)

@@ -34,8 +34,8 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 fn logged(level: tracing::Level, call: impl FnOnce()) -> String {
-    // While there is only one subscriber, tracing asks the thread that reaches a log line first, for
-    // good, whether anybody listens; here that may be another test's thread.
+    // While there is only one subscriber, tracing asks the thread that reaches a log line first,
+    // for good, whether anybody listens; here that may be another test's thread.
     let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()
