@@ -19,6 +19,13 @@ pub(crate) struct Difference {
     pub(crate) seen: &'static [Row<'static>],
 }
 
+/// Differences about one part of the specification.
+#[derive(Debug)]
+pub(crate) struct Chapter {
+    pub(crate) title: &'static str,
+    pub(crate) differences: &'static [Difference],
+}
+
 /// Scenario, step, SoftHSM2's answer, kms-pkcs11's answer.
 pub(crate) type Row<'a> = (&'a str, &'a str, &'a str, &'a str);
 
@@ -32,14 +39,24 @@ pub(crate) enum Backs {
 
 /// Every difference, chapter by chapter.
 pub(crate) fn all() -> impl Iterator<Item = &'static Difference> {
-    [
-        token::DIFFERENCES,
-        object::DIFFERENCES,
-        cryptography::DIFFERENCES,
-    ]
-    .into_iter()
-    .flatten()
+    CHAPTERS.iter().flat_map(|chapter| chapter.differences)
 }
+
+/// The table, in the order in which it is read.
+pub(crate) const CHAPTERS: &[Chapter] = &[
+    Chapter {
+        title: "General functions, slots, sessions, and what is left out",
+        differences: token::DIFFERENCES,
+    },
+    Chapter {
+        title: "Objects",
+        differences: object::DIFFERENCES,
+    },
+    Chapter {
+        title: "Cryptography",
+        differences: cryptography::DIFFERENCES,
+    },
+];
 
 impl fmt::Display for Backs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

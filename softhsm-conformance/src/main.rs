@@ -24,11 +24,13 @@ mod keys;
 mod mechanisms;
 mod names;
 mod openssl;
+mod report;
 mod scenarios;
 mod spki;
 mod subjects;
 mod transcript;
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,10 +38,12 @@ use std::process::ExitCode;
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
 
+use crate::report::Report;
 use crate::scenarios::Scenario;
 
 const USAGE: &str = "\
 Usage: softhsm-conformance [compare] [--softhsm PATH] [--module PATH] [--only NAME]... [--verbose]
+                           [--report PATH]
        softhsm-conformance run --module PATH [--only NAME]...
        softhsm-conformance list
 
@@ -51,6 +55,7 @@ list     prints the names of the scenarios
 --module PATH   the module to run or to compare with SoftHSM2 (libkms_pkcs11.so beside this program)
 --only NAME     only the scenario NAME, or those whose names begin with it; may be repeated
 --verbose       print every step with both answers
+--report PATH   write what a run of all scenarios found to PATH, unless it failed
 ";
 
 fn main() -> ExitCode {
@@ -86,11 +91,16 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             let (softhsm, module) = subjects::transcripts(&softhsm, &module, &names)?;
             let comparison = compare::compare(&softhsm, &module, differences::all());
             comparison.print(&mut out, options.verbose)?;
-            return Ok(if comparison.passed() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            });
+            if !comparison.passed() {
+                return Ok(ExitCode::FAILURE);
+            }
+            if let Some(path) = options.report {
+                let report = Report {
+                    comparison: &comparison,
+                    differences: differences::CHAPTERS,
+                };
+                fs::write(path, report.to_string())?;
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -109,6 +119,7 @@ struct Options {
     module: Option<PathBuf>,
     only: Vec<String>,
     verbose: bool,
+    report: Option<PathBuf>,
 }
 
 impl Options {
@@ -119,6 +130,7 @@ impl Options {
             module: None,
             only: Vec::new(),
             verbose: false,
+            report: None,
         };
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
@@ -131,8 +143,12 @@ impl Options {
                 Long("module") => options.module = Some(arguments.value()?.into()),
                 Long("only") => options.only.push(arguments.value()?.string()?),
                 Long("verbose") => options.verbose = true,
+                Long("report") => options.report = Some(arguments.value()?.into()),
                 other => return Err(other.unexpected().into()),
             }
+        }
+        if options.report.is_some() && !options.only.is_empty() {
+            return Err("a report is about all scenarios: leave out --only".into());
         }
         Ok(options)
     }
