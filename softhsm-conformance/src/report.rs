@@ -7,6 +7,7 @@ use std::ptr;
 use crate::compare::{ComparedStep, Comparison, Verdict};
 use crate::differences::{Chapter, Difference};
 use crate::names::FUNCTIONS;
+use crate::walk;
 
 /// A comparison, to be printed as Markdown.
 #[derive(Debug)]
@@ -21,7 +22,8 @@ impl Display for Report<'_> {
         f.write_str(INTRODUCTION)?;
         self.counts(f)?;
         self.matrix(f)?;
-        self.allowed_differences(f)
+        self.allowed_differences(f)?;
+        rules(f)
     }
 }
 
@@ -122,6 +124,23 @@ impl Report<'_> {
     }
 }
 
+fn rules(f: &mut Formatter<'_>) -> fmt::Result {
+    f.write_str(RULES_OF_WALKS)?;
+    for rule in walk::RULES {
+        let answers = |answers: &[&str]| answers.join(", ");
+        writeln!(
+            f,
+            "| **{}.** {} ({}.) | {} | {} |",
+            rule.section,
+            rule.why,
+            rule.backs,
+            answers(rule.softhsm),
+            answers(rule.module)
+        )?;
+    }
+    Ok(())
+}
+
 const MATRIX: &str = "\
 ## Functions
 
@@ -137,6 +156,16 @@ const DIFFERENCES: &str = "\
 ## Allowed differences
 
 Sections are those of the PKCS #11 Specification 3.1.
+";
+
+const RULES_OF_WALKS: &str = "
+## Rules of the random walks
+
+`softhsm-conformance walk` makes seeded random calls on both modules. Where their answers differ, one of these
+rules must explain it, by the call and the state that it was made in.
+
+| rule | SoftHSM2 | kms-pkcs11 |
+| --- | --- | --- |
 ";
 
 /// How a module answered the calls of one function.

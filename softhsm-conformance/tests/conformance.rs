@@ -1,8 +1,10 @@
-//! The whole table, through the command that a person would run.
+//! The whole table and a bounded walk, through the command that a person would run.
 
 use std::process::Command;
 
 use tempfile::TempDir;
+
+const COMMAND: &str = env!("CARGO_BIN_EXE_softhsm-conformance");
 
 /// The report that the repository shows.
 const COMMITTED: &str = include_str!("../REPORT.md");
@@ -11,9 +13,29 @@ const COMMITTED: &str = include_str!("../REPORT.md");
 fn every_difference_from_softhsm_is_in_the_reviewed_table_and_the_report_is_current() {
     let directory = TempDir::new().unwrap();
     let report = directory.path().join("REPORT.md");
-    let output = Command::new(env!("CARGO_BIN_EXE_softhsm-conformance"))
-        .args(["compare", "--report"])
-        .arg(&report)
+    succeed(
+        Command::new(COMMAND)
+            .args(["compare", "--report"])
+            .arg(&report),
+    );
+    let current = std::fs::read_to_string(&report).unwrap();
+    assert!(
+        current == COMMITTED,
+        "REPORT.md is out of date. Renew it: cargo run -p softhsm-conformance -- compare --report \
+         softhsm-conformance/REPORT.md"
+    );
+}
+
+#[test]
+fn a_random_walk_meets_no_difference_that_no_rule_explains() {
+    succeed(
+        Command::new(COMMAND).args(["walk", "--seed", "1", "--steps", "400", "--rounds", "12"]),
+    );
+}
+
+/// Runs the command; fails with what it said unless it succeeds.
+fn succeed(command: &mut Command) {
+    let output = command
         .output()
         .unwrap_or_else(|error| panic!("the command does not start: {error}"));
     assert!(
@@ -21,11 +43,5 @@ fn every_difference_from_softhsm_is_in_the_reviewed_table_and_the_report_is_curr
         "{}\n{}",
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
-    );
-    let current = std::fs::read_to_string(&report).unwrap();
-    assert!(
-        current == COMMITTED,
-        "REPORT.md is out of date. Renew it: cargo run -p softhsm-conformance -- compare --report \
-         softhsm-conformance/REPORT.md"
     );
 }
