@@ -75,8 +75,8 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         backs: Backs::SoftHsm,
         section: "4.4 Storage objects",
-        why: "The two halves of a pair are one key in KMS, with one label and one ID: what is set \
-              on one half is set on the other.",
+        why: "The halves of a pair are one key in KMS: naming the private half names its pair, unless \
+              the public half was named apart.",
         when: |call, state| {
             matches!(call, Call::GetAttributeValue(_, Object::Key(Key::Own, _), wanted)
                 if state.own == Some(Own::Renamed) && wanted.iter().any(|(kind, _)| *kind == AttributeKind::Id))
