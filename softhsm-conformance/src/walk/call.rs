@@ -342,7 +342,9 @@ impl Display for Call {
                     "ctx.set_attribute_value({session}, {object}, &[{change}]);"
                 )
             }
-            Self::GenerateKeyPair(session, pair) => write!(f, "generate(ctx, {session}, {pair});"),
+            Self::GenerateKeyPair(session, pair) => {
+                write!(f, "let own = generate(ctx, {session}, {pair});")
+            }
             Self::DestroyObject(session, object) => {
                 write!(f, "ctx.destroy_object({session}, {object});")
             }
@@ -355,11 +357,29 @@ impl Display for Call {
             Self::Init(operation, session, scheme, key) => {
                 write!(f, "ctx.{operation}_init({session}, {scheme}, {key});")
             }
+            Self::Whole(Operation::Sign, session, data, space) => {
+                write!(
+                    f,
+                    "let signature = ctx.sign({session}, {data}, {space}).bytes;"
+                )
+            }
+            Self::Whole(Operation::Encrypt, session, data, space) => {
+                write!(
+                    f,
+                    "let ciphertext = ctx.encrypt({session}, {data}, {space}).bytes;"
+                )
+            }
             Self::Whole(operation, session, data, space) => {
                 write!(f, "ctx.{operation}({session}, {data}, {space});")
             }
             Self::Part(operation, session, data) => {
                 write!(f, "ctx.{operation}_update({session}, {data});")
+            }
+            Self::Final(Operation::Sign, session, space) => {
+                write!(
+                    f,
+                    "let signature = ctx.sign_final({session}, {space}).bytes;"
+                )
             }
             Self::Final(operation, session, space) => {
                 write!(f, "ctx.{operation}_final({session}, {space});")

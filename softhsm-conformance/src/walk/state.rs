@@ -177,3 +177,64 @@ impl Active {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::call::{Data, Pin, Signature};
+    use super::*;
+
+    const SESSION: Session = Session(0);
+    const START: Call = Call::Init(Operation::Sign, SESSION, Scheme::Ecdsa, Object::Nothing);
+
+    fn after(calls: &[(Call, &str)]) -> State {
+        let mut state = State::default();
+        let opened = (Call::OpenSession(SESSION, Access::ReadWrite), "CKR_OK");
+        for (call, rv) in [&[opened], calls].concat() {
+            state.follow(&call, rv);
+        }
+        state
+    }
+
+    fn sign(space: Space) -> Call {
+        Call::Whole(Operation::Sign, SESSION, Data::Digest, space)
+    }
+
+    #[test]
+    fn a_query_and_too_little_room_leave_an_operation_active() {
+        let state = after(&[
+            (START, "CKR_OK"),
+            (sign(Space::Query), "CKR_OK"),
+            (sign(Space::One), "CKR_BUFFER_TOO_SMALL"),
+        ]);
+        assert!(state.active(SESSION).is_some_and(|active| !active.refused));
+    }
+
+    #[test]
+    fn an_answer_ends_an_operation_and_a_refusal_leaves_it_in_doubt() {
+        let ended = after(&[(START, "CKR_OK"), (sign(Space::Ample), "CKR_OK")]);
+        assert!(ended.active(SESSION).is_none());
+        let refused = after(&[
+            (START, "CKR_OK"),
+            (sign(Space::NoLength), "CKR_ARGUMENTS_BAD"),
+        ]);
+        assert!(refused.active(SESSION).is_some_and(|active| active.refused));
+    }
+
+    #[test]
+    fn a_call_of_another_operation_changes_nothing() {
+        let verify = Call::Verify(SESSION, Data::Digest, Signature::Ecdsa);
+        let state = after(&[(START, "CKR_OK"), (verify, "CKR_OPERATION_NOT_INITIALIZED")]);
+        assert!(state.active(SESSION).is_some_and(|active| !active.refused));
+    }
+
+    #[test]
+    fn the_login_ends_with_the_last_session() {
+        let login = Call::Login(SESSION, User::Ordinary, Pin::Right);
+        let generated = Call::GenerateKeyPair(SESSION, Template::Complete);
+        let before = after(&[(login.clone(), "CKR_OK"), (generated.clone(), "CKR_OK")]);
+        assert!(before.logged_in && before.own == Some(Own::AsMade));
+        let closed = (Call::CloseSession(SESSION), "CKR_OK");
+        let state = after(&[(login, "CKR_OK"), (generated, "CKR_OK"), closed]);
+        assert!(!state.logged_in && state.own.is_none());
+    }
+}
