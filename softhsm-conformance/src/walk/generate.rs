@@ -28,6 +28,9 @@ pub(crate) fn next(rng: &mut Rng, state: &State) -> Call {
         );
         return Call::Login(session, User::Ordinary, pin);
     }
+    if state.own.is_some() && percent(rng, 20) {
+        return about_own(rng, session);
+    }
     match &open.active {
         Some(active) if percent(rng, 65) => continued(rng, session, active),
         _ => anything(rng, session),
@@ -59,6 +62,33 @@ fn continued(rng: &mut Rng, session: Session, active: &Active) -> Call {
             1 | 2 => Call::Part(operation, session, data(rng)),
             _ => Call::Whole(operation, session, data(rng), space(rng)),
         },
+    }
+}
+
+/// Something with the pair that the walk generated, as long as it has one.
+fn about_own(rng: &mut Rng, session: Session) -> Call {
+    let half = any(rng, &[Half::Public, Half::Private]);
+    let object = Object::Key(Key::Own, half);
+    match rng.u8(..10) {
+        0 => Call::DestroyObject(session, object),
+        1..=3 => Call::SetAttributeValue(session, object, any(rng, &[Change::Id, Change::Label])),
+        4..=6 => {
+            let kinds = [AttributeKind::Id, AttributeKind::Label];
+            Call::GetAttributeValue(
+                session,
+                object,
+                kinds.map(|kind| (kind, space(rng))).to_vec(),
+            )
+        }
+        _ => Call::Init(
+            match half {
+                Half::Public => Operation::Verify,
+                Half::Private => Operation::Sign,
+            },
+            session,
+            Scheme::Ecdsa,
+            object,
+        ),
     }
 }
 
@@ -95,13 +125,6 @@ const CALLS: &[(u32, Maker)] = &[
     (2, |_, session| Call::FindObjectsFinal(session)),
     (14, |rng, session| {
         Call::GetAttributeValue(session, object(rng), wanted(rng))
-    }),
-    (4, |rng, session| {
-        let wanted = vec![
-            (AttributeKind::Id, space(rng)),
-            (AttributeKind::Label, space(rng)),
-        ];
-        Call::GetAttributeValue(session, own(rng), wanted)
     }),
     (6, |rng, session| {
         Call::SetAttributeValue(session, own(rng), any(rng, Change::ALL))
