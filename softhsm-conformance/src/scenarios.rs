@@ -56,9 +56,6 @@ const CHAPTERS: &[&[Scenario]] = &[
     digest::SCENARIOS,
     random::SCENARIOS,
     unsupported::SCENARIOS,
-    templates::PUBLIC_BOOLEANS,
-    templates::PRIVATE_BOOLEANS,
-    templates::VALUES,
     kinds::KINDS,
     kinds::SEVERAL,
     kinds::HANDLES,
@@ -67,6 +64,10 @@ const CHAPTERS: &[&[Scenario]] = &[
     buffers::HASHES,
     buffers::SIGNATURES,
     buffers::OTHERS,
+    // Last, since every key that they make costs those that follow time.
+    templates::PUBLIC_BOOLEANS,
+    templates::PRIVATE_BOOLEANS,
+    templates::VALUES,
 ];
 
 const fn scenario(name: &'static str, steps: fn(&mut Ctx)) -> Scenario {

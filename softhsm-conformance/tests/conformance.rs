@@ -28,9 +28,7 @@ fn every_difference_from_softhsm_is_in_the_reviewed_table_and_the_report_is_curr
 
 #[test]
 fn a_random_walk_meets_no_difference_that_no_rule_explains() {
-    succeed(
-        Command::new(COMMAND).args(["walk", "--seed", "1", "--steps", "400", "--rounds", "8"]),
-    );
+    succeed(Command::new(COMMAND).args(["walk", "--seed", "1", "--steps", "400", "--rounds", "8"]));
 }
 
 /// Runs the command; fails with what it said unless it succeeds.
