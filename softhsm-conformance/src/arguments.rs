@@ -50,6 +50,16 @@ pub(crate) enum Input<'a> {
     Null(CK_ULONG),
 }
 
+impl Input<'_> {
+    /// The bytes, none of NULL.
+    pub(crate) fn to_vec(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes.to_vec(),
+            Self::Null(_) => Vec::new(),
+        }
+    }
+}
+
 impl<'a> From<&'a [u8]> for Input<'a> {
     fn from(bytes: &'a [u8]) -> Self {
         Self::Bytes(bytes)

@@ -41,8 +41,8 @@ pub(crate) fn compare(
 /// The outcome of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Comparison {
-    scenarios: usize,
-    steps: Vec<ComparedStep>,
+    pub(crate) scenarios: usize,
+    pub(crate) steps: Vec<ComparedStep>,
     /// Rows of the table that did not occur.
     stale: Vec<&'static Row<'static>>,
     failures: Vec<String>,
@@ -51,8 +51,10 @@ pub(crate) struct Comparison {
 impl Comparison {
     /// Whether there is nothing left to explain.
     pub(crate) fn passed(&self) -> bool {
-        let unexplained = |step: &ComparedStep| matches!(step.verdict, Verdict::Unexplained);
-        !self.steps.iter().any(unexplained) && self.stale.is_empty() && self.failures.is_empty()
+        let mut steps = self.steps.iter();
+        !steps.any(|step| step.verdict.is_unexplained())
+            && self.stale.is_empty()
+            && self.failures.is_empty()
     }
 
     /// Prints what is wrong and a summary; with `verbose`, every step too.
@@ -65,7 +67,7 @@ impl Comparison {
                 Verdict::Unexplained => &mut unexplained,
             };
             *count += 1;
-            if verbose || matches!(step.verdict, Verdict::Unexplained) {
+            if verbose || step.verdict.is_unexplained() {
                 step.print(out)?;
             }
         }
@@ -88,23 +90,38 @@ impl Comparison {
     }
 }
 
+/// One call, and both answers.
 #[derive(Debug)]
-struct ComparedStep {
-    scenario: String,
-    step: String,
+pub(crate) struct ComparedStep {
+    pub(crate) scenario: String,
+    pub(crate) step: String,
     /// What is compared of each answer.
-    softhsm: String,
-    module: String,
+    pub(crate) softhsm: String,
+    pub(crate) module: String,
     /// All that is known of each answer.
     in_full: (String, String),
-    verdict: Verdict,
+    pub(crate) verdict: Verdict,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Verdict {
+pub(crate) enum Verdict {
     Equal,
     Allowed(&'static Difference),
     Unexplained,
+}
+
+impl Verdict {
+    pub(crate) fn is_equal(self) -> bool {
+        matches!(self, Self::Equal)
+    }
+
+    pub(crate) fn is_allowed(self) -> bool {
+        matches!(self, Self::Allowed(_))
+    }
+
+    pub(crate) fn is_unexplained(self) -> bool {
+        matches!(self, Self::Unexplained)
+    }
 }
 
 impl ComparedStep {
@@ -120,6 +137,12 @@ impl ComparedStep {
             in_full: (in_full(softhsm), in_full(module)),
             verdict: Verdict::Equal,
         }
+    }
+
+    /// The function that was called, without the case and the number of the call.
+    pub(crate) fn function(&self) -> &str {
+        let end = self.step.find([' ', '.']).unwrap_or(self.step.len());
+        &self.step[..end]
     }
 
     fn print(&self, out: &mut impl Write) -> io::Result<()> {

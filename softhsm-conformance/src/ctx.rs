@@ -69,6 +69,13 @@ impl Ctx {
         std::mem::take(&mut self.transcript)
     }
 
+    /// Takes what was recorded since the last time; keys and operations go on.
+    pub(crate) fn take(&mut self) -> Transcript {
+        self.calls.clear();
+        self.recording = true;
+        std::mem::take(&mut self.transcript)
+    }
+
     /// Makes calls that are not part of the record: they only prepare it.
     pub(crate) fn quietly<T>(&mut self, calls: impl FnOnce(&mut Self) -> T) -> T {
         let recording = std::mem::replace(&mut self.recording, false);

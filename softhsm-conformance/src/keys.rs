@@ -135,16 +135,25 @@ fn names(label: &str) -> [Attribute; 2] {
 impl Ctx {
     /// The handles of a fixture, generated unless the token has it.
     pub(crate) fn fixture(&mut self, fixture: Fixture) -> KeyPair {
+        if let (Some(public), Some(private)) = self.look_up(fixture) {
+            let pair = KeyPair { public, private };
+            self.know(pair);
+            return pair;
+        }
+        self.aside(|ctx, session| {
+            let template = PairTemplate::new(fixture.kind, fixture.purpose, fixture.label);
+            ctx.generate(session, &template)
+        })
+    }
+
+    /// The handles of a fixture's public and private key, as far as they are to be seen.
+    pub(crate) fn look_up(
+        &mut self,
+        fixture: Fixture,
+    ) -> (Option<CK_OBJECT_HANDLE>, Option<CK_OBJECT_HANDLE>) {
         self.aside(|ctx, session| {
             let public = ctx.find(session, CKO_PUBLIC_KEY, fixture.label);
-            let private = ctx.find(session, CKO_PRIVATE_KEY, fixture.label);
-            let (Some(public), Some(private)) = (public, private) else {
-                let template = PairTemplate::new(fixture.kind, fixture.purpose, fixture.label);
-                return ctx.generate(session, &template);
-            };
-            let pair = KeyPair { public, private };
-            ctx.know(pair);
-            pair
+            (public, ctx.find(session, CKO_PRIVATE_KEY, fixture.label))
         })
     }
 

@@ -24,11 +24,14 @@ mod keys;
 mod mechanisms;
 mod names;
 mod openssl;
+mod report;
 mod scenarios;
 mod spki;
 mod subjects;
 mod transcript;
+mod walk;
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,21 +39,33 @@ use std::process::ExitCode;
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
 
+use crate::report::Report;
 use crate::scenarios::Scenario;
+use crate::subjects::Subjects;
+use crate::walk::Plan;
 
 const USAGE: &str = "\
 Usage: softhsm-conformance [compare] [--softhsm PATH] [--module PATH] [--only NAME]... [--verbose]
+                           [--report PATH]
+       softhsm-conformance walk [--seed N] [--steps N] [--rounds N] [--softhsm PATH] [--module PATH]
        softhsm-conformance run --module PATH [--only NAME]...
+       softhsm-conformance follow --module PATH
        softhsm-conformance list
 
 compare  runs every scenario on SoftHSM2 and on kms-pkcs11 over kms-emulator and compares (the default)
+walk     makes random calls on both and compares; prints what differs as a scenario, as short as it gets
 run      runs scenarios on one module, set up by the environment, and prints a JSON line for each
+follow   makes the calls of a walk on one module, told about in JSON lines
 list     prints the names of the scenarios
 
 --softhsm PATH  SoftHSM2's library (/usr/lib/softhsm/libsofthsm2.so)
 --module PATH   the module to run or to compare with SoftHSM2 (libkms_pkcs11.so beside this program)
 --only NAME     only the scenario NAME, or those whose names begin with it; may be repeated
 --verbose       print every step with both answers
+--seed N        the seed of the first round (1); each round takes the next
+--steps N       calls in a round (400)
+--rounds N      rounds (20)
+--report PATH   write what a run of all scenarios found to PATH, unless it failed
 ";
 
 fn main() -> ExitCode {
@@ -79,18 +94,30 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             let module = options.module.ok_or("run needs --module")?;
             child::run(&module, &scenarios, &mut out)?;
         }
+        Command::Follow => {
+            let module = options.module.ok_or("follow needs --module")?;
+            walk::serve(&module)?;
+        }
+        Command::Walk => {
+            if !walk::walk(&options.subjects()?, options.plan, &mut out)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Command::Compare => {
             let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
-            let softhsm = options.softhsm.unwrap_or_else(kms_pkcs11_testkit::softhsm);
-            let module = options.module.unwrap_or_else(kms_pkcs11_testkit::module);
-            let (softhsm, module) = subjects::transcripts(&softhsm, &module, &names)?;
+            let (softhsm, module) = options.subjects()?.transcripts(&names)?;
             let comparison = compare::compare(&softhsm, &module, differences::all());
             comparison.print(&mut out, options.verbose)?;
-            return Ok(if comparison.passed() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            });
+            if !comparison.passed() {
+                return Ok(ExitCode::FAILURE);
+            }
+            if let Some(path) = options.report {
+                let report = Report {
+                    comparison: &comparison,
+                    differences: differences::CHAPTERS,
+                };
+                fs::write(path, report.to_string())?;
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -98,7 +125,9 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
 
 enum Command {
     Compare,
+    Walk,
     Run,
+    Follow,
     List,
     Help,
 }
@@ -109,6 +138,8 @@ struct Options {
     module: Option<PathBuf>,
     only: Vec<String>,
     verbose: bool,
+    report: Option<PathBuf>,
+    plan: Plan,
 }
 
 impl Options {
@@ -119,11 +150,19 @@ impl Options {
             module: None,
             only: Vec::new(),
             verbose: false,
+            report: None,
+            plan: Plan {
+                seed: 1,
+                steps: 400,
+                rounds: 20,
+            },
         };
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Value(command) if command == "compare" => options.command = Command::Compare,
+                Value(command) if command == "walk" => options.command = Command::Walk,
+                Value(command) if command == "follow" => options.command = Command::Follow,
                 Value(command) if command == "run" => options.command = Command::Run,
                 Value(command) if command == "list" => options.command = Command::List,
                 Long("help") | Short('h') => options.command = Command::Help,
@@ -131,10 +170,26 @@ impl Options {
                 Long("module") => options.module = Some(arguments.value()?.into()),
                 Long("only") => options.only.push(arguments.value()?.string()?),
                 Long("verbose") => options.verbose = true,
+                Long("seed") => options.plan.seed = arguments.value()?.parse()?,
+                Long("steps") => options.plan.steps = arguments.value()?.parse()?,
+                Long("rounds") => options.plan.rounds = arguments.value()?.parse()?,
+                Long("report") => options.report = Some(arguments.value()?.into()),
                 other => return Err(other.unexpected().into()),
             }
         }
+        if options.report.is_some() && !options.only.is_empty() {
+            return Err("a report is about all scenarios: leave out --only".into());
+        }
         Ok(options)
+    }
+
+    fn subjects(&self) -> io::Result<Subjects> {
+        let softhsm = self.softhsm.clone();
+        let module = self.module.clone();
+        Subjects::new(
+            &softhsm.unwrap_or_else(kms_pkcs11_testkit::softhsm),
+            &module.unwrap_or_else(kms_pkcs11_testkit::module),
+        )
     }
 
     fn scenarios(&self) -> Result<Vec<&'static Scenario>, String> {

@@ -30,6 +30,26 @@ fn name(names: &[(CK_ULONG, &str)], value: CK_ULONG) -> String {
         .map_or_else(|| format!("{value:#x}"), |(_, name)| (*name).to_owned())
 }
 
+macro_rules! functions {
+    ($($function:ident)*) => { &[$(stringify!($function),)*] };
+}
+
+/// The functions of version 2.40 in the order of their list, and the one that is exported beside it.
+pub(crate) const FUNCTIONS: &[&str] = functions! {
+    C_Initialize C_Finalize C_GetInfo C_GetFunctionList C_GetInterfaceList C_GetSlotList
+    C_GetSlotInfo C_GetTokenInfo C_GetMechanismList C_GetMechanismInfo C_InitToken C_InitPIN
+    C_SetPIN C_OpenSession C_CloseSession C_CloseAllSessions C_GetSessionInfo C_GetOperationState
+    C_SetOperationState C_Login C_Logout C_CreateObject C_CopyObject C_DestroyObject C_GetObjectSize
+    C_GetAttributeValue C_SetAttributeValue C_FindObjectsInit C_FindObjects C_FindObjectsFinal
+    C_EncryptInit C_Encrypt C_EncryptUpdate C_EncryptFinal C_DecryptInit C_Decrypt C_DecryptUpdate
+    C_DecryptFinal C_DigestInit C_Digest C_DigestUpdate C_DigestKey C_DigestFinal C_SignInit C_Sign
+    C_SignUpdate C_SignFinal C_SignRecoverInit C_SignRecover C_VerifyInit C_Verify C_VerifyUpdate
+    C_VerifyFinal C_VerifyRecoverInit C_VerifyRecover C_DigestEncryptUpdate C_DecryptDigestUpdate
+    C_SignEncryptUpdate C_DecryptVerifyUpdate C_GenerateKey C_GenerateKeyPair C_WrapKey C_UnwrapKey
+    C_DeriveKey C_SeedRandom C_GenerateRandom C_GetFunctionStatus C_CancelFunction
+    C_WaitForSlotEvent
+};
+
 macro_rules! names {
     ($($constant:ident)*) => { &[$(($constant, stringify!($constant)),)*] };
 }

@@ -65,6 +65,9 @@ const fn recipe(
     }
 }
 
+/// The longest digest, in bytes, that OpenSSL's command line verifies a signature of.
+const LONGEST_DIGEST: usize = 64;
+
 /// Verifies a signature under a `SubjectPublicKeyInfo`; says what OpenSSL said when it does not verify.
 pub(crate) fn verify(spki: &[u8], signed: &Signed, signature: &[u8]) -> Result<(), String> {
     let recipe = RECIPES
@@ -75,7 +78,8 @@ pub(crate) fn verify(spki: &[u8], signed: &Signed, signature: &[u8]) -> Result<(
         Padding::None => spki::ecdsa(signature),
         Padding::Pkcs1 | Padding::Pss => signature.to_vec(),
     };
-    let files = Files::new(spki, &signed.data, &signature).map_err(|error| error.to_string())?;
+    let files = Files::new(spki, recipe.looked_at(&signed.data), &signature)
+        .map_err(|error| error.to_string())?;
     let output = openssl(files.arguments(recipe, signed.mechanism.parameter), &[]);
     // Padded data that is no digest may be longer than what OpenSSL verifies: it is recovered instead.
     if output.status.success() && (!recipe.recovers() || output.stdout == signed.data) {
@@ -90,6 +94,15 @@ pub(crate) fn verify(spki: &[u8], signed: &Signed, signature: &[u8]) -> Result<(
 }
 
 impl Recipe {
+    /// What of the data counts: ECDSA takes the leftmost bits of a digest, so that on curves of at most
+    /// 512 bits what follows the longest one does not.
+    fn looked_at<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        match (self.padding, self.digest) {
+            (Padding::None, None) => &data[..data.len().min(LONGEST_DIGEST)],
+            _ => data,
+        }
+    }
+
     /// Whether OpenSSL answers the signed data rather than whether it is the right one.
     fn recovers(&self) -> bool {
         self.padding == Padding::Pkcs1 && self.digest.is_none()

@@ -5,6 +5,7 @@
 //! no expectation: the other module is the expectation, and where that is wrong, `differences` says so.
 
 mod attributes;
+mod buffers;
 mod cipher;
 mod destroy;
 mod digest;
@@ -12,12 +13,15 @@ mod every;
 mod find;
 mod general;
 mod generate;
+mod kinds;
 mod login;
+mod orders;
 mod random;
 mod sessions;
 mod sign;
 mod sign_keys;
 mod slots;
+mod templates;
 mod unsupported;
 mod verify;
 
@@ -31,7 +35,7 @@ pub(crate) struct Scenario {
     pub(crate) steps: fn(&mut Ctx),
 }
 
-/// Every scenario, in the order of the specification.
+/// Every scenario: in the order of the specification, then what cuts across its chapters.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     CHAPTERS.iter().copied().flatten()
 }
@@ -52,6 +56,18 @@ const CHAPTERS: &[&[Scenario]] = &[
     digest::SCENARIOS,
     random::SCENARIOS,
     unsupported::SCENARIOS,
+    kinds::KINDS,
+    kinds::SEVERAL,
+    kinds::HANDLES,
+    kinds::FINDING,
+    orders::SCENARIOS,
+    buffers::HASHES,
+    buffers::SIGNATURES,
+    buffers::OTHERS,
+    // Last, since every key that they make costs those that follow time.
+    templates::PUBLIC_BOOLEANS,
+    templates::PRIVATE_BOOLEANS,
+    templates::VALUES,
 ];
 
 const fn scenario(name: &'static str, steps: fn(&mut Ctx)) -> Scenario {

@@ -16,36 +16,56 @@ use crate::child::Line;
 use crate::ctx::PIN;
 use crate::transcript::{Step, Transcript};
 
-/// How long one scenario may take, on a machine that is busy with other things.
-const SCENARIO_BOUND: Duration = Duration::from_mins(1);
+/// How long one scenario, or one call of a walk, may take, on a machine that is busy with other things.
+pub(crate) const ANSWER_BOUND: Duration = Duration::from_mins(1);
 
-/// Runs the scenarios of these names on SoftHSM2 and on kms-pkcs11, both at the same time.
-pub(crate) fn transcripts(
-    softhsm: &Path,
-    module: &Path,
-    names: &[&str],
-) -> io::Result<(Vec<Transcript>, Vec<Transcript>)> {
-    // Both outlive the children that use them.
-    let token = SoftHsmToken::new()?;
-    let emulator = Emulator::start(Options::default()).map_err(io::Error::other)?;
-    let softhsm = Subject {
-        module: softhsm.to_owned(),
-        environment: vec![("SOFTHSM2_CONF", token.configuration().into_os_string())],
-        may_crash: true,
-    };
-    let module = Subject {
-        module: module.to_owned(),
-        environment: kms_environment(&emulator),
-        may_crash: false,
-    };
-    thread::scope(|scope| {
-        let softhsm = scope.spawn(|| softhsm.transcripts(names));
-        let module = module.transcripts(names)?;
-        let softhsm = softhsm
-            .join()
-            .map_err(|_| io::Error::other("a thread panicked"))??;
-        Ok((softhsm, module))
-    })
+/// SoftHSM2 with a token, and kms-pkcs11 with an emulated KMS.
+#[derive(Debug)]
+pub(crate) struct Subjects {
+    pub(crate) softhsm: Subject,
+    pub(crate) module: Subject,
+    // What the modules run on: as long as they are used.
+    _token: SoftHsmToken,
+    _emulator: Emulator,
+}
+
+impl Subjects {
+    /// Sets both modules up.
+    pub(crate) fn new(softhsm: &Path, module: &Path) -> io::Result<Self> {
+        let token = SoftHsmToken::new()?;
+        let emulator = Emulator::start(Options::default()).map_err(io::Error::other)?;
+        let softhsm = Subject {
+            module: softhsm.to_owned(),
+            environment: vec![("SOFTHSM2_CONF", token.configuration().into_os_string())],
+            may_crash: true,
+        };
+        let module = Subject {
+            module: module.to_owned(),
+            environment: kms_environment(&emulator),
+            may_crash: false,
+        };
+        Ok(Self {
+            softhsm,
+            module,
+            _token: token,
+            _emulator: emulator,
+        })
+    }
+
+    /// Runs the scenarios of these names on SoftHSM2 and on kms-pkcs11, both at the same time.
+    pub(crate) fn transcripts(
+        &self,
+        names: &[&str],
+    ) -> io::Result<(Vec<Transcript>, Vec<Transcript>)> {
+        thread::scope(|scope| {
+            let softhsm = scope.spawn(|| self.softhsm.transcripts(names));
+            let module = self.module.transcripts(names)?;
+            let softhsm = softhsm
+                .join()
+                .map_err(|_| io::Error::other("a thread panicked"))??;
+            Ok((softhsm, module))
+        })
+    }
 }
 
 fn kms_environment(emulator: &Emulator) -> Vec<(&'static str, OsString)> {
@@ -61,6 +81,7 @@ fn kms_environment(emulator: &Emulator) -> Vec<(&'static str, OsString)> {
 }
 
 /// An initialised token of SoftHSM2 in a directory of its own.
+#[derive(Debug)]
 struct SoftHsmToken {
     directory: TempDir,
 }
@@ -106,7 +127,8 @@ impl SoftHsmToken {
 }
 
 /// A module and the environment that sets it up.
-struct Subject {
+#[derive(Debug)]
+pub(crate) struct Subject {
     module: PathBuf,
     environment: Vec<(&'static str, OsString)>,
     /// Whether a crash is an answer, to be listed among the differences, rather than a failure.
@@ -149,7 +171,7 @@ impl Subject {
         let mut faults = Vec::new();
         let mut begun = false;
         while let Some(name) = pending.front() {
-            match lines.recv_timeout(SCENARIO_BOUND).map(|line| parse(&line)) {
+            match lines.recv_timeout(ANSWER_BOUND).map(|line| parse(&line)) {
                 Ok(Ok(Line::Begin(_))) => begun = true,
                 Ok(Ok(Line::End(mut transcript))) => {
                     transcript.failures.append(&mut faults);
@@ -190,11 +212,17 @@ impl Subject {
     }
 
     fn spawn(&self, names: &[&str]) -> io::Result<Child> {
-        let mut command = Command::new(env::current_exe()?);
-        command.arg("run").arg("--module").arg(&self.module);
+        let mut command = self.command("run")?;
         for name in names {
             command.arg("--only").arg(name);
         }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
+    }
+
+    /// This program, with a subcommand for the module.
+    pub(crate) fn command(&self, subcommand: &str) -> io::Result<Command> {
+        let mut command = Command::new(env::current_exe()?);
+        command.arg(subcommand).arg("--module").arg(&self.module);
         for (name, _) in env::vars_os() {
             if name.to_string_lossy().starts_with("AWS_")
                 || name.to_string_lossy().starts_with("KMS_PKCS11_")
@@ -203,7 +231,7 @@ impl Subject {
             }
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
+        Ok(command)
     }
 }
 
@@ -212,11 +240,12 @@ fn parse(line: &str) -> Result<Line, String> {
 }
 
 /// A child process that ends with its owner.
-struct Running(Child);
+#[derive(Debug)]
+pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
     /// How the child ended, or that it had to be ended.
-    fn end(&mut self, error: RecvTimeoutError) -> io::Result<String> {
+    pub(crate) fn end(&mut self, error: RecvTimeoutError) -> io::Result<String> {
         match error {
             RecvTimeoutError::Disconnected => Ok(format!(
                 "the process of the module ended: {}",
@@ -224,7 +253,7 @@ impl Running {
             )),
             RecvTimeoutError::Timeout => Ok(format!(
                 "no answer within {} seconds",
-                SCENARIO_BOUND.as_secs()
+                ANSWER_BOUND.as_secs()
             )),
         }
     }
