@@ -72,8 +72,8 @@ pub(super) const WITH_SIGNALS_BLOCKED: WithSignalsBlocked = |run| {
     run();
 };
 
-/// Every signal is blocked in this thread while this lives. A panic ends that too: the thread is the
-/// host's.
+/// Every signal is blocked in this thread while this lives. A panic ends that too: the thread is
+/// the host's.
 struct BlockedSignals {
     /// `None` when nothing could be blocked.
     before: Option<libc::sigset_t>,

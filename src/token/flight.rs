@@ -24,8 +24,8 @@ impl Flight {
         self.join_if(|| true, work)
     }
 
-    /// The same, but work that nobody is at is begun only when it is `due`; when it is not, its last
-    /// outcome still holds. No other thread can begin it between the two.
+    /// The same, but work that nobody is at is begun only when it is `due`; when it is not, its
+    /// last outcome still holds. No other thread can begin it between the two.
     pub(super) fn join_if(
         &self,
         due: impl FnOnce() -> bool,

@@ -41,8 +41,8 @@ pub(super) struct PairNames {
 }
 
 impl PairNames {
-    /// Reads the names from tags; `alias` is the key's alias without its prefix. A tag that cannot be
-    /// read counts as missing.
+    /// Reads the names from tags; `alias` is the key's alias without its prefix. A tag that cannot
+    /// be read counts as missing.
     pub(super) fn of_key(entry: &KeyEntry, tags: &Tags, alias: Option<&str>) -> Self {
         let id_in = |tag| tags.get(tag).and_then(|value| hex::decode(value));
         let label_in = |tag| tags.get(tag).map(|value| decode_label(value));
