@@ -5,12 +5,13 @@ use std::mem;
 use std::process;
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
 use pkcs11_sys::*;
 
 use crate::error::Result;
-use crate::kms::WithSignalsBlocked;
+use crate::kms::{WithSignalsBlocked, first_use};
 use crate::module::Module;
 
 /// Lock-free, so that a child forked at any moment can read and replace it.
@@ -37,6 +38,7 @@ pub(super) fn install(make: impl FnOnce() -> Result<Module>) -> Result<()> {
     if before.as_ref().is_some_and(|instance| instance.is_own()) {
         return Err(CKR_CRYPTOKI_ALREADY_INITIALIZED.into());
     }
+    watch_forks();
     let instance = Arc::new(Instance {
         pid: process::id(),
         module: Arc::new(make()?),
@@ -58,6 +60,26 @@ pub(super) fn take() -> Result<Arc<Module>> {
     taken
         .map(|instance| Arc::clone(&instance.module))
         .ok_or_else(|| CKR_CRYPTOKI_NOT_INITIALIZED.into())
+}
+
+/// Has forks of this process wait for what a child must not inherit half done. The handlers stay for
+/// good, and so does the library: it is linked `-z nodelete`.
+fn watch_forks() {
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    extern "C" fn before() {
+        first_use::before_fork();
+    }
+    extern "C" fn in_parent() {
+        first_use::after_fork_in_parent();
+    }
+    extern "C" fn in_child() {
+        first_use::after_fork_in_child();
+    }
+    if !WATCHED.swap(true, Ordering::AcqRel) {
+        // SAFETY: the handlers are functions without arguments that do not unwind, and use nothing but
+        // atomics, the clock and sleep. Without memory for them, forks do not wait.
+        unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+    }
 }
 
 impl Instance {

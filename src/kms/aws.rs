@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 pub(crate) use client::SharedHttp;
 pub(crate) use settings::AwsSettings;
 
+use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
     Alias, EncryptionAlgorithm, KeyEntry, Kms, KmsError, KmsErrorKind, NewKey, PublicKeyAnswer,
@@ -69,8 +70,7 @@ impl AwsKms {
         let deadline = Instant::now() + budget;
         // Boxed on the worker: the SDK's futures are large, the caller's stack may be small.
         let boxed = async move { Box::pin(work(requests, deadline)).await };
-        self.runtime
-            .run(boxed, budget + GRACE)
+        first_use::guarded(|| self.runtime.run(boxed, budget + GRACE))
             .unwrap_or_else(|error| Err(interrupted(operation, budget, &error)))
     }
 

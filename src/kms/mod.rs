@@ -5,6 +5,7 @@
 
 mod aws;
 mod error;
+pub(crate) mod first_use;
 mod runtime;
 mod spec;
 

@@ -182,7 +182,7 @@ static void fork_while_threads_sign(void)
     pthread_t threads[4];
     int i;
     CHECK_RV(initialize(NULL), CKR_OK);
-    sign();
+    /* The first children are forked while the first requests of the process are under way. */
     for (i = 0; i < 4; i++)
         CHECK(pthread_create(&threads[i], NULL, keep_signing, NULL) == 0);
     for (i = 0; i < 25; i++)
