@@ -34,8 +34,9 @@ impl Running {
     }
 
     fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([name, &self.0.id().to_string()])
+        // Of the shell: not every machine has a program of this name.
+        let sent = Command::new("sh")
+            .args(["-c", "kill \"$0\" \"$1\"", name, &self.0.id().to_string()])
             .status()
             .unwrap();
         assert!(sent.success());
