@@ -1,8 +1,8 @@
 //! KMS's algorithms by their wire names, each a row with what computes it.
 
-use aws_lc_rs::digest;
 use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm};
 use aws_lc_rs::signature::{self, RsaEncoding, RsaParameters};
+use aws_lc_rs::{digest, hmac};
 
 /// A value of `SigningAlgorithm`.
 #[derive(Debug)]
@@ -40,6 +40,13 @@ pub(crate) enum EncryptionScheme {
     },
     /// AES-256-GCM in a blob that names its key.
     Symmetric,
+}
+
+/// A value of `MacAlgorithm`.
+#[derive(Debug)]
+pub(crate) struct MacAlgorithm {
+    pub(crate) name: &'static str,
+    pub(crate) hmac: hmac::Algorithm,
 }
 
 macro_rules! rsa {
@@ -131,6 +138,15 @@ pub(crate) static SYMMETRIC_ENCRYPTION: [EncryptionAlgorithm; 1] = [EncryptionAl
     scheme: EncryptionScheme::Symmetric,
 }];
 
+pub(crate) static HMAC_SHA_224: [MacAlgorithm; 1] = [mac("HMAC_SHA_224", hmac::HMAC_SHA224)];
+pub(crate) static HMAC_SHA_256: [MacAlgorithm; 1] = [mac("HMAC_SHA_256", hmac::HMAC_SHA256)];
+pub(crate) static HMAC_SHA_384: [MacAlgorithm; 1] = [mac("HMAC_SHA_384", hmac::HMAC_SHA384)];
+pub(crate) static HMAC_SHA_512: [MacAlgorithm; 1] = [mac("HMAC_SHA_512", hmac::HMAC_SHA512)];
+
+const fn mac(name: &'static str, hmac: hmac::Algorithm) -> MacAlgorithm {
+    MacAlgorithm { name, hmac }
+}
+
 /// The names a request may use, in the order of KMS's own error message.
 pub(crate) static SIGNING_NAMES: [&str; 9] = [
     "RSASSA_PSS_SHA_512",
@@ -148,4 +164,11 @@ pub(crate) static ENCRYPTION_NAMES: [&str; 3] = [
     "SYMMETRIC_DEFAULT",
     "RSAES_OAEP_SHA_1",
     "RSAES_OAEP_SHA_256",
+];
+
+pub(crate) static MAC_NAMES: [&str; 4] = [
+    "HMAC_SHA_384",
+    "HMAC_SHA_256",
+    "HMAC_SHA_224",
+    "HMAC_SHA_512",
 ];

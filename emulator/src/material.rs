@@ -3,13 +3,14 @@
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::Digest;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::hmac;
 use aws_lc_rs::rsa::{
     KeyPair as RsaKeyPair, OaepAlgorithm, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
     PrivateDecryptingKey,
 };
 use aws_lc_rs::signature::{EcdsaKeyPair, KeyPair as _, UnparsedPublicKey};
 
-use crate::algorithm::{SignatureScheme, SigningAlgorithm};
+use crate::algorithm::{MacAlgorithm, SignatureScheme, SigningAlgorithm};
 use crate::error::{ApiError, ApiResult};
 use crate::random;
 use crate::spec::{KeySpec, MaterialKind};
@@ -130,6 +131,27 @@ impl Material {
             }
             _ => false,
         }
+    }
+
+    pub(crate) fn mac(&self, algorithm: &MacAlgorithm, message: &[u8]) -> ApiResult<Vec<u8>> {
+        let Private::Secret(secret) = &self.private else {
+            return Err(ApiError::cryptography("The MAC"));
+        };
+        let key = hmac::Key::new(algorithm.hmac, secret);
+        Ok(hmac::sign(&key, message).as_ref().to_vec())
+    }
+
+    pub(crate) fn verifies_mac(
+        &self,
+        algorithm: &MacAlgorithm,
+        message: &[u8],
+        mac: &[u8],
+    ) -> bool {
+        let Private::Secret(secret) = &self.private else {
+            return false;
+        };
+        let key = hmac::Key::new(algorithm.hmac, secret);
+        hmac::verify(&key, message, mac).is_ok()
     }
 
     /// Bytes of the modulus of an RSA key.

@@ -11,8 +11,9 @@ use aws_lc_rs::signature::{
 };
 
 use crate::algorithm::{
-    ECDSA_SHA_256, ECDSA_SHA_384, ECDSA_SHA_512, EncryptionAlgorithm, RSA_ENCRYPTION, RSA_SIGNING,
-    SYMMETRIC_ENCRYPTION, SigningAlgorithm,
+    ECDSA_SHA_256, ECDSA_SHA_384, ECDSA_SHA_512, EncryptionAlgorithm, HMAC_SHA_224, HMAC_SHA_256,
+    HMAC_SHA_384, HMAC_SHA_512, MacAlgorithm, RSA_ENCRYPTION, RSA_SIGNING, SYMMETRIC_ENCRYPTION,
+    SigningAlgorithm,
 };
 
 /// A value of `KeySpec`, and what keys of it are made of and do.
@@ -25,7 +26,7 @@ pub(crate) struct KeySpec {
     pub(crate) signing: &'static [SigningAlgorithm],
     pub(crate) encryption: &'static [EncryptionAlgorithm],
     pub(crate) agreement: &'static [&'static str],
-    pub(crate) mac: &'static [&'static str],
+    pub(crate) mac: &'static [MacAlgorithm],
 }
 
 /// What the private half of a key is.
@@ -61,7 +62,7 @@ impl KeySpec {
         match usage {
             KeyUsage::EncryptDecrypt => self.encryption.iter().map(|row| row.name).collect(),
             KeyUsage::SignVerify => self.signing.iter().map(|row| row.name).collect(),
-            KeyUsage::GenerateVerifyMac => self.mac.to_vec(),
+            KeyUsage::GenerateVerifyMac => self.mac.iter().map(|row| row.name).collect(),
             KeyUsage::KeyAgreement => self.agreement.to_vec(),
         }
     }
@@ -176,19 +177,19 @@ static KEY_SPECS: [KeySpec; 12] = [
         ..secret(SYMMETRIC_DEFAULT, 32)
     },
     KeySpec {
-        mac: &["HMAC_SHA_224"],
+        mac: &HMAC_SHA_224,
         ..secret("HMAC_224", 28)
     },
     KeySpec {
-        mac: &["HMAC_SHA_256"],
+        mac: &HMAC_SHA_256,
         ..secret("HMAC_256", 32)
     },
     KeySpec {
-        mac: &["HMAC_SHA_384"],
+        mac: &HMAC_SHA_384,
         ..secret("HMAC_384", 48)
     },
     KeySpec {
-        mac: &["HMAC_SHA_512"],
+        mac: &HMAC_SHA_512,
         ..secret("HMAC_512", 64)
     },
 ];

@@ -1,14 +1,13 @@
 //! Sign, Verify, Encrypt, Decrypt.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 
 use aws_lc_rs::digest::{Digest, digest};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use super::KEY_ID_LEN;
+use super::{CIPHERTEXT_LEN, KEY_ID_LEN, MESSAGE_LEN, stop_at_dry_run};
 use crate::algorithm::{
     ENCRYPTION_NAMES, EncryptionAlgorithm, EncryptionScheme, SIGNING_NAMES, SigningAlgorithm,
 };
@@ -18,8 +17,6 @@ use crate::key::KeyCore;
 use crate::service::Service;
 use crate::spec::{KeyUsage, SYMMETRIC_DEFAULT};
 
-const MESSAGE_LEN: RangeInclusive<usize> = 1..=4096;
-const CIPHERTEXT_LEN: RangeInclusive<usize> = 1..=6144;
 const MESSAGE_TYPES: [&str; 2] = ["RAW", "DIGEST"];
 
 pub(super) fn sign(service: &Service, mut input: Input) -> ApiResult<Value> {
@@ -41,7 +38,7 @@ pub(super) fn sign(service: &Service, mut input: Input) -> ApiResult<Value> {
 
 pub(super) fn verify(service: &Service, mut input: Input) -> ApiResult<Value> {
     let request = SignatureRequest::read(&mut input)?;
-    let signature = input.required_blob("Signature", 1..=6144, Shown::Yes)?;
+    let signature = input.required_blob("Signature", CIPHERTEXT_LEN, Shown::Yes)?;
     let dry_run = input.flag("DryRun")?;
     input.validated()?;
     let core = service.enabled_key(&request.key_id)?;
@@ -235,15 +232,6 @@ fn encryption_algorithm(
         .iter()
         .find(|row| row.name == name)
         .ok_or_else(|| core.incompatible(name))
-}
-
-fn stop_at_dry_run(dry_run: bool) -> ApiResult<()> {
-    if dry_run {
-        return Err(ApiError::dry_run(
-            "The request would have succeeded, but the DryRun option is set.",
-        ));
-    }
-    Ok(())
 }
 
 /// The ciphertext of a symmetric key: version, length of the key id, key id, sealed plaintext.

@@ -135,6 +135,13 @@ fn fixture(client: &mut Client) -> BTreeMap<String, String> {
         "{signature}".to_owned(),
         text(&client.ok("Sign", &sign)["Signature"]),
     );
+    let mac = json!({
+        "KeyId": names["{hmac}"], "Message": base64("m"), "MacAlgorithm": "HMAC_SHA_256",
+    });
+    names.insert(
+        "{mac}".to_owned(),
+        text(&client.ok("GenerateMac", &mac)["Mac"]),
+    );
     names
 }
 

@@ -6,6 +6,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod bench;
 mod client;
 mod command;
 mod consistency;
@@ -14,6 +15,7 @@ mod cryptography;
 mod faults;
 mod keys;
 mod lists;
+mod macs;
 mod protocol;
 mod recorded;
 mod sdk;

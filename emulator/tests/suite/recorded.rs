@@ -3,14 +3,14 @@
 //! The facts were recorded from AWS KMS by the authors of `LocalStack` (Apache-2.0), in 114 cases, and are
 //! restated here as our own table: the request, and the code and message or the members it was answered.
 //!
-//! - 55 cases are proved whole: random bytes (8), plaintext sizes (7), keys described and not found (5),
-//!   key creation (4), the alias prefix (1), signatures (10) and their salts (8, in the tests with
-//!   OpenSSL), encryption contexts (1), tags (11).
-//! - 7 cases are proved as far as their operations exist here: the messages for unsuitable keys without
-//!   those of `GenerateMac`, keys that wait for an import (3) until that import, the spec of a key for
-//!   `DeriveSharedSecret`, a key that another region does not have, the refusal of a broken ciphertext.
-//! - 52 cases are about operations that do not exist here: rotation (17), import (11), data keys (10),
-//!   MACs (9), `ReEncrypt` (3), `ReplicateKey` (1), `DeriveSharedSecret` (1).
+//! - 65 cases are proved whole: random bytes (8), plaintext sizes (7), keys described and not found (5),
+//!   unsuitable keys (1), key creation (4), the alias prefix (1), signatures (10) and their salts (8, in
+//!   the tests with OpenSSL), MACs (9, in their own tests), encryption contexts (1), tags (11).
+//! - 6 cases are proved as far as their operations exist here: keys that wait for an import (3) until that
+//!   import, the spec of a key for `DeriveSharedSecret`, a key that another region does not have, the
+//!   refusal of a broken ciphertext.
+//! - 43 cases are about operations that do not exist here: rotation (17), import (11), data keys (10),
+//!   `ReEncrypt` (3), `ReplicateKey` (1), `DeriveSharedSecret` (1).
 
 mod refusals;
 

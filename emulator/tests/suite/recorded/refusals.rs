@@ -143,6 +143,48 @@ pub(crate) const REFUSALS: &[Refusal] = &[
         code: "ValidationException", message: Some("KeyUsage KEY_AGREEMENT is not compatible with KeySpec RSA_2048"),
     },
     Refusal {
+        case: "generate_and_verify_mac, GenerateMac with an invalid id",
+        operation: "GenerateMac",
+        request: r#"{"KeyId":"key_id","Message":"{bytes:20}","MacAlgorithm":"HMAC_SHA_224"}"#,
+        code: "NotFoundException", message: Some("Invalid keyId 'key_id'"),
+    },
+    Refusal {
+        case: "invalid_generate_mac[HMAC_224-HMAC_SHA_256]",
+        operation: "GenerateMac",
+        request: r#"{"KeyId":"{hmac}","Message":"{bytes:20}","MacAlgorithm":"HMAC_SHA_256"}"#,
+        code: "InvalidKeyUsageException", message: Some("Algorithm HMAC_SHA_256 is incompatible with key spec HMAC_224."),
+    },
+    Refusal {
+        case: "invalid_generate_mac[HMAC_256-INVALID]",
+        operation: "GenerateMac",
+        request: r#"{"KeyId":"{hmac}","Message":"{bytes:20}","MacAlgorithm":"INVALID"}"#,
+        code: "ValidationException", message: Some("1 validation error detected: Value 'INVALID' at 'macAlgorithm' failed to satisfy constraint: Member must satisfy enum value set: [HMAC_SHA_384, HMAC_SHA_256, HMAC_SHA_224, HMAC_SHA_512]"),
+    },
+    Refusal {
+        case: "generate_and_verify_mac, VerifyMac with an invalid id",
+        operation: "VerifyMac",
+        request: r#"{"KeyId":"key_id","Message":"{bytes:20}","MacAlgorithm":"HMAC_SHA_224","Mac":"{bytes:32}"}"#,
+        code: "NotFoundException", message: Some("Invalid keyId 'key_id'"),
+    },
+    Refusal {
+        case: "invalid_verify_mac[HMAC_256-HMAC_SHA_512], of HMAC_224",
+        operation: "VerifyMac",
+        request: r#"{"KeyId":"{hmac}","Message":"{bytes:20}","MacAlgorithm":"HMAC_SHA_256","Mac":"{bytes:32}"}"#,
+        code: "InvalidKeyUsageException", message: Some("Algorithm HMAC_SHA_256 is incompatible with key spec HMAC_224."),
+    },
+    Refusal {
+        case: "invalid_verify_mac[HMAC_256-INVALID]",
+        operation: "VerifyMac",
+        request: r#"{"KeyId":"{hmac}","Message":"{bytes:20}","MacAlgorithm":"INVALID","Mac":"{bytes:32}"}"#,
+        code: "ValidationException", message: Some("1 validation error detected: Value 'INVALID' at 'macAlgorithm' failed to satisfy constraint: Member must satisfy enum value set: [HMAC_SHA_384, HMAC_SHA_256, HMAC_SHA_224, HMAC_SHA_512]"),
+    },
+    Refusal {
+        case: "error_messaging_for_invalid_keys, GenerateMac",
+        operation: "GenerateMac",
+        request: r#"{"KeyId":"{symmetric}","Message":"{bytes:20}","MacAlgorithm":"HMAC_SHA_256"}"#,
+        code: "InvalidKeyUsageException", message: Some("{symmetric.arn} key usage is ENCRYPT_DECRYPT which is not valid for GenerateMac."),
+    },
+    Refusal {
         case: "error_messaging_for_invalid_keys, Sign",
         operation: "Sign",
         request: r#"{"KeyId":"{hmac}","Message":"{bytes:20}","MessageType":"RAW","SigningAlgorithm":"RSASSA_PSS_SHA_256"}"#,
