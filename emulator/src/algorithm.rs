@@ -2,7 +2,7 @@
 
 use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm};
 use aws_lc_rs::signature::{self, RsaEncoding, RsaParameters};
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::{agreement, digest, hmac};
 
 /// A value of `SigningAlgorithm`.
 #[derive(Debug)]
@@ -47,6 +47,13 @@ pub(crate) enum EncryptionScheme {
 pub(crate) struct MacAlgorithm {
     pub(crate) name: &'static str,
     pub(crate) hmac: hmac::Algorithm,
+}
+
+/// A value of `KeyAgreementAlgorithm`, on the curve of a key.
+#[derive(Debug)]
+pub(crate) struct AgreementAlgorithm {
+    pub(crate) name: &'static str,
+    pub(crate) curve: &'static agreement::Algorithm,
 }
 
 macro_rules! rsa {
@@ -143,6 +150,14 @@ pub(crate) static HMAC_SHA_256: [MacAlgorithm; 1] = [mac("HMAC_SHA_256", hmac::H
 pub(crate) static HMAC_SHA_384: [MacAlgorithm; 1] = [mac("HMAC_SHA_384", hmac::HMAC_SHA384)];
 pub(crate) static HMAC_SHA_512: [MacAlgorithm; 1] = [mac("HMAC_SHA_512", hmac::HMAC_SHA512)];
 
+pub(crate) static ECDH_P256: [AgreementAlgorithm; 1] = [ecdh(&agreement::ECDH_P256)];
+pub(crate) static ECDH_P384: [AgreementAlgorithm; 1] = [ecdh(&agreement::ECDH_P384)];
+pub(crate) static ECDH_P521: [AgreementAlgorithm; 1] = [ecdh(&agreement::ECDH_P521)];
+
+const fn ecdh(curve: &'static agreement::Algorithm) -> AgreementAlgorithm {
+    AgreementAlgorithm { name: ECDH, curve }
+}
+
 const fn mac(name: &'static str, hmac: hmac::Algorithm) -> MacAlgorithm {
     MacAlgorithm { name, hmac }
 }
@@ -165,6 +180,10 @@ pub(crate) static ENCRYPTION_NAMES: [&str; 3] = [
     "RSAES_OAEP_SHA_1",
     "RSAES_OAEP_SHA_256",
 ];
+
+const ECDH: &str = "ECDH";
+
+pub(crate) static AGREEMENT_NAMES: [&str; 1] = [ECDH];
 
 pub(crate) static MAC_NAMES: [&str; 4] = [
     "HMAC_SHA_384",

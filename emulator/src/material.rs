@@ -1,6 +1,7 @@
 //! Key material: the private half of a key, parsed once, and what it computes.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::agreement::{self, ParsedPublicKey, ParsedPublicKeyFormat, PrivateKey};
 use aws_lc_rs::digest::Digest;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::hmac;
@@ -13,7 +14,7 @@ use aws_lc_rs::signature::{EcdsaKeyPair, KeyPair as _, UnparsedPublicKey};
 use crate::algorithm::{MacAlgorithm, SignatureScheme, SigningAlgorithm};
 use crate::error::{ApiError, ApiResult};
 use crate::random;
-use crate::spec::{KeySpec, MaterialKind};
+use crate::spec::{KeySpec, KeyUsage, MaterialKind};
 
 /// The private half of a key and, for an asymmetric one, the DER of its public half.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ enum Private {
         encrypt: OaepPublicEncryptingKey,
     },
     Ec(EcdsaKeyPair),
+    Agreement(PrivateKey),
     Secret(Vec<u8>),
 }
 
@@ -40,8 +42,11 @@ pub(crate) struct BadMaterial;
 
 impl Material {
     /// Makes new material. RSA takes from a tenth of a second to seconds.
-    pub(crate) fn generate(spec: &KeySpec) -> ApiResult<Self> {
+    pub(crate) fn generate(spec: &KeySpec, usage: KeyUsage) -> ApiResult<Self> {
         let made = match spec.material {
+            MaterialKind::Ec { .. } if usage == KeyUsage::KeyAgreement => curve(spec)
+                .and_then(|curve| PrivateKey::generate(curve).map_err(|_| BadMaterial))
+                .and_then(Self::agreement),
             MaterialKind::Rsa(size) => PrivateDecryptingKey::generate(size)
                 .map_err(|_| BadMaterial)
                 .and_then(Self::rsa),
@@ -58,8 +63,17 @@ impl Material {
     }
 
     /// Reads what [`Material::to_bytes`] wrote.
-    pub(crate) fn from_bytes(spec: &KeySpec, bytes: &[u8]) -> Result<Self, BadMaterial> {
+    pub(crate) fn from_bytes(
+        spec: &KeySpec,
+        usage: KeyUsage,
+        bytes: &[u8],
+    ) -> Result<Self, BadMaterial> {
         match spec.material {
+            MaterialKind::Ec { .. } if usage == KeyUsage::KeyAgreement => {
+                PrivateKey::from_private_key_der(curve(spec)?, bytes)
+                    .map_err(|_| BadMaterial)
+                    .and_then(Self::agreement)
+            }
             MaterialKind::Rsa(size) => {
                 let key = PrivateDecryptingKey::from_pkcs8(bytes).map_err(|_| BadMaterial)?;
                 if key.key_size_bytes() != size.len() {
@@ -83,6 +97,10 @@ impl Material {
                 Ok(der.as_ref().to_vec())
             }
             Private::Ec(key) => Ok(key.to_pkcs8v1().map_err(|_| BadMaterial)?.as_ref().to_vec()),
+            Private::Agreement(key) => {
+                let der: Pkcs8V1Der<'_> = key.as_der().map_err(|_| BadMaterial)?;
+                Ok(der.as_ref().to_vec())
+            }
             Private::Secret(secret) => Ok(secret.clone()),
         }
     }
@@ -131,6 +149,21 @@ impl Material {
             }
             _ => false,
         }
+    }
+
+    /// ECDH with a peer's public key in a `SubjectPublicKeyInfo`; nothing when that is not a point on this
+    /// key's curve.
+    pub(crate) fn agree(&self, peer: &[u8]) -> Option<Vec<u8>> {
+        let Private::Agreement(key) = &self.private else {
+            return None;
+        };
+        let peer = agreement::UnparsedPublicKey::new(key.algorithm(), peer);
+        let peer = ParsedPublicKey::try_from(peer).ok()?;
+        // A point without its curve would do for the library, not for KMS.
+        if peer.format() != ParsedPublicKeyFormat::X509 {
+            return None;
+        }
+        agreement::agree(key, peer, (), |secret| Ok(secret.to_vec())).ok()
     }
 
     pub(crate) fn mac(&self, algorithm: &MacAlgorithm, message: &[u8]) -> ApiResult<Vec<u8>> {
@@ -252,6 +285,16 @@ impl Material {
         })
     }
 
+    fn agreement(key: PrivateKey) -> Result<Self, BadMaterial> {
+        let public = key.compute_public_key().map_err(|_| BadMaterial)?;
+        let public: PublicKeyX509Der<'_> = public.as_der().map_err(|_| BadMaterial)?;
+        let public = Some(public.as_ref().to_vec());
+        Ok(Self {
+            private: Private::Agreement(key),
+            public,
+        })
+    }
+
     fn secret(secret: Vec<u8>) -> Self {
         Self {
             private: Private::Secret(secret),
@@ -260,12 +303,19 @@ impl Material {
     }
 }
 
+/// The curve of the keys of a spec that can agree.
+fn curve(spec: &KeySpec) -> Result<&'static agreement::Algorithm, BadMaterial> {
+    let first = spec.agreement.first().ok_or(BadMaterial)?;
+    Ok(first.curve)
+}
+
 /// Never the material itself.
 impl std::fmt::Debug for Private {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Rsa { .. } => "Rsa",
             Self::Ec(_) => "Ec",
+            Self::Agreement(_) => "Agreement",
             Self::Secret(_) => "Secret",
         })
     }

@@ -11,9 +11,9 @@ use aws_lc_rs::signature::{
 };
 
 use crate::algorithm::{
-    ECDSA_SHA_256, ECDSA_SHA_384, ECDSA_SHA_512, EncryptionAlgorithm, HMAC_SHA_224, HMAC_SHA_256,
-    HMAC_SHA_384, HMAC_SHA_512, MacAlgorithm, RSA_ENCRYPTION, RSA_SIGNING, SYMMETRIC_ENCRYPTION,
-    SigningAlgorithm,
+    AgreementAlgorithm, ECDH_P256, ECDH_P384, ECDH_P521, ECDSA_SHA_256, ECDSA_SHA_384,
+    ECDSA_SHA_512, EncryptionAlgorithm, HMAC_SHA_224, HMAC_SHA_256, HMAC_SHA_384, HMAC_SHA_512,
+    MacAlgorithm, RSA_ENCRYPTION, RSA_SIGNING, SYMMETRIC_ENCRYPTION, SigningAlgorithm,
 };
 
 /// A value of `KeySpec`, and what keys of it are made of and do.
@@ -25,7 +25,7 @@ pub(crate) struct KeySpec {
     pub(crate) material: MaterialKind,
     pub(crate) signing: &'static [SigningAlgorithm],
     pub(crate) encryption: &'static [EncryptionAlgorithm],
-    pub(crate) agreement: &'static [&'static str],
+    pub(crate) agreement: &'static [AgreementAlgorithm],
     pub(crate) mac: &'static [MacAlgorithm],
 }
 
@@ -63,7 +63,7 @@ impl KeySpec {
             KeyUsage::EncryptDecrypt => self.encryption.iter().map(|row| row.name).collect(),
             KeyUsage::SignVerify => self.signing.iter().map(|row| row.name).collect(),
             KeyUsage::GenerateVerifyMac => self.mac.iter().map(|row| row.name).collect(),
-            KeyUsage::KeyAgreement => self.agreement.to_vec(),
+            KeyUsage::KeyAgreement => self.agreement.iter().map(|row| row.name).collect(),
         }
     }
 
@@ -139,7 +139,7 @@ static KEY_SPECS: [KeySpec; 12] = [
     rsa("RSA_4096", KeySize::Rsa4096),
     KeySpec {
         signing: &ECDSA_SHA_256,
-        agreement: &["ECDH"],
+        agreement: &ECDH_P256,
         ..ec(
             "ECC_NIST_P256",
             &ECDSA_P256_SHA256_ASN1_SIGNING,
@@ -148,7 +148,7 @@ static KEY_SPECS: [KeySpec; 12] = [
     },
     KeySpec {
         signing: &ECDSA_SHA_384,
-        agreement: &["ECDH"],
+        agreement: &ECDH_P384,
         ..ec(
             "ECC_NIST_P384",
             &ECDSA_P384_SHA384_ASN1_SIGNING,
@@ -157,7 +157,7 @@ static KEY_SPECS: [KeySpec; 12] = [
     },
     KeySpec {
         signing: &ECDSA_SHA_512,
-        agreement: &["ECDH"],
+        agreement: &ECDH_P521,
         ..ec(
             "ECC_NIST_P521",
             &ECDSA_P521_SHA512_ASN1_SIGNING,

@@ -1,5 +1,6 @@
 //! The operations of the API, one row each.
 
+mod agreement;
 mod aliases;
 mod crypto;
 mod keys;
@@ -35,13 +36,14 @@ impl Operation {
 }
 
 /// The most called first: the table is searched from the top.
-static OPERATIONS: [Operation; 23] = [
+static OPERATIONS: [Operation; 24] = [
     read("Sign", crypto::sign),
     read("Decrypt", crypto::decrypt),
     read("Verify", crypto::verify),
     read("Encrypt", crypto::encrypt),
     read("GenerateMac", mac::generate_mac),
     read("VerifyMac", mac::verify_mac),
+    read("DeriveSharedSecret", agreement::derive_shared_secret),
     read("GetPublicKey", keys::get_public_key),
     read("DescribeKey", keys::describe_key),
     read("ListResourceTags", tags::list_resource_tags),

@@ -6,6 +6,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod agreement;
 mod bench;
 mod client;
 mod command;

@@ -71,6 +71,18 @@ mac = {"KeyId": mac_id, "Message": b"message", "MacAlgorithm": "HMAC_SHA_384"}
 assert kms.verify_mac(Mac=kms.generate_mac(**mac)["Mac"], **mac)["MacValid"]
 refused("KMSInvalidMacException", kms.verify_mac, Mac=b"wrong", **mac)
 
+agreement_id = create("ECC_NIST_P384", "KEY_AGREEMENT")
+agreement = serialization.load_der_public_key(kms.get_public_key(KeyId=agreement_id)["PublicKey"])
+peer = ec.generate_private_key(ec.SECP384R1())
+secret = kms.derive_shared_secret(
+    KeyId=agreement_id,
+    KeyAgreementAlgorithm="ECDH",
+    PublicKey=peer.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    ),
+)["SharedSecret"]
+assert secret == peer.exchange(ec.ECDH(), agreement)
+
 assert len(kms.generate_random(NumberOfBytes=100)["Plaintext"]) == 100
 
 pages = kms.get_paginator("list_keys").paginate(PaginationConfig={"PageSize": 1})

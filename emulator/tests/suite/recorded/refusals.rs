@@ -143,6 +143,30 @@ pub(crate) const REFUSALS: &[Refusal] = &[
         code: "ValidationException", message: Some("KeyUsage KEY_AGREEMENT is not compatible with KeySpec RSA_2048"),
     },
     Refusal {
+        case: "derive_shared_secret, usage",
+        operation: "DeriveSharedSecret",
+        request: r#"{"KeyId":"{p256}","KeyAgreementAlgorithm":"ECDH","PublicKey":"{p256.public}"}"#,
+        code: "InvalidKeyUsageException", message: Some("{p256.arn} key usage is SIGN_VERIFY which is not valid for DeriveSharedSecret."),
+    },
+    Refusal {
+        case: "derive_shared_secret, algorithm",
+        operation: "DeriveSharedSecret",
+        request: r#"{"KeyId":"{agreement}","KeyAgreementAlgorithm":"INVALID","PublicKey":"{p256.public}"}"#,
+        code: "ValidationException", message: Some("1 validation error detected: Value 'INVALID' at 'keyAgreementAlgorithm' failed to satisfy constraint: Member must satisfy enum value set: [ECDH]"),
+    },
+    Refusal {
+        case: "derive_shared_secret, key",
+        operation: "DeriveSharedSecret",
+        request: r#"{"KeyId":"{symmetric}","KeyAgreementAlgorithm":"ECDH","PublicKey":"{p256.public}"}"#,
+        code: "InvalidKeyUsageException", message: Some("{symmetric.arn} key usage is ENCRYPT_DECRYPT which is not valid for DeriveSharedSecret."),
+    },
+    Refusal {
+        case: "derive_shared_secret, public key",
+        operation: "DeriveSharedSecret",
+        request: r#"{"KeyId":"{agreement}","KeyAgreementAlgorithm":"ECDH","PublicKey":"{bytes:16}"}"#,
+        code: "ValidationException", message: None,
+    },
+    Refusal {
         case: "generate_and_verify_mac, GenerateMac with an invalid id",
         operation: "GenerateMac",
         request: r#"{"KeyId":"key_id","Message":"{bytes:20}","MacAlgorithm":"HMAC_SHA_224"}"#,
