@@ -2,12 +2,14 @@
 
 mod agreement;
 mod aliases;
-mod crypto;
+mod data_keys;
+mod encryption;
 mod keys;
 mod lifecycle;
 mod mac;
 mod page;
 mod random;
+mod signing;
 mod tags;
 
 use std::ops::RangeInclusive;
@@ -36,14 +38,20 @@ impl Operation {
 }
 
 /// The most called first: the table is searched from the top.
-static OPERATIONS: [Operation; 24] = [
-    read("Sign", crypto::sign),
-    read("Decrypt", crypto::decrypt),
-    read("Verify", crypto::verify),
-    read("Encrypt", crypto::encrypt),
+static OPERATIONS: [Operation; 27] = [
+    read("Sign", signing::sign),
+    read("Decrypt", encryption::decrypt),
+    read("Verify", signing::verify),
+    read("Encrypt", encryption::encrypt),
     read("GenerateMac", mac::generate_mac),
     read("VerifyMac", mac::verify_mac),
     read("DeriveSharedSecret", agreement::derive_shared_secret),
+    read("GenerateDataKey", data_keys::generate_data_key),
+    read(
+        "GenerateDataKeyWithoutPlaintext",
+        data_keys::generate_data_key_without_plaintext,
+    ),
+    read("ReEncrypt", encryption::re_encrypt),
     read("GetPublicKey", keys::get_public_key),
     read("DescribeKey", keys::describe_key),
     read("ListResourceTags", tags::list_resource_tags),

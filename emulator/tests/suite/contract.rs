@@ -135,6 +135,16 @@ fn fixture(client: &mut Client) -> BTreeMap<String, String> {
         "{signature}".to_owned(),
         text(&client.ok("Sign", &sign)["Signature"]),
     );
+    let data_key = json!({
+        "KeyId": names["{symmetric}"], "KeySpec": "AES_256", "EncryptionContext": { "purpose": "test" },
+    });
+    let data_key = client.ok("GenerateDataKey", &data_key);
+    for (name, member) in [
+        ("{data_key}", "CiphertextBlob"),
+        ("{data_key.plaintext}", "Plaintext"),
+    ] {
+        names.insert(name.to_owned(), text(&data_key[member]));
+    }
     let mac = json!({
         "KeyId": names["{hmac}"], "Message": base64("m"), "MacAlgorithm": "HMAC_SHA_256",
     });

@@ -13,6 +13,7 @@ mod command;
 mod consistency;
 mod contract;
 mod cryptography;
+mod data_keys;
 mod faults;
 mod keys;
 mod lists;

@@ -83,6 +83,19 @@ secret = kms.derive_shared_secret(
 )["SharedSecret"]
 assert secret == peer.exchange(ec.ECDH(), agreement)
 
+symmetric_id = create("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT")
+context = {"purpose": "test"}
+wrap = {"KeyId": symmetric_id, "EncryptionContext": context}
+data_key = kms.generate_data_key(KeySpec="AES_128", **wrap)
+moved = kms.re_encrypt(
+    CiphertextBlob=data_key["CiphertextBlob"],
+    SourceEncryptionContext=context,
+    DestinationKeyId=symmetric_id,
+)["CiphertextBlob"]
+assert kms.decrypt(CiphertextBlob=moved)["Plaintext"] == data_key["Plaintext"]
+blob = kms.generate_data_key_without_plaintext(NumberOfBytes=24, **wrap)["CiphertextBlob"]
+assert len(kms.decrypt(CiphertextBlob=blob, EncryptionContext=context)["Plaintext"]) == 24
+
 assert len(kms.generate_random(NumberOfBytes=100)["Plaintext"]) == 100
 
 pages = kms.get_paginator("list_keys").paginate(PaginationConfig={"PageSize": 1})

@@ -227,9 +227,15 @@ pub(crate) const REFUSALS: &[Refusal] = &[
         code: "InvalidKeyUsageException", message: Some("{p256.arn} key usage is SIGN_VERIFY which is not valid for Encrypt."),
     },
     Refusal {
-        case: "error_messaging_for_invalid_keys, Decrypt; re_encrypt_incorrect_source_key",
+        case: "error_messaging_for_invalid_keys, Decrypt",
         operation: "Decrypt",
         request: r#"{"KeyId":"{hmac}","CiphertextBlob":"{ciphertext}"}"#,
+        code: "IncorrectKeyException", message: Some("The key ID in the request does not identify a CMK that can perform this operation."),
+    },
+    Refusal {
+        case: "re_encrypt_incorrect_source_key",
+        operation: "ReEncrypt",
+        request: r#"{"SourceKeyId":"{other_symmetric}","CiphertextBlob":"{ciphertext}","SourceEncryptionContext":{"context-key":"context-value"},"DestinationKeyId":"{other_symmetric}"}"#,
         code: "IncorrectKeyException", message: Some("The key ID in the request does not identify a CMK that can perform this operation."),
     },
     Refusal {
