@@ -8,8 +8,6 @@ use aws_lc_rs::{agreement, digest, hmac};
 #[derive(Debug)]
 pub(crate) struct SigningAlgorithm {
     pub(crate) name: &'static str,
-    /// What a RAW message is hashed with, and what a DIGEST is.
-    pub(crate) digest: &'static digest::Algorithm,
     pub(crate) scheme: SignatureScheme,
 }
 
@@ -17,11 +15,47 @@ pub(crate) struct SigningAlgorithm {
 pub(crate) enum SignatureScheme {
     /// PKCS#1 v1.5, or PSS with a salt of the digest's length and MGF1 with the same digest.
     Rsa {
+        digest: &'static digest::Algorithm,
         sign: &'static dyn RsaEncoding,
         verify: &'static RsaParameters,
     },
     /// DER of r and s, on the curve of the key.
-    Ecdsa,
+    Ecdsa {
+        digest: &'static digest::Algorithm,
+    },
+    Ed25519,
+    /// Ed25519ph, which hashes the digest that it is given once more.
+    Ed25519Prehashed,
+}
+
+/// A value of `MessageType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MessageType {
+    Raw,
+    Digest,
+}
+
+/// A message as a scheme signs it.
+#[derive(Debug)]
+pub(crate) enum Signable<'a> {
+    Digest(digest::Digest),
+    /// Of any length, hashed by the scheme.
+    Message(&'a [u8]),
+}
+
+impl MessageType {
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
+        [Self::Raw, Self::Digest]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "RAW",
+            Self::Digest => "DIGEST",
+        }
+    }
 }
 
 /// A value of `EncryptionAlgorithm`.
@@ -60,8 +94,8 @@ macro_rules! rsa {
     ($name:literal, $digest:ident, $sign:ident, $verify:ident) => {
         SigningAlgorithm {
             name: $name,
-            digest: &digest::$digest,
             scheme: SignatureScheme::Rsa {
+                digest: &digest::$digest,
                 sign: &signature::$sign,
                 verify: &signature::$verify,
             },
@@ -73,8 +107,9 @@ macro_rules! ecdsa {
     ($name:literal, $digest:ident) => {
         SigningAlgorithm {
             name: $name,
-            digest: &digest::$digest,
-            scheme: SignatureScheme::Ecdsa,
+            scheme: SignatureScheme::Ecdsa {
+                digest: &digest::$digest,
+            },
         }
     };
 }
@@ -123,6 +158,17 @@ pub(crate) static ECDSA_SHA_256: [SigningAlgorithm; 1] = [ecdsa!("ECDSA_SHA_256"
 pub(crate) static ECDSA_SHA_384: [SigningAlgorithm; 1] = [ecdsa!("ECDSA_SHA_384", SHA384)];
 pub(crate) static ECDSA_SHA_512: [SigningAlgorithm; 1] = [ecdsa!("ECDSA_SHA_512", SHA512)];
 
+pub(crate) static ED25519: [SigningAlgorithm; 2] = [
+    SigningAlgorithm {
+        name: "ED25519_SHA_512",
+        scheme: SignatureScheme::Ed25519,
+    },
+    SigningAlgorithm {
+        name: "ED25519_PH_SHA_512",
+        scheme: SignatureScheme::Ed25519Prehashed,
+    },
+];
+
 pub(crate) static RSA_ENCRYPTION: [EncryptionAlgorithm; 2] = [
     EncryptionAlgorithm {
         name: "RSAES_OAEP_SHA_1",
@@ -163,7 +209,7 @@ const fn mac(name: &'static str, hmac: hmac::Algorithm) -> MacAlgorithm {
 }
 
 /// The names a request may use, in the order of KMS's own error message.
-pub(crate) static SIGNING_NAMES: [&str; 9] = [
+pub(crate) static SIGNING_NAMES: [&str; 11] = [
     "RSASSA_PSS_SHA_512",
     "RSASSA_PKCS1_V1_5_SHA_256",
     "ECDSA_SHA_512",
@@ -173,7 +219,11 @@ pub(crate) static SIGNING_NAMES: [&str; 9] = [
     "RSASSA_PKCS1_V1_5_SHA_384",
     "RSASSA_PSS_SHA_384",
     "ECDSA_SHA_256",
+    "ED25519_SHA_512",
+    "ED25519_PH_SHA_512",
 ];
+
+pub(crate) static MESSAGE_TYPES: [&str; 2] = ["RAW", "DIGEST"];
 
 pub(crate) static ENCRYPTION_NAMES: [&str; 3] = [
     "SYMMETRIC_DEFAULT",

@@ -4,16 +4,15 @@
 
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1,
-    ECDSA_P256K1_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_ASN1_SIGNING,
-    ECDSA_P521_SHA512_ASN1, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaSigningAlgorithm,
-    EcdsaVerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1_SIGNING,
+    ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaSigningAlgorithm,
 };
 
 use crate::algorithm::{
     AgreementAlgorithm, ECDH_P256, ECDH_P384, ECDH_P521, ECDSA_SHA_256, ECDSA_SHA_384,
-    ECDSA_SHA_512, EncryptionAlgorithm, HMAC_SHA_224, HMAC_SHA_256, HMAC_SHA_384, HMAC_SHA_512,
-    MacAlgorithm, RSA_ENCRYPTION, RSA_SIGNING, SYMMETRIC_ENCRYPTION, SigningAlgorithm,
+    ECDSA_SHA_512, ED25519, EncryptionAlgorithm, HMAC_SHA_224, HMAC_SHA_256, HMAC_SHA_384,
+    HMAC_SHA_512, MacAlgorithm, RSA_ENCRYPTION, RSA_SIGNING, SYMMETRIC_ENCRYPTION,
+    SigningAlgorithm,
 };
 
 /// A value of `KeySpec`, and what keys of it are made of and do.
@@ -33,10 +32,8 @@ pub(crate) struct KeySpec {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MaterialKind {
     Rsa(KeySize),
-    Ec {
-        sign: &'static EcdsaSigningAlgorithm,
-        verify: &'static EcdsaVerificationAlgorithm,
-    },
+    Ec(&'static EcdsaSigningAlgorithm),
+    Edwards25519,
     /// So many random bytes, without a public half.
     Secret {
         len: usize,
@@ -118,7 +115,7 @@ pub(crate) static USAGE_NAMES: [&str; 4] = [
     "KEY_AGREEMENT",
 ];
 
-pub(crate) static KEY_SPEC_NAMES: [&str; 12] = [
+pub(crate) static KEY_SPEC_NAMES: [&str; 13] = [
     "RSA_2048",
     "ECC_NIST_P384",
     "ECC_NIST_P256",
@@ -131,46 +128,35 @@ pub(crate) static KEY_SPEC_NAMES: [&str; 12] = [
     "HMAC_256",
     "HMAC_224",
     "HMAC_512",
+    "ECC_NIST_EDWARDS25519",
 ];
 
-static KEY_SPECS: [KeySpec; 12] = [
+static KEY_SPECS: [KeySpec; 13] = [
     rsa("RSA_2048", KeySize::Rsa2048),
     rsa("RSA_3072", KeySize::Rsa3072),
     rsa("RSA_4096", KeySize::Rsa4096),
     KeySpec {
         signing: &ECDSA_SHA_256,
         agreement: &ECDH_P256,
-        ..ec(
-            "ECC_NIST_P256",
-            &ECDSA_P256_SHA256_ASN1_SIGNING,
-            &ECDSA_P256_SHA256_ASN1,
-        )
+        ..ec("ECC_NIST_P256", &ECDSA_P256_SHA256_ASN1_SIGNING)
     },
     KeySpec {
         signing: &ECDSA_SHA_384,
         agreement: &ECDH_P384,
-        ..ec(
-            "ECC_NIST_P384",
-            &ECDSA_P384_SHA384_ASN1_SIGNING,
-            &ECDSA_P384_SHA384_ASN1,
-        )
+        ..ec("ECC_NIST_P384", &ECDSA_P384_SHA384_ASN1_SIGNING)
     },
     KeySpec {
         signing: &ECDSA_SHA_512,
         agreement: &ECDH_P521,
-        ..ec(
-            "ECC_NIST_P521",
-            &ECDSA_P521_SHA512_ASN1_SIGNING,
-            &ECDSA_P521_SHA512_ASN1,
-        )
+        ..ec("ECC_NIST_P521", &ECDSA_P521_SHA512_ASN1_SIGNING)
     },
     KeySpec {
         signing: &ECDSA_SHA_256,
-        ..ec(
-            "ECC_SECG_P256K1",
-            &ECDSA_P256K1_SHA256_ASN1_SIGNING,
-            &ECDSA_P256K1_SHA256_ASN1,
-        )
+        ..ec("ECC_SECG_P256K1", &ECDSA_P256K1_SHA256_ASN1_SIGNING)
+    },
+    KeySpec {
+        signing: &ED25519,
+        ..without_algorithms("ECC_NIST_EDWARDS25519", MaterialKind::Edwards25519)
     },
     KeySpec {
         encryption: &SYMMETRIC_ENCRYPTION,
@@ -202,12 +188,8 @@ const fn rsa(name: &'static str, size: KeySize) -> KeySpec {
     }
 }
 
-const fn ec(
-    name: &'static str,
-    sign: &'static EcdsaSigningAlgorithm,
-    verify: &'static EcdsaVerificationAlgorithm,
-) -> KeySpec {
-    without_algorithms(name, MaterialKind::Ec { sign, verify })
+const fn ec(name: &'static str, curve: &'static EcdsaSigningAlgorithm) -> KeySpec {
+    without_algorithms(name, MaterialKind::Ec(curve))
 }
 
 const fn secret(name: &'static str, len: usize) -> KeySpec {

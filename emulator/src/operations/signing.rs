@@ -1,19 +1,21 @@
 //! `Sign`, `Verify`.
 
-use aws_lc_rs::digest::{Digest, digest};
+use aws_lc_rs::digest::{self, SHA512, digest};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use super::{CIPHERTEXT_LEN, KEY_ID_LEN, MESSAGE_LEN, stop_at_dry_run};
-use crate::algorithm::{SIGNING_NAMES, SigningAlgorithm};
+use crate::algorithm::MessageType::{Digest, Raw};
+use crate::algorithm::{
+    MESSAGE_TYPES, MessageType, SIGNING_NAMES, Signable, SignatureScheme as Scheme,
+    SigningAlgorithm,
+};
 use crate::error::{ApiError, ApiResult};
 use crate::input::{Input, Shown};
 use crate::key::KeyCore;
 use crate::service::Service;
 use crate::spec::KeyUsage;
-
-const MESSAGE_TYPES: [&str; 2] = ["RAW", "DIGEST"];
 
 pub(super) fn sign(service: &Service, mut input: Input) -> ApiResult<Value> {
     let request = SignatureRequest::read(&mut input)?;
@@ -22,9 +24,9 @@ pub(super) fn sign(service: &Service, mut input: Input) -> ApiResult<Value> {
     let core = service.enabled_key(&request.key_id)?;
     let material = core.material_for(KeyUsage::SignVerify, "Sign")?;
     let algorithm = request.algorithm(&core)?;
-    let digest = request.digest(algorithm)?;
+    let message = request.signable(algorithm)?;
     stop_at_dry_run(dry_run)?;
-    let signature = material.sign(algorithm, &digest)?;
+    let signature = material.sign(algorithm, &message)?;
     Ok(json!({
         "KeyId": core.arn,
         "Signature": BASE64_STANDARD.encode(signature),
@@ -40,9 +42,9 @@ pub(super) fn verify(service: &Service, mut input: Input) -> ApiResult<Value> {
     let core = service.enabled_key(&request.key_id)?;
     let material = core.material_for(KeyUsage::SignVerify, "Verify")?;
     let algorithm = request.algorithm(&core)?;
-    let digest = request.digest(algorithm)?;
+    let message = request.signable(algorithm)?;
     stop_at_dry_run(dry_run)?;
-    if !material.verifies(core.spec, algorithm, &digest, &signature) {
+    if !material.verifies(algorithm, &message, &signature) {
         return Err(ApiError::bare("KMSInvalidSignatureException"));
     }
     Ok(json!({
@@ -57,16 +59,19 @@ pub(super) fn verify(service: &Service, mut input: Input) -> ApiResult<Value> {
 struct SignatureRequest {
     key_id: String,
     message: Vec<u8>,
-    is_digest: bool,
+    message_type: MessageType,
     algorithm: String,
 }
 
 impl SignatureRequest {
     fn read(input: &mut Input) -> ApiResult<Self> {
+        let message_type = input.one_of("MessageType", &MESSAGE_TYPES)?;
+        let message_type = message_type.as_deref().and_then(MessageType::by_name);
         Ok(Self {
             key_id: input.required_text("KeyId", KEY_ID_LEN)?,
             message: input.required_blob("Message", MESSAGE_LEN, Shown::No)?,
-            is_digest: input.one_of("MessageType", &MESSAGE_TYPES)?.as_deref() == Some("DIGEST"),
+            // An unknown one was reported.
+            message_type: message_type.unwrap_or(Raw),
             algorithm: input.required_one_of("SigningAlgorithm", &SIGNING_NAMES)?,
         })
     }
@@ -80,15 +85,37 @@ impl SignatureRequest {
         found.ok_or_else(|| core.incompatible(&self.algorithm))
     }
 
-    fn digest(&self, algorithm: &SigningAlgorithm) -> ApiResult<Digest> {
-        if !self.is_digest {
-            return Ok(digest(algorithm.digest, &self.message));
-        }
-        Digest::import_less_safe(&self.message, algorithm.digest).map_err(|_| {
+    /// The message as the algorithm signs it, where it takes messages of this type and length.
+    fn signable(&self, algorithm: &SigningAlgorithm) -> ApiResult<Signable<'_>> {
+        let message = &*self.message;
+        let signable = match (algorithm.scheme, self.message_type) {
+            (Scheme::Rsa { digest: hash, .. } | Scheme::Ecdsa { digest: hash }, Raw) => {
+                Some(Signable::Digest(digest(hash, message)))
+            }
+            (Scheme::Rsa { digest: hash, .. } | Scheme::Ecdsa { digest: hash }, Digest) => {
+                import_digest(hash, message).map(Signable::Digest)
+            }
+            (Scheme::Ed25519, Raw) => Some(Signable::Message(message)),
+            (Scheme::Ed25519Prehashed, Digest) => {
+                import_digest(&SHA512, message).map(|_| Signable::Message(message))
+            }
+            (Scheme::Ed25519, Digest) | (Scheme::Ed25519Prehashed, Raw) => {
+                let (name, kind) = (algorithm.name, self.message_type.name());
+                return Err(ApiError::validation(format!(
+                    "MessageType {kind} is not valid for algorithm {name}."
+                )));
+            }
+        };
+        signable.ok_or_else(|| {
             ApiError::validation(format!(
                 "Digest is invalid length for algorithm {}.",
                 algorithm.name
             ))
         })
     }
+}
+
+/// Nothing when the digest has another length.
+fn import_digest(hash: &'static digest::Algorithm, digest: &[u8]) -> Option<digest::Digest> {
+    digest::Digest::import_less_safe(digest, hash).ok()
 }

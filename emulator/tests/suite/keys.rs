@@ -15,6 +15,8 @@ fn an_algorithm_of_another_key_spec_is_refused_by_name() {
         ("ECC_SECG_P256K1", "ECDSA_SHA_512"),
         ("ECC_NIST_P521", "RSASSA_PSS_SHA_512"),
         ("RSA_2048", "ECDSA_SHA_256"),
+        ("ECC_NIST_EDWARDS25519", "ECDSA_SHA_512"),
+        ("ECC_NIST_P521", "ED25519_SHA_512"),
     ] {
         let (id, _) = client.create_key(spec, "SIGN_VERIFY");
         let request = json!({ "KeyId": id, "Message": base64("m"), "SigningAlgorithm": algorithm });

@@ -14,6 +14,7 @@ mod consistency;
 mod contract;
 mod cryptography;
 mod data_keys;
+mod edwards;
 mod faults;
 mod keys;
 mod lists;

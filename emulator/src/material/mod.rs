@@ -1,17 +1,22 @@
 //! Key material: the private half of a key, parsed once, and what it computes.
 
+mod edwards;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::agreement::{self, ParsedPublicKey, ParsedPublicKeyFormat, PrivateKey};
-use aws_lc_rs::digest::Digest;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rsa::{
     KeyPair as RsaKeyPair, OaepAlgorithm, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
     PrivateDecryptingKey,
 };
-use aws_lc_rs::signature::{EcdsaKeyPair, KeyPair as _, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    EcdsaKeyPair, EcdsaVerificationAlgorithm, KeyPair as _, UnparsedPublicKey,
+};
 
-use crate::algorithm::{MacAlgorithm, SignatureScheme, SigningAlgorithm};
+use self::edwards::EdwardsKey;
+use crate::algorithm::Signable::{Digest, Message};
+use crate::algorithm::{MacAlgorithm, Signable, SignatureScheme as Scheme, SigningAlgorithm};
 use crate::error::{ApiError, ApiResult};
 use crate::random;
 use crate::spec::{KeySpec, KeyUsage, MaterialKind};
@@ -32,6 +37,7 @@ enum Private {
     },
     Ec(EcdsaKeyPair),
     Agreement(PrivateKey),
+    Edwards(Box<EdwardsKey>),
     Secret(Vec<u8>),
 }
 
@@ -44,15 +50,16 @@ impl Material {
     /// Makes new material. RSA takes from a tenth of a second to seconds.
     pub(crate) fn generate(spec: &KeySpec, usage: KeyUsage) -> ApiResult<Self> {
         let made = match spec.material {
-            MaterialKind::Ec { .. } if usage == KeyUsage::KeyAgreement => curve(spec)
+            MaterialKind::Ec(_) if usage == KeyUsage::KeyAgreement => curve(spec)
                 .and_then(|curve| PrivateKey::generate(curve).map_err(|_| BadMaterial))
                 .and_then(Self::agreement),
             MaterialKind::Rsa(size) => PrivateDecryptingKey::generate(size)
                 .map_err(|_| BadMaterial)
                 .and_then(Self::rsa),
-            MaterialKind::Ec { sign, .. } => EcdsaKeyPair::generate(sign)
+            MaterialKind::Ec(curve) => EcdsaKeyPair::generate(curve)
                 .map_err(|_| BadMaterial)
                 .and_then(Self::ec),
+            MaterialKind::Edwards25519 => EdwardsKey::generate().and_then(Self::edwards),
             MaterialKind::Secret { len } => {
                 let mut secret = vec![0; len];
                 random::fill(&mut secret)?;
@@ -69,7 +76,7 @@ impl Material {
         bytes: &[u8],
     ) -> Result<Self, BadMaterial> {
         match spec.material {
-            MaterialKind::Ec { .. } if usage == KeyUsage::KeyAgreement => {
+            MaterialKind::Ec(_) if usage == KeyUsage::KeyAgreement => {
                 PrivateKey::from_private_key_der(curve(spec)?, bytes)
                     .map_err(|_| BadMaterial)
                     .and_then(Self::agreement)
@@ -81,9 +88,10 @@ impl Material {
                 }
                 Self::rsa(key)
             }
-            MaterialKind::Ec { sign, .. } => EcdsaKeyPair::from_pkcs8(sign, bytes)
+            MaterialKind::Ec(curve) => EcdsaKeyPair::from_pkcs8(curve, bytes)
                 .map_err(|_| BadMaterial)
                 .and_then(Self::ec),
+            MaterialKind::Edwards25519 => EdwardsKey::from_pkcs8(bytes).and_then(Self::edwards),
             MaterialKind::Secret { len } if bytes.len() == len => Ok(Self::secret(bytes.to_vec())),
             MaterialKind::Secret { .. } => Err(BadMaterial),
         }
@@ -101,6 +109,7 @@ impl Material {
                 let der: Pkcs8V1Der<'_> = key.as_der().map_err(|_| BadMaterial)?;
                 Ok(der.as_ref().to_vec())
             }
+            Private::Edwards(key) => key.to_pkcs8(),
             Private::Secret(secret) => Ok(secret.clone()),
         }
     }
@@ -111,41 +120,54 @@ impl Material {
     }
 
     /// Signs as KMS encodes it: RSA in the modulus' length, ECDSA as a DER SEQUENCE of r and s.
-    pub(crate) fn sign(&self, algorithm: &SigningAlgorithm, digest: &Digest) -> ApiResult<Vec<u8>> {
-        let signature = match (&self.private, algorithm.scheme) {
-            (Private::Rsa { sign: key, .. }, SignatureScheme::Rsa { sign, .. }) => {
-                let mut signature = vec![0; key.public_modulus_len()];
-                key.sign_digest(sign, digest, &mut signature)
+    pub(crate) fn sign(
+        &self,
+        algorithm: &SigningAlgorithm,
+        message: &Signable<'_>,
+    ) -> ApiResult<Vec<u8>> {
+        let signature = match (&self.private, algorithm.scheme, message) {
+            (Private::Rsa { sign, .. }, Scheme::Rsa { sign: encoding, .. }, Digest(digest)) => {
+                let mut signature = vec![0; sign.public_modulus_len()];
+                sign.sign_digest(encoding, digest, &mut signature)
+                    .ok()
                     .map(|()| signature)
             }
-            (Private::Ec(key), SignatureScheme::Ecdsa) => key
+            (Private::Ec(key), Scheme::Ecdsa { .. }, Digest(digest)) => key
                 .sign_digest(digest)
+                .ok()
                 .map(|signature| signature.as_ref().to_vec()),
-            _ => Err(aws_lc_rs::error::Unspecified),
+            (Private::Edwards(key), Scheme::Ed25519, Message(message)) => key.sign(message),
+            (Private::Edwards(key), Scheme::Ed25519Prehashed, Message(message)) => {
+                key.sign_prehashed(message)
+            }
+            _ => None,
         };
-        signature.map_err(|_| ApiError::cryptography("Signing"))
+        signature.ok_or_else(|| ApiError::cryptography("Signing"))
     }
 
     pub(crate) fn verifies(
         &self,
-        spec: &KeySpec,
         algorithm: &SigningAlgorithm,
-        digest: &Digest,
+        message: &Signable<'_>,
         signature: &[u8],
     ) -> bool {
-        let Some(public) = &self.public else {
-            return false;
-        };
-        match (algorithm.scheme, spec.material) {
-            (SignatureScheme::Rsa { verify, .. }, MaterialKind::Rsa(_)) => {
-                UnparsedPublicKey::new(verify, public)
+        match (&self.private, algorithm.scheme, message) {
+            (Private::Rsa { sign, .. }, Scheme::Rsa { verify, .. }, Digest(digest)) => {
+                UnparsedPublicKey::new(verify, sign.public_key())
                     .verify_digest(digest, signature)
                     .is_ok()
             }
-            (SignatureScheme::Ecdsa, MaterialKind::Ec { verify, .. }) => {
-                UnparsedPublicKey::new(verify, public)
+            (Private::Ec(key), Scheme::Ecdsa { .. }, Digest(digest)) => {
+                let verify: &'static EcdsaVerificationAlgorithm = key.algorithm();
+                UnparsedPublicKey::new(verify, key.public_key())
                     .verify_digest(digest, signature)
                     .is_ok()
+            }
+            (Private::Edwards(key), Scheme::Ed25519, Message(message)) => {
+                key.verifies(message, signature)
+            }
+            (Private::Edwards(key), Scheme::Ed25519Prehashed, Message(message)) => {
+                key.verifies_prehashed(message, signature)
             }
             _ => false,
         }
@@ -295,6 +317,13 @@ impl Material {
         })
     }
 
+    fn edwards(key: EdwardsKey) -> Result<Self, BadMaterial> {
+        Ok(Self {
+            public: Some(key.public_key()?),
+            private: Private::Edwards(Box::new(key)),
+        })
+    }
+
     fn secret(secret: Vec<u8>) -> Self {
         Self {
             private: Private::Secret(secret),
@@ -316,6 +345,7 @@ impl std::fmt::Debug for Private {
             Self::Rsa { .. } => "Rsa",
             Self::Ec(_) => "Ec",
             Self::Agreement(_) => "Agreement",
+            Self::Edwards(_) => "Edwards",
             Self::Secret(_) => "Secret",
         })
     }
