@@ -2,6 +2,8 @@
 
 use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm};
 use aws_lc_rs::signature::{self, RsaEncoding, RsaParameters};
+
+use crate::material::MU_LEN;
 use aws_lc_rs::{agreement, digest, hmac};
 
 /// A value of `SigningAlgorithm`.
@@ -26,6 +28,7 @@ pub(crate) enum SignatureScheme {
     Ed25519,
     /// Ed25519ph, which hashes the digest that it is given once more.
     Ed25519Prehashed,
+    MlDsa,
 }
 
 /// A value of `MessageType`.
@@ -33,6 +36,8 @@ pub(crate) enum SignatureScheme {
 pub(crate) enum MessageType {
     Raw,
     Digest,
+    /// What ML-DSA hashes a message to.
+    ExternalMu,
 }
 
 /// A message as a scheme signs it.
@@ -41,11 +46,12 @@ pub(crate) enum Signable<'a> {
     Digest(digest::Digest),
     /// Of any length, hashed by the scheme.
     Message(&'a [u8]),
+    Mu(&'a [u8; MU_LEN]),
 }
 
 impl MessageType {
     pub(crate) fn by_name(name: &str) -> Option<Self> {
-        [Self::Raw, Self::Digest]
+        [Self::Raw, Self::Digest, Self::ExternalMu]
             .into_iter()
             .find(|kind| kind.name() == name)
     }
@@ -54,6 +60,7 @@ impl MessageType {
         match self {
             Self::Raw => "RAW",
             Self::Digest => "DIGEST",
+            Self::ExternalMu => "EXTERNAL_MU",
         }
     }
 }
@@ -169,6 +176,11 @@ pub(crate) static ED25519: [SigningAlgorithm; 2] = [
     },
 ];
 
+pub(crate) static ML_DSA: [SigningAlgorithm; 1] = [SigningAlgorithm {
+    name: "ML_DSA_SHAKE_256",
+    scheme: SignatureScheme::MlDsa,
+}];
+
 pub(crate) static RSA_ENCRYPTION: [EncryptionAlgorithm; 2] = [
     EncryptionAlgorithm {
         name: "RSAES_OAEP_SHA_1",
@@ -209,7 +221,7 @@ const fn mac(name: &'static str, hmac: hmac::Algorithm) -> MacAlgorithm {
 }
 
 /// The names a request may use, in the order of KMS's own error message.
-pub(crate) static SIGNING_NAMES: [&str; 11] = [
+pub(crate) static SIGNING_NAMES: [&str; 12] = [
     "RSASSA_PSS_SHA_512",
     "RSASSA_PKCS1_V1_5_SHA_256",
     "ECDSA_SHA_512",
@@ -221,9 +233,10 @@ pub(crate) static SIGNING_NAMES: [&str; 11] = [
     "ECDSA_SHA_256",
     "ED25519_SHA_512",
     "ED25519_PH_SHA_512",
+    "ML_DSA_SHAKE_256",
 ];
 
-pub(crate) static MESSAGE_TYPES: [&str; 2] = ["RAW", "DIGEST"];
+pub(crate) static MESSAGE_TYPES: [&str; 3] = ["RAW", "DIGEST", "EXTERNAL_MU"];
 
 pub(crate) static ENCRYPTION_NAMES: [&str; 3] = [
     "SYMMETRIC_DEFAULT",

@@ -11,9 +11,10 @@ use aws_lc_rs::signature::{
 use crate::algorithm::{
     AgreementAlgorithm, ECDH_P256, ECDH_P384, ECDH_P521, ECDSA_SHA_256, ECDSA_SHA_384,
     ECDSA_SHA_512, ED25519, EncryptionAlgorithm, HMAC_SHA_224, HMAC_SHA_256, HMAC_SHA_384,
-    HMAC_SHA_512, MacAlgorithm, RSA_ENCRYPTION, RSA_SIGNING, SYMMETRIC_ENCRYPTION,
+    HMAC_SHA_512, ML_DSA, MacAlgorithm, RSA_ENCRYPTION, RSA_SIGNING, SYMMETRIC_ENCRYPTION,
     SigningAlgorithm,
 };
+use crate::material::{ML_DSA_44, ML_DSA_65, ML_DSA_87, MlDsaParameters};
 
 /// A value of `KeySpec`, and what keys of it are made of and do.
 ///
@@ -34,6 +35,7 @@ pub(crate) enum MaterialKind {
     Rsa(KeySize),
     Ec(&'static EcdsaSigningAlgorithm),
     Edwards25519,
+    MlDsa(&'static MlDsaParameters),
     /// So many random bytes, without a public half.
     Secret {
         len: usize,
@@ -115,7 +117,7 @@ pub(crate) static USAGE_NAMES: [&str; 4] = [
     "KEY_AGREEMENT",
 ];
 
-pub(crate) static KEY_SPEC_NAMES: [&str; 13] = [
+pub(crate) static KEY_SPEC_NAMES: [&str; 16] = [
     "RSA_2048",
     "ECC_NIST_P384",
     "ECC_NIST_P256",
@@ -129,9 +131,12 @@ pub(crate) static KEY_SPEC_NAMES: [&str; 13] = [
     "HMAC_224",
     "HMAC_512",
     "ECC_NIST_EDWARDS25519",
+    "ML_DSA_44",
+    "ML_DSA_65",
+    "ML_DSA_87",
 ];
 
-static KEY_SPECS: [KeySpec; 13] = [
+static KEY_SPECS: [KeySpec; 16] = [
     rsa("RSA_2048", KeySize::Rsa2048),
     rsa("RSA_3072", KeySize::Rsa3072),
     rsa("RSA_4096", KeySize::Rsa4096),
@@ -158,6 +163,9 @@ static KEY_SPECS: [KeySpec; 13] = [
         signing: &ED25519,
         ..without_algorithms("ECC_NIST_EDWARDS25519", MaterialKind::Edwards25519)
     },
+    ml_dsa("ML_DSA_44", &ML_DSA_44),
+    ml_dsa("ML_DSA_65", &ML_DSA_65),
+    ml_dsa("ML_DSA_87", &ML_DSA_87),
     KeySpec {
         encryption: &SYMMETRIC_ENCRYPTION,
         ..secret(SYMMETRIC_DEFAULT, 32)
@@ -190,6 +198,13 @@ const fn rsa(name: &'static str, size: KeySize) -> KeySpec {
 
 const fn ec(name: &'static str, curve: &'static EcdsaSigningAlgorithm) -> KeySpec {
     without_algorithms(name, MaterialKind::Ec(curve))
+}
+
+const fn ml_dsa(name: &'static str, parameters: &'static MlDsaParameters) -> KeySpec {
+    KeySpec {
+        signing: &ML_DSA,
+        ..without_algorithms(name, MaterialKind::MlDsa(parameters))
+    }
 }
 
 const fn secret(name: &'static str, len: usize) -> KeySpec {

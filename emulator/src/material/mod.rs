@@ -1,6 +1,7 @@
 //! Key material: the private half of a key, parsed once, and what it computes.
 
 mod edwards;
+mod ml_dsa;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::agreement::{self, ParsedPublicKey, ParsedPublicKeyFormat, PrivateKey};
@@ -15,7 +16,9 @@ use aws_lc_rs::signature::{
 };
 
 use self::edwards::EdwardsKey;
-use crate::algorithm::Signable::{Digest, Message};
+use self::ml_dsa::MlDsaKey;
+pub(crate) use self::ml_dsa::{ML_DSA_44, ML_DSA_65, ML_DSA_87, MU_LEN, MlDsaParameters};
+use crate::algorithm::Signable::{Digest, Message, Mu};
 use crate::algorithm::{MacAlgorithm, Signable, SignatureScheme as Scheme, SigningAlgorithm};
 use crate::error::{ApiError, ApiResult};
 use crate::random;
@@ -38,6 +41,7 @@ enum Private {
     Ec(EcdsaKeyPair),
     Agreement(PrivateKey),
     Edwards(Box<EdwardsKey>),
+    MlDsa(Box<dyn MlDsaKey>),
     Secret(Vec<u8>),
 }
 
@@ -60,6 +64,7 @@ impl Material {
                 .map_err(|_| BadMaterial)
                 .and_then(Self::ec),
             MaterialKind::Edwards25519 => EdwardsKey::generate().and_then(Self::edwards),
+            MaterialKind::MlDsa(parameters) => (parameters.generate)().and_then(Self::ml_dsa),
             MaterialKind::Secret { len } => {
                 let mut secret = vec![0; len];
                 random::fill(&mut secret)?;
@@ -92,6 +97,9 @@ impl Material {
                 .map_err(|_| BadMaterial)
                 .and_then(Self::ec),
             MaterialKind::Edwards25519 => EdwardsKey::from_pkcs8(bytes).and_then(Self::edwards),
+            MaterialKind::MlDsa(parameters) => {
+                (parameters.from_pkcs8)(bytes).and_then(Self::ml_dsa)
+            }
             MaterialKind::Secret { len } if bytes.len() == len => Ok(Self::secret(bytes.to_vec())),
             MaterialKind::Secret { .. } => Err(BadMaterial),
         }
@@ -110,6 +118,7 @@ impl Material {
                 Ok(der.as_ref().to_vec())
             }
             Private::Edwards(key) => key.to_pkcs8(),
+            Private::MlDsa(key) => Ok(key.to_pkcs8()),
             Private::Secret(secret) => Ok(secret.clone()),
         }
     }
@@ -140,6 +149,10 @@ impl Material {
             (Private::Edwards(key), Scheme::Ed25519Prehashed, Message(message)) => {
                 key.sign_prehashed(message)
             }
+            (Private::MlDsa(key), Scheme::MlDsa, Message(message)) => {
+                key.mu(message).and_then(|mu| key.sign(&mu))
+            }
+            (Private::MlDsa(key), Scheme::MlDsa, Mu(mu)) => key.sign(mu),
             _ => None,
         };
         signature.ok_or_else(|| ApiError::cryptography("Signing"))
@@ -169,6 +182,10 @@ impl Material {
             (Private::Edwards(key), Scheme::Ed25519Prehashed, Message(message)) => {
                 key.verifies_prehashed(message, signature)
             }
+            (Private::MlDsa(key), Scheme::MlDsa, Message(message)) => key
+                .mu(message)
+                .is_some_and(|mu| key.verifies(&mu, signature)),
+            (Private::MlDsa(key), Scheme::MlDsa, Mu(mu)) => key.verifies(mu, signature),
             _ => false,
         }
     }
@@ -324,6 +341,13 @@ impl Material {
         })
     }
 
+    fn ml_dsa(key: Box<dyn MlDsaKey>) -> Result<Self, BadMaterial> {
+        Ok(Self {
+            public: Some(key.public_key()?),
+            private: Private::MlDsa(key),
+        })
+    }
+
     fn secret(secret: Vec<u8>) -> Self {
         Self {
             private: Private::Secret(secret),
@@ -346,6 +370,7 @@ impl std::fmt::Debug for Private {
             Self::Ec(_) => "Ec",
             Self::Agreement(_) => "Agreement",
             Self::Edwards(_) => "Edwards",
+            Self::MlDsa(_) => "MlDsa",
             Self::Secret(_) => "Secret",
         })
     }

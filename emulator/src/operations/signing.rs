@@ -6,7 +6,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use super::{CIPHERTEXT_LEN, KEY_ID_LEN, MESSAGE_LEN, stop_at_dry_run};
-use crate::algorithm::MessageType::{Digest, Raw};
+use crate::algorithm::MessageType::{Digest, ExternalMu, Raw};
 use crate::algorithm::{
     MESSAGE_TYPES, MessageType, SIGNING_NAMES, Signable, SignatureScheme as Scheme,
     SigningAlgorithm,
@@ -95,11 +95,14 @@ impl SignatureRequest {
             (Scheme::Rsa { digest: hash, .. } | Scheme::Ecdsa { digest: hash }, Digest) => {
                 import_digest(hash, message).map(Signable::Digest)
             }
-            (Scheme::Ed25519, Raw) => Some(Signable::Message(message)),
+            (Scheme::Ed25519 | Scheme::MlDsa, Raw) => Some(Signable::Message(message)),
             (Scheme::Ed25519Prehashed, Digest) => {
                 import_digest(&SHA512, message).map(|_| Signable::Message(message))
             }
-            (Scheme::Ed25519, Digest) | (Scheme::Ed25519Prehashed, Raw) => {
+            (Scheme::MlDsa, ExternalMu) => message.try_into().ok().map(Signable::Mu),
+            (Scheme::Ed25519 | Scheme::MlDsa, Digest)
+            | (Scheme::Ed25519Prehashed, Raw)
+            | (_, ExternalMu) => {
                 let (name, kind) = (algorithm.name, self.message_type.name());
                 return Err(ApiError::validation(format!(
                     "MessageType {kind} is not valid for algorithm {name}."

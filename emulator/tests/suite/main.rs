@@ -19,6 +19,7 @@ mod faults;
 mod keys;
 mod lists;
 mod macs;
+mod ml_dsa;
 mod protocol;
 mod recorded;
 mod sdk;

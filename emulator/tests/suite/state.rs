@@ -34,6 +34,9 @@ fn keys_states_tags_and_aliases_survive_a_restart() {
         ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
         ("HMAC_384", "GENERATE_VERIFY_MAC"),
         ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY"),
+        ("ML_DSA_44", "SIGN_VERIFY"),
+        ("ML_DSA_65", "SIGN_VERIFY"),
+        ("ML_DSA_87", "SIGN_VERIFY"),
     ]
     .map(|(spec, usage)| client.create_key(spec, usage).0)
     .into();
