@@ -248,6 +248,9 @@ const ECDH: &str = "ECDH";
 
 pub(crate) static AGREEMENT_NAMES: [&str; 1] = [ECDH];
 
+/// The only one, of ML-KEM keys of any size.
+pub(crate) static ENCAPSULATION_NAMES: [&str; 1] = ["ML_KEM"];
+
 pub(crate) static MAC_NAMES: [&str; 4] = [
     "HMAC_SHA_384",
     "HMAC_SHA_256",

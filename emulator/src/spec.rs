@@ -10,11 +10,14 @@ use aws_lc_rs::signature::{
 
 use crate::algorithm::{
     AgreementAlgorithm, ECDH_P256, ECDH_P384, ECDH_P521, ECDSA_SHA_256, ECDSA_SHA_384,
-    ECDSA_SHA_512, ED25519, EncryptionAlgorithm, HMAC_SHA_224, HMAC_SHA_256, HMAC_SHA_384,
-    HMAC_SHA_512, ML_DSA, MacAlgorithm, RSA_ENCRYPTION, RSA_SIGNING, SYMMETRIC_ENCRYPTION,
-    SigningAlgorithm,
+    ECDSA_SHA_512, ED25519, ENCAPSULATION_NAMES, EncryptionAlgorithm, HMAC_SHA_224, HMAC_SHA_256,
+    HMAC_SHA_384, HMAC_SHA_512, ML_DSA, MacAlgorithm, RSA_ENCRYPTION, RSA_SIGNING,
+    SYMMETRIC_ENCRYPTION, SigningAlgorithm,
 };
-use crate::material::{ML_DSA_44, ML_DSA_65, ML_DSA_87, MlDsaParameters};
+use crate::material::{
+    ML_DSA_44, ML_DSA_65, ML_DSA_87, ML_KEM_512, ML_KEM_768, ML_KEM_1024, MlDsaParameters,
+    MlKemParameters,
+};
 
 /// A value of `KeySpec`, and what keys of it are made of and do.
 ///
@@ -27,6 +30,7 @@ pub(crate) struct KeySpec {
     pub(crate) encryption: &'static [EncryptionAlgorithm],
     pub(crate) agreement: &'static [AgreementAlgorithm],
     pub(crate) mac: &'static [MacAlgorithm],
+    pub(crate) encapsulation: &'static [&'static str],
 }
 
 /// What the private half of a key is.
@@ -36,6 +40,7 @@ pub(crate) enum MaterialKind {
     Ec(&'static EcdsaSigningAlgorithm),
     Edwards25519,
     MlDsa(&'static MlDsaParameters),
+    MlKem(&'static MlKemParameters),
     /// So many random bytes, without a public half.
     Secret {
         len: usize,
@@ -49,6 +54,7 @@ pub(crate) enum KeyUsage {
     SignVerify,
     GenerateVerifyMac,
     KeyAgreement,
+    EncapsulateDecapsulate,
 }
 
 impl KeySpec {
@@ -62,6 +68,7 @@ impl KeySpec {
             KeyUsage::EncryptDecrypt => self.encryption.iter().map(|row| row.name).collect(),
             KeyUsage::SignVerify => self.signing.iter().map(|row| row.name).collect(),
             KeyUsage::GenerateVerifyMac => self.mac.iter().map(|row| row.name).collect(),
+            KeyUsage::EncapsulateDecapsulate => self.encapsulation.to_vec(),
             KeyUsage::KeyAgreement => self.agreement.iter().map(|row| row.name).collect(),
         }
     }
@@ -86,6 +93,7 @@ impl KeyUsage {
             Self::SignVerify => "SIGN_VERIFY",
             Self::GenerateVerifyMac => "GENERATE_VERIFY_MAC",
             Self::KeyAgreement => "KEY_AGREEMENT",
+            Self::EncapsulateDecapsulate => "ENCAPSULATE_DECAPSULATE",
         }
     }
 
@@ -96,6 +104,7 @@ impl KeyUsage {
             Self::SignVerify => "SigningAlgorithms",
             Self::GenerateVerifyMac => "MacAlgorithms",
             Self::KeyAgreement => "KeyAgreementAlgorithms",
+            Self::EncapsulateDecapsulate => "EncapsulationAlgorithms",
         }
     }
 }
@@ -103,21 +112,23 @@ impl KeyUsage {
 pub(crate) const SYMMETRIC_DEFAULT: &str = "SYMMETRIC_DEFAULT";
 
 /// In the order of KMS's own error message, like the names of key specs in [`KEY_SPECS`].
-static USAGES: [KeyUsage; 4] = [
+static USAGES: [KeyUsage; 5] = [
     KeyUsage::EncryptDecrypt,
     KeyUsage::SignVerify,
     KeyUsage::GenerateVerifyMac,
     KeyUsage::KeyAgreement,
+    KeyUsage::EncapsulateDecapsulate,
 ];
 
-pub(crate) static USAGE_NAMES: [&str; 4] = [
+pub(crate) static USAGE_NAMES: [&str; 5] = [
     "ENCRYPT_DECRYPT",
     "SIGN_VERIFY",
     "GENERATE_VERIFY_MAC",
     "KEY_AGREEMENT",
+    "ENCAPSULATE_DECAPSULATE",
 ];
 
-pub(crate) static KEY_SPEC_NAMES: [&str; 16] = [
+pub(crate) static KEY_SPEC_NAMES: [&str; 19] = [
     "RSA_2048",
     "ECC_NIST_P384",
     "ECC_NIST_P256",
@@ -134,9 +145,12 @@ pub(crate) static KEY_SPEC_NAMES: [&str; 16] = [
     "ML_DSA_44",
     "ML_DSA_65",
     "ML_DSA_87",
+    "ML_KEM_512",
+    "ML_KEM_768",
+    "ML_KEM_1024",
 ];
 
-static KEY_SPECS: [KeySpec; 16] = [
+static KEY_SPECS: [KeySpec; 19] = [
     rsa("RSA_2048", KeySize::Rsa2048),
     rsa("RSA_3072", KeySize::Rsa3072),
     rsa("RSA_4096", KeySize::Rsa4096),
@@ -166,6 +180,9 @@ static KEY_SPECS: [KeySpec; 16] = [
     ml_dsa("ML_DSA_44", &ML_DSA_44),
     ml_dsa("ML_DSA_65", &ML_DSA_65),
     ml_dsa("ML_DSA_87", &ML_DSA_87),
+    ml_kem("ML_KEM_512", &ML_KEM_512),
+    ml_kem("ML_KEM_768", &ML_KEM_768),
+    ml_kem("ML_KEM_1024", &ML_KEM_1024),
     KeySpec {
         encryption: &SYMMETRIC_ENCRYPTION,
         ..secret(SYMMETRIC_DEFAULT, 32)
@@ -207,6 +224,13 @@ const fn ml_dsa(name: &'static str, parameters: &'static MlDsaParameters) -> Key
     }
 }
 
+const fn ml_kem(name: &'static str, parameters: &'static MlKemParameters) -> KeySpec {
+    KeySpec {
+        encapsulation: &ENCAPSULATION_NAMES,
+        ..without_algorithms(name, MaterialKind::MlKem(parameters))
+    }
+}
+
 const fn secret(name: &'static str, len: usize) -> KeySpec {
     without_algorithms(name, MaterialKind::Secret { len })
 }
@@ -219,6 +243,7 @@ const fn without_algorithms(name: &'static str, material: MaterialKind) -> KeySp
         encryption: &[],
         agreement: &[],
         mac: &[],
+        encapsulation: &[],
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod edwards;
 mod ml_dsa;
+mod ml_kem;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::agreement::{self, ParsedPublicKey, ParsedPublicKeyFormat, PrivateKey};
@@ -18,6 +19,8 @@ use aws_lc_rs::signature::{
 use self::edwards::EdwardsKey;
 use self::ml_dsa::MlDsaKey;
 pub(crate) use self::ml_dsa::{ML_DSA_44, ML_DSA_65, ML_DSA_87, MU_LEN, MlDsaParameters};
+use self::ml_kem::MlKemKey;
+pub(crate) use self::ml_kem::{Encapsulated, ML_KEM_512, ML_KEM_768, ML_KEM_1024, MlKemParameters};
 use crate::algorithm::Signable::{Digest, Message, Mu};
 use crate::algorithm::{MacAlgorithm, Signable, SignatureScheme as Scheme, SigningAlgorithm};
 use crate::error::{ApiError, ApiResult};
@@ -42,6 +45,7 @@ enum Private {
     Agreement(PrivateKey),
     Edwards(Box<EdwardsKey>),
     MlDsa(Box<dyn MlDsaKey>),
+    MlKem(MlKemKey),
     Secret(Vec<u8>),
 }
 
@@ -65,6 +69,9 @@ impl Material {
                 .and_then(Self::ec),
             MaterialKind::Edwards25519 => EdwardsKey::generate().and_then(Self::edwards),
             MaterialKind::MlDsa(parameters) => (parameters.generate)().and_then(Self::ml_dsa),
+            MaterialKind::MlKem(parameters) => {
+                MlKemKey::generate(parameters).and_then(Self::ml_kem)
+            }
             MaterialKind::Secret { len } => {
                 let mut secret = vec![0; len];
                 random::fill(&mut secret)?;
@@ -100,6 +107,9 @@ impl Material {
             MaterialKind::MlDsa(parameters) => {
                 (parameters.from_pkcs8)(bytes).and_then(Self::ml_dsa)
             }
+            MaterialKind::MlKem(parameters) => {
+                MlKemKey::from_pkcs8(parameters, bytes).and_then(Self::ml_kem)
+            }
             MaterialKind::Secret { len } if bytes.len() == len => Ok(Self::secret(bytes.to_vec())),
             MaterialKind::Secret { .. } => Err(BadMaterial),
         }
@@ -119,6 +129,7 @@ impl Material {
             }
             Private::Edwards(key) => key.to_pkcs8(),
             Private::MlDsa(key) => Ok(key.to_pkcs8()),
+            Private::MlKem(key) => key.to_pkcs8(),
             Private::Secret(secret) => Ok(secret.clone()),
         }
     }
@@ -203,6 +214,22 @@ impl Material {
             return None;
         }
         agreement::agree(key, peer, (), |secret| Ok(secret.to_vec())).ok()
+    }
+
+    pub(crate) fn encapsulate(&self) -> ApiResult<Encapsulated> {
+        let encapsulated = match &self.private {
+            Private::MlKem(key) => key.encapsulate(),
+            _ => None,
+        };
+        encapsulated.ok_or_else(|| ApiError::cryptography("Encapsulation"))
+    }
+
+    /// The secret of a ciphertext; nothing when its length is wrong.
+    pub(crate) fn decapsulate(&self, ciphertext: &[u8]) -> Option<Vec<u8>> {
+        match &self.private {
+            Private::MlKem(key) => key.decapsulate(ciphertext),
+            _ => None,
+        }
     }
 
     pub(crate) fn mac(&self, algorithm: &MacAlgorithm, message: &[u8]) -> ApiResult<Vec<u8>> {
@@ -348,6 +375,13 @@ impl Material {
         })
     }
 
+    fn ml_kem(key: MlKemKey) -> Result<Self, BadMaterial> {
+        Ok(Self {
+            public: Some(key.public_key()?),
+            private: Private::MlKem(key),
+        })
+    }
+
     fn secret(secret: Vec<u8>) -> Self {
         Self {
             private: Private::Secret(secret),
@@ -371,6 +405,7 @@ impl std::fmt::Debug for Private {
             Self::Agreement(_) => "Agreement",
             Self::Edwards(_) => "Edwards",
             Self::MlDsa(_) => "MlDsa",
+            Self::MlKem(_) => "MlKem",
             Self::Secret(_) => "Secret",
         })
     }

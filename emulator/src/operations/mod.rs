@@ -3,6 +3,7 @@
 mod agreement;
 mod aliases;
 mod data_keys;
+mod encapsulation;
 mod encryption;
 mod keys;
 mod lifecycle;
@@ -38,7 +39,7 @@ impl Operation {
 }
 
 /// The most called first: the table is searched from the top.
-static OPERATIONS: [Operation; 27] = [
+static OPERATIONS: [Operation; 29] = [
     read("Sign", signing::sign),
     read("Decrypt", encryption::decrypt),
     read("Verify", signing::verify),
@@ -46,6 +47,8 @@ static OPERATIONS: [Operation; 27] = [
     read("GenerateMac", mac::generate_mac),
     read("VerifyMac", mac::verify_mac),
     read("DeriveSharedSecret", agreement::derive_shared_secret),
+    read("Decapsulate", encapsulation::decapsulate),
+    read("Encapsulate", encapsulation::encapsulate),
     read("GenerateDataKey", data_keys::generate_data_key),
     read(
         "GenerateDataKeyWithoutPlaintext",

@@ -20,6 +20,7 @@ mod keys;
 mod lists;
 mod macs;
 mod ml_dsa;
+mod ml_kem;
 mod protocol;
 mod recorded;
 mod sdk;

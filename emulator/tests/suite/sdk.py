@@ -1,4 +1,4 @@
-"""Every operation of the emulator through boto3, which checks the shape of each answer."""
+"""Every operation of the emulator that boto3 knows, through boto3, which checks the shape of each answer."""
 
 import hashlib
 

@@ -37,6 +37,9 @@ fn keys_states_tags_and_aliases_survive_a_restart() {
         ("ML_DSA_44", "SIGN_VERIFY"),
         ("ML_DSA_65", "SIGN_VERIFY"),
         ("ML_DSA_87", "SIGN_VERIFY"),
+        ("ML_KEM_512", "ENCAPSULATE_DECAPSULATE"),
+        ("ML_KEM_768", "ENCAPSULATE_DECAPSULATE"),
+        ("ML_KEM_1024", "ENCAPSULATE_DECAPSULATE"),
     ]
     .map(|(spec, usage)| client.create_key(spec, usage).0)
     .into();

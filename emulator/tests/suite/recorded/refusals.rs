@@ -128,13 +128,13 @@ pub(crate) const REFUSALS: &[Refusal] = &[
         case: "hmac_create_key_invalid_operations, spec",
         operation: "CreateKey",
         request: r#"{"KeySpec":"HMAC_random","KeyUsage":"GENERATE_VERIFY_MAC"}"#,
-        code: "ValidationException", message: Some("1 validation error detected: Value 'HMAC_random' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set: [RSA_2048, ECC_NIST_P384, ECC_NIST_P256, ECC_NIST_P521, HMAC_384, RSA_3072, ECC_SECG_P256K1, RSA_4096, SYMMETRIC_DEFAULT, HMAC_256, HMAC_224, HMAC_512, ECC_NIST_EDWARDS25519, ML_DSA_44, ML_DSA_65, ML_DSA_87]"),
+        code: "ValidationException", message: Some("1 validation error detected: Value 'HMAC_random' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set: [RSA_2048, ECC_NIST_P384, ECC_NIST_P256, ECC_NIST_P521, HMAC_384, RSA_3072, ECC_SECG_P256K1, RSA_4096, SYMMETRIC_DEFAULT, HMAC_256, HMAC_224, HMAC_512, ECC_NIST_EDWARDS25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, ML_KEM_512, ML_KEM_768, ML_KEM_1024]"),
     },
     Refusal {
         case: "hmac_create_key_invalid_operations, usage",
         operation: "CreateKey",
         request: r#"{"KeySpec":"HMAC_256","KeyUsage":"RANDOM"}"#,
-        code: "ValidationException", message: Some("1 validation error detected: Value 'RANDOM' at 'keyUsage' failed to satisfy constraint: Member must satisfy enum value set: [ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC, KEY_AGREEMENT]"),
+        code: "ValidationException", message: Some("1 validation error detected: Value 'RANDOM' at 'keyUsage' failed to satisfy constraint: Member must satisfy enum value set: [ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC, KEY_AGREEMENT, ENCAPSULATE_DECAPSULATE]"),
     },
     Refusal {
         case: "derive_shared_secret, spec",
