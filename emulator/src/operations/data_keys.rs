@@ -1,4 +1,4 @@
-//! `GenerateDataKey`, `GenerateDataKeyWithoutPlaintext`.
+//! `GenerateDataKey`, `GenerateDataKeyPair`, and both `WithoutPlaintext`.
 
 use std::sync::Arc;
 
@@ -11,12 +11,28 @@ use crate::ciphertext::{self, Context};
 use crate::error::{ApiError, ApiResult};
 use crate::input::Input;
 use crate::key::KeyCore;
+use crate::material::Material;
 use crate::random;
 use crate::service::Service;
-use crate::spec::{KeyUsage, SYMMETRIC_DEFAULT};
+use crate::spec::{KeySpec, KeyUsage, SYMMETRIC_DEFAULT};
 
 /// The values of `KeySpec`, and bytes of their keys.
 const DATA_KEY_SPECS: [(&str, usize); 2] = [("AES_256", 32), ("AES_128", 16)];
+
+/// The values of `KeyPairSpec`: all key specs with two halves but ML-DSA's.
+const DATA_KEY_PAIR_SPECS: [&str; 11] = [
+    "RSA_2048",
+    "RSA_3072",
+    "RSA_4096",
+    "ECC_NIST_P256",
+    "ECC_NIST_P384",
+    "ECC_NIST_P521",
+    "ECC_SECG_P256K1",
+    "ECC_NIST_EDWARDS25519",
+    "ML_KEM_512",
+    "ML_KEM_768",
+    "ML_KEM_1024",
+];
 
 pub(super) fn generate_data_key(service: &Service, input: Input) -> ApiResult<Value> {
     let (mut answer, data_key) = data_key(service, input, "GenerateDataKey")?;
@@ -29,6 +45,19 @@ pub(super) fn generate_data_key_without_plaintext(
     input: Input,
 ) -> ApiResult<Value> {
     data_key(service, input, "GenerateDataKeyWithoutPlaintext").map(|(answer, _)| answer)
+}
+
+pub(super) fn generate_data_key_pair(service: &Service, input: Input) -> ApiResult<Value> {
+    let (mut answer, private) = data_key_pair(service, input, "GenerateDataKeyPair")?;
+    answer["PrivateKeyPlaintext"] = BASE64_STANDARD.encode(private).into();
+    Ok(answer)
+}
+
+pub(super) fn generate_data_key_pair_without_plaintext(
+    service: &Service,
+    input: Input,
+) -> ApiResult<Value> {
+    data_key_pair(service, input, "GenerateDataKeyPairWithoutPlaintext").map(|(answer, _)| answer)
 }
 
 /// The answer without the plaintext, and the plaintext.
@@ -60,6 +89,33 @@ fn data_key(service: &Service, mut input: Input, operation: &str) -> ApiResult<(
         "KeyMaterialId": core.material_id(),
     });
     Ok((answer, data_key))
+}
+
+/// The answer without the private key, and its PKCS#8.
+fn data_key_pair(
+    service: &Service,
+    mut input: Input,
+    operation: &str,
+) -> ApiResult<(Value, Vec<u8>)> {
+    let wrapping = Wrapping::read(&mut input)?;
+    let spec = input.required_one_of("KeyPairSpec", &DATA_KEY_PAIR_SPECS)?;
+    let dry_run = input.flag("DryRun")?;
+    input.validated()?;
+    let failed = || ApiError::cryptography("Key generation");
+    let spec = KeySpec::by_name(&spec).ok_or_else(failed)?;
+    // The usage is for the caller to choose; elliptic curve keys are encoded alike for each.
+    let pair = Material::generate(spec, KeyUsage::SignVerify)?;
+    let private = pair.to_bytes().map_err(|_| failed())?;
+    let (core, ciphertext) = wrapping.seal(service, operation, &private)?;
+    stop_at_dry_run(dry_run)?;
+    let answer = json!({
+        "KeyId": core.arn,
+        "KeyMaterialId": core.material_id(),
+        "KeyPairSpec": spec.name,
+        "PrivateKeyCiphertextBlob": BASE64_STANDARD.encode(ciphertext),
+        "PublicKey": BASE64_STANDARD.encode(pair.public_key().ok_or_else(failed)?),
+    });
+    Ok((answer, private))
 }
 
 /// The symmetric key that encrypts what is generated.

@@ -39,7 +39,7 @@ impl Operation {
 }
 
 /// The most called first: the table is searched from the top.
-static OPERATIONS: [Operation; 29] = [
+static OPERATIONS: [Operation; 31] = [
     read("Sign", signing::sign),
     read("Decrypt", encryption::decrypt),
     read("Verify", signing::verify),
@@ -54,6 +54,17 @@ static OPERATIONS: [Operation; 29] = [
         "GenerateDataKeyWithoutPlaintext",
         data_keys::generate_data_key_without_plaintext,
     ),
+    Operation {
+        slow: true,
+        ..read("GenerateDataKeyPair", data_keys::generate_data_key_pair)
+    },
+    Operation {
+        slow: true,
+        ..read(
+            "GenerateDataKeyPairWithoutPlaintext",
+            data_keys::generate_data_key_pair_without_plaintext,
+        )
+    },
     read("ReEncrypt", encryption::re_encrypt),
     read("GetPublicKey", keys::get_public_key),
     read("DescribeKey", keys::describe_key),

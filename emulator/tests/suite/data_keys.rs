@@ -1,6 +1,6 @@
 //! Data keys and re-encryption.
 
-use kms_pkcs11_testkit::python;
+use kms_pkcs11_testkit::{openssl_ok, python};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, path};
@@ -68,6 +68,74 @@ assert AESGCM(secret).decrypt(nonce, sealed, header + context) == plaintext
 "#;
     let finished = python(script, [path(&secret), path(&blob), path(&plaintext)]);
     assert!(finished.success(), "{finished:?}");
+}
+
+/// The cases `generate_data_key_pair`, with and without plaintext, in contexts and dry, of the recording.
+#[test]
+fn openssl_finds_the_public_half_of_a_data_key_pair_in_its_private_half() {
+    let (bench, mut client) = Bench::start();
+    let (id, arn) = client.create_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT");
+    for spec in [
+        "RSA_2048",
+        "ECC_NIST_P256",
+        "ECC_NIST_P521",
+        "ECC_SECG_P256K1",
+        "ECC_NIST_EDWARDS25519",
+    ] {
+        let request = json!({ "KeyId": id, "KeyPairSpec": spec, "EncryptionContext": context() });
+        let mut with = client.ok("GenerateDataKeyPair", &request);
+        let mut without = client.ok("GenerateDataKeyPairWithoutPlaintext", &request);
+        let plaintext = with["PrivateKeyPlaintext"].take();
+        let opened = decrypted(&mut client, &with["PrivateKeyCiphertextBlob"]);
+        assert_eq!(opened, plaintext);
+        let other = decrypted(&mut client, &without["PrivateKeyCiphertextBlob"]);
+        for (answer, private) in [(&with, &plaintext), (&without, &other)] {
+            let private = bench.file("private.der", &bytes(private));
+            let args = ["pkey", "-inform", "DER", "-in", path(&private), "-pubout"];
+            let public = openssl_ok(args.into_iter().chain(["-outform", "DER"]), b"");
+            assert_eq!(json!(base64(public)), answer["PublicKey"], "{spec}");
+            let without_context = json!({ "CiphertextBlob": answer["PrivateKeyCiphertextBlob"] });
+            let refused = client.refused("Decrypt", &without_context);
+            assert_eq!(refused, ("InvalidCiphertextException".to_owned(), None));
+        }
+        let mut expected = json!({
+            "KeyId": arn, "KeyMaterialId": null, "KeyPairSpec": spec,
+            "PrivateKeyCiphertextBlob": null, "PublicKey": null,
+        });
+        for member in ["KeyMaterialId", "PrivateKeyCiphertextBlob", "PublicKey"] {
+            assert!(with[member].take().is_string() && without[member].take().is_string());
+        }
+        assert_eq!(without, expected);
+        expected["PrivateKeyPlaintext"] = Value::Null;
+        assert_eq!(with, expected);
+    }
+}
+
+#[test]
+fn data_key_pairs_of_every_spec_but_ml_dsa_are_made_by_symmetric_keys() {
+    let (_emulator, mut client) = start();
+    let (symmetric, _) = client.create_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT");
+    let (signer, _) = client.create_key("ECC_NIST_P256", "SIGN_VERIFY");
+    for operation in ["GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext"] {
+        for (id, spec, dry_run, code) in [
+            (&symmetric, "ML_KEM_1024", true, "DryRunOperationException"),
+            (&symmetric, "ML_DSA_44", false, "ValidationException"),
+            (
+                &symmetric,
+                "SYMMETRIC_DEFAULT",
+                false,
+                "ValidationException",
+            ),
+            (&signer, "ECC_NIST_P256", false, "InvalidKeyUsageException"),
+        ] {
+            let request = json!({ "KeyId": id, "KeyPairSpec": spec, "DryRun": dry_run });
+            assert_eq!(client.refused(operation, &request).0, code, "{request}");
+        }
+        client.ok(
+            operation,
+            &json!({ "KeyId": symmetric, "KeyPairSpec": "ML_KEM_1024" }),
+        );
+    }
 }
 
 #[test]

@@ -93,6 +93,10 @@ moved = kms.re_encrypt(
     DestinationKeyId=symmetric_id,
 )["CiphertextBlob"]
 assert kms.decrypt(CiphertextBlob=moved)["Plaintext"] == data_key["Plaintext"]
+pair = kms.generate_data_key_pair(KeyPairSpec="ECC_NIST_P384", **wrap)
+private = serialization.load_der_private_key(pair["PrivateKeyPlaintext"], None)
+assert private.public_key() == serialization.load_der_public_key(pair["PublicKey"])
+assert kms.generate_data_key_pair_without_plaintext(KeyPairSpec="RSA_2048", **wrap)["PublicKey"]
 blob = kms.generate_data_key_without_plaintext(NumberOfBytes=24, **wrap)["CiphertextBlob"]
 assert len(kms.decrypt(CiphertextBlob=blob, EncryptionContext=context)["Plaintext"]) == 24
 

@@ -239,6 +239,18 @@ pub(crate) const REFUSALS: &[Refusal] = &[
         code: "IncorrectKeyException", message: Some("The key ID in the request does not identify a CMK that can perform this operation."),
     },
     Refusal {
+        case: "generate_data_key_pair_dry_run",
+        operation: "GenerateDataKeyPair",
+        request: r#"{"KeyId":"{symmetric}","KeyPairSpec":"ECC_NIST_P256","DryRun":true}"#,
+        code: "DryRunOperationException", message: Some("The request would have succeeded, but the DryRun option is set."),
+    },
+    Refusal {
+        case: "generate_data_key_pair_without_plaintext_dry_run",
+        operation: "GenerateDataKeyPairWithoutPlaintext",
+        request: r#"{"KeyId":"{symmetric}","KeyPairSpec":"ECC_NIST_P256","DryRun":true}"#,
+        code: "DryRunOperationException", message: Some("The request would have succeeded, but the DryRun option is set."),
+    },
+    Refusal {
         case: "plaintext_size_for_encrypt",
         operation: "Encrypt",
         request: r#"{"KeyId":"{symmetric}","Plaintext":"{bytes:4268}"}"#,
