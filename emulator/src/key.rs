@@ -175,7 +175,7 @@ impl KeyCore {
         })
     }
 
-    fn origin(&self) -> &'static str {
+    pub(crate) fn origin(&self) -> &'static str {
         if self.material.is_some() {
             "AWS_KMS"
         } else {

@@ -10,6 +10,7 @@
 mod algorithm;
 mod bulk;
 mod calls;
+mod ciphertext;
 mod consistency;
 mod control;
 mod emulator;

@@ -114,7 +114,7 @@ impl Service {
         let material = if blueprint.external {
             None
         } else {
-            Some(Material::generate(blueprint.spec)?)
+            Some(Material::generate(blueprint.spec, blueprint.usage)?)
         };
         let core = KeyCore {
             arn: self.site.key_arn(&id),

@@ -4,15 +4,19 @@
 
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1,
-    ECDSA_P256K1_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_ASN1_SIGNING,
-    ECDSA_P521_SHA512_ASN1, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaSigningAlgorithm,
-    EcdsaVerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1_SIGNING,
+    ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaSigningAlgorithm,
 };
 
 use crate::algorithm::{
-    ECDSA_SHA_256, ECDSA_SHA_384, ECDSA_SHA_512, EncryptionAlgorithm, RSA_ENCRYPTION, RSA_SIGNING,
+    AgreementAlgorithm, ECDH_P256, ECDH_P384, ECDH_P521, ECDSA_SHA_256, ECDSA_SHA_384,
+    ECDSA_SHA_512, ED25519, ENCAPSULATION_NAMES, EncryptionAlgorithm, HMAC_SHA_224, HMAC_SHA_256,
+    HMAC_SHA_384, HMAC_SHA_512, ML_DSA, MacAlgorithm, RSA_ENCRYPTION, RSA_SIGNING,
     SYMMETRIC_ENCRYPTION, SigningAlgorithm,
+};
+use crate::material::{
+    ML_DSA_44, ML_DSA_65, ML_DSA_87, ML_KEM_512, ML_KEM_768, ML_KEM_1024, MlDsaParameters,
+    MlKemParameters,
 };
 
 /// A value of `KeySpec`, and what keys of it are made of and do.
@@ -24,18 +28,19 @@ pub(crate) struct KeySpec {
     pub(crate) material: MaterialKind,
     pub(crate) signing: &'static [SigningAlgorithm],
     pub(crate) encryption: &'static [EncryptionAlgorithm],
-    pub(crate) agreement: &'static [&'static str],
-    pub(crate) mac: &'static [&'static str],
+    pub(crate) agreement: &'static [AgreementAlgorithm],
+    pub(crate) mac: &'static [MacAlgorithm],
+    pub(crate) encapsulation: &'static [&'static str],
 }
 
 /// What the private half of a key is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MaterialKind {
     Rsa(KeySize),
-    Ec {
-        sign: &'static EcdsaSigningAlgorithm,
-        verify: &'static EcdsaVerificationAlgorithm,
-    },
+    Ec(&'static EcdsaSigningAlgorithm),
+    Edwards25519,
+    MlDsa(&'static MlDsaParameters),
+    MlKem(&'static MlKemParameters),
     /// So many random bytes, without a public half.
     Secret {
         len: usize,
@@ -49,6 +54,7 @@ pub(crate) enum KeyUsage {
     SignVerify,
     GenerateVerifyMac,
     KeyAgreement,
+    EncapsulateDecapsulate,
 }
 
 impl KeySpec {
@@ -61,8 +67,9 @@ impl KeySpec {
         match usage {
             KeyUsage::EncryptDecrypt => self.encryption.iter().map(|row| row.name).collect(),
             KeyUsage::SignVerify => self.signing.iter().map(|row| row.name).collect(),
-            KeyUsage::GenerateVerifyMac => self.mac.to_vec(),
-            KeyUsage::KeyAgreement => self.agreement.to_vec(),
+            KeyUsage::GenerateVerifyMac => self.mac.iter().map(|row| row.name).collect(),
+            KeyUsage::EncapsulateDecapsulate => self.encapsulation.to_vec(),
+            KeyUsage::KeyAgreement => self.agreement.iter().map(|row| row.name).collect(),
         }
     }
 
@@ -86,6 +93,7 @@ impl KeyUsage {
             Self::SignVerify => "SIGN_VERIFY",
             Self::GenerateVerifyMac => "GENERATE_VERIFY_MAC",
             Self::KeyAgreement => "KEY_AGREEMENT",
+            Self::EncapsulateDecapsulate => "ENCAPSULATE_DECAPSULATE",
         }
     }
 
@@ -96,6 +104,7 @@ impl KeyUsage {
             Self::SignVerify => "SigningAlgorithms",
             Self::GenerateVerifyMac => "MacAlgorithms",
             Self::KeyAgreement => "KeyAgreementAlgorithms",
+            Self::EncapsulateDecapsulate => "EncapsulationAlgorithms",
         }
     }
 }
@@ -103,21 +112,23 @@ impl KeyUsage {
 pub(crate) const SYMMETRIC_DEFAULT: &str = "SYMMETRIC_DEFAULT";
 
 /// In the order of KMS's own error message, like the names of key specs in [`KEY_SPECS`].
-static USAGES: [KeyUsage; 4] = [
+static USAGES: [KeyUsage; 5] = [
     KeyUsage::EncryptDecrypt,
     KeyUsage::SignVerify,
     KeyUsage::GenerateVerifyMac,
     KeyUsage::KeyAgreement,
+    KeyUsage::EncapsulateDecapsulate,
 ];
 
-pub(crate) static USAGE_NAMES: [&str; 4] = [
+pub(crate) static USAGE_NAMES: [&str; 5] = [
     "ENCRYPT_DECRYPT",
     "SIGN_VERIFY",
     "GENERATE_VERIFY_MAC",
     "KEY_AGREEMENT",
+    "ENCAPSULATE_DECAPSULATE",
 ];
 
-pub(crate) static KEY_SPEC_NAMES: [&str; 12] = [
+pub(crate) static KEY_SPEC_NAMES: [&str; 19] = [
     "RSA_2048",
     "ECC_NIST_P384",
     "ECC_NIST_P256",
@@ -130,65 +141,66 @@ pub(crate) static KEY_SPEC_NAMES: [&str; 12] = [
     "HMAC_256",
     "HMAC_224",
     "HMAC_512",
+    "ECC_NIST_EDWARDS25519",
+    "ML_DSA_44",
+    "ML_DSA_65",
+    "ML_DSA_87",
+    "ML_KEM_512",
+    "ML_KEM_768",
+    "ML_KEM_1024",
 ];
 
-static KEY_SPECS: [KeySpec; 12] = [
+static KEY_SPECS: [KeySpec; 19] = [
     rsa("RSA_2048", KeySize::Rsa2048),
     rsa("RSA_3072", KeySize::Rsa3072),
     rsa("RSA_4096", KeySize::Rsa4096),
     KeySpec {
         signing: &ECDSA_SHA_256,
-        agreement: &["ECDH"],
-        ..ec(
-            "ECC_NIST_P256",
-            &ECDSA_P256_SHA256_ASN1_SIGNING,
-            &ECDSA_P256_SHA256_ASN1,
-        )
+        agreement: &ECDH_P256,
+        ..ec("ECC_NIST_P256", &ECDSA_P256_SHA256_ASN1_SIGNING)
     },
     KeySpec {
         signing: &ECDSA_SHA_384,
-        agreement: &["ECDH"],
-        ..ec(
-            "ECC_NIST_P384",
-            &ECDSA_P384_SHA384_ASN1_SIGNING,
-            &ECDSA_P384_SHA384_ASN1,
-        )
+        agreement: &ECDH_P384,
+        ..ec("ECC_NIST_P384", &ECDSA_P384_SHA384_ASN1_SIGNING)
     },
     KeySpec {
         signing: &ECDSA_SHA_512,
-        agreement: &["ECDH"],
-        ..ec(
-            "ECC_NIST_P521",
-            &ECDSA_P521_SHA512_ASN1_SIGNING,
-            &ECDSA_P521_SHA512_ASN1,
-        )
+        agreement: &ECDH_P521,
+        ..ec("ECC_NIST_P521", &ECDSA_P521_SHA512_ASN1_SIGNING)
     },
     KeySpec {
         signing: &ECDSA_SHA_256,
-        ..ec(
-            "ECC_SECG_P256K1",
-            &ECDSA_P256K1_SHA256_ASN1_SIGNING,
-            &ECDSA_P256K1_SHA256_ASN1,
-        )
+        ..ec("ECC_SECG_P256K1", &ECDSA_P256K1_SHA256_ASN1_SIGNING)
     },
+    KeySpec {
+        signing: &ED25519,
+        ..without_algorithms("ECC_NIST_EDWARDS25519", MaterialKind::Edwards25519)
+    },
+    ml_dsa("ML_DSA_44", &ML_DSA_44),
+    ml_dsa("ML_DSA_65", &ML_DSA_65),
+    ml_dsa("ML_DSA_87", &ML_DSA_87),
+    ml_kem("ML_KEM_512", &ML_KEM_512),
+    ml_kem("ML_KEM_768", &ML_KEM_768),
+    ml_kem("ML_KEM_1024", &ML_KEM_1024),
     KeySpec {
         encryption: &SYMMETRIC_ENCRYPTION,
         ..secret(SYMMETRIC_DEFAULT, 32)
     },
     KeySpec {
-        mac: &["HMAC_SHA_224"],
+        mac: &HMAC_SHA_224,
         ..secret("HMAC_224", 28)
     },
     KeySpec {
-        mac: &["HMAC_SHA_256"],
+        mac: &HMAC_SHA_256,
         ..secret("HMAC_256", 32)
     },
     KeySpec {
-        mac: &["HMAC_SHA_384"],
+        mac: &HMAC_SHA_384,
         ..secret("HMAC_384", 48)
     },
     KeySpec {
-        mac: &["HMAC_SHA_512"],
+        mac: &HMAC_SHA_512,
         ..secret("HMAC_512", 64)
     },
 ];
@@ -201,12 +213,22 @@ const fn rsa(name: &'static str, size: KeySize) -> KeySpec {
     }
 }
 
-const fn ec(
-    name: &'static str,
-    sign: &'static EcdsaSigningAlgorithm,
-    verify: &'static EcdsaVerificationAlgorithm,
-) -> KeySpec {
-    without_algorithms(name, MaterialKind::Ec { sign, verify })
+const fn ec(name: &'static str, curve: &'static EcdsaSigningAlgorithm) -> KeySpec {
+    without_algorithms(name, MaterialKind::Ec(curve))
+}
+
+const fn ml_dsa(name: &'static str, parameters: &'static MlDsaParameters) -> KeySpec {
+    KeySpec {
+        signing: &ML_DSA,
+        ..without_algorithms(name, MaterialKind::MlDsa(parameters))
+    }
+}
+
+const fn ml_kem(name: &'static str, parameters: &'static MlKemParameters) -> KeySpec {
+    KeySpec {
+        encapsulation: &ENCAPSULATION_NAMES,
+        ..without_algorithms(name, MaterialKind::MlKem(parameters))
+    }
 }
 
 const fn secret(name: &'static str, len: usize) -> KeySpec {
@@ -221,6 +243,7 @@ const fn without_algorithms(name: &'static str, material: MaterialKind) -> KeySp
         encryption: &[],
         agreement: &[],
         mac: &[],
+        encapsulation: &[],
     }
 }
 

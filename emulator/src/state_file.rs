@@ -214,18 +214,19 @@ impl StoredKey {
 
     fn into_key(self, site: &Site) -> Option<Key> {
         let spec = KeySpec::by_name(&self.spec)?;
+        let usage = KeyUsage::by_name(&self.usage)?;
         let material = match self.material {
             None => None,
             Some(encoded) => {
                 let bytes = BASE64_STANDARD.decode(encoded).ok()?;
-                Some(Material::from_bytes(spec, &bytes).ok()?)
+                Some(Material::from_bytes(spec, usage, &bytes).ok()?)
             }
         };
         let core = KeyCore {
             arn: site.key_arn(&self.id),
             id: self.id,
             spec,
-            usage: KeyUsage::by_name(&self.usage)?,
+            usage,
             multi_region: self.multi_region,
             created: self.created,
             material,

@@ -1,16 +1,23 @@
 //! The operations of the API, one row each.
 
+mod agreement;
 mod aliases;
-mod crypto;
+mod data_keys;
+mod encapsulation;
+mod encryption;
 mod keys;
 mod lifecycle;
+mod mac;
 mod page;
 mod random;
+mod signing;
 mod tags;
+
+use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::input::Input;
 use crate::service::Service;
 
@@ -32,11 +39,33 @@ impl Operation {
 }
 
 /// The most called first: the table is searched from the top.
-static OPERATIONS: [Operation; 21] = [
-    read("Sign", crypto::sign),
-    read("Decrypt", crypto::decrypt),
-    read("Verify", crypto::verify),
-    read("Encrypt", crypto::encrypt),
+static OPERATIONS: [Operation; 31] = [
+    read("Sign", signing::sign),
+    read("Decrypt", encryption::decrypt),
+    read("Verify", signing::verify),
+    read("Encrypt", encryption::encrypt),
+    read("GenerateMac", mac::generate_mac),
+    read("VerifyMac", mac::verify_mac),
+    read("DeriveSharedSecret", agreement::derive_shared_secret),
+    read("Decapsulate", encapsulation::decapsulate),
+    read("Encapsulate", encapsulation::encapsulate),
+    read("GenerateDataKey", data_keys::generate_data_key),
+    read(
+        "GenerateDataKeyWithoutPlaintext",
+        data_keys::generate_data_key_without_plaintext,
+    ),
+    Operation {
+        slow: true,
+        ..read("GenerateDataKeyPair", data_keys::generate_data_key_pair)
+    },
+    Operation {
+        slow: true,
+        ..read(
+            "GenerateDataKeyPairWithoutPlaintext",
+            data_keys::generate_data_key_pair_without_plaintext,
+        )
+    },
+    read("ReEncrypt", encryption::re_encrypt),
     read("GetPublicKey", keys::get_public_key),
     read("DescribeKey", keys::describe_key),
     read("ListResourceTags", tags::list_resource_tags),
@@ -60,7 +89,23 @@ static OPERATIONS: [Operation; 21] = [
 ];
 
 /// Characters of a key id, ARN or alias in a request.
-const KEY_ID_LEN: std::ops::RangeInclusive<usize> = 1..=2048;
+const KEY_ID_LEN: RangeInclusive<usize> = 1..=2048;
+
+/// Bytes of a plaintext, or of a message to sign.
+const MESSAGE_LEN: RangeInclusive<usize> = 1..=4096;
+
+/// Bytes of a ciphertext, a signature or a MAC.
+const CIPHERTEXT_LEN: RangeInclusive<usize> = 1..=6144;
+
+/// The answer of a dry run that met no other error.
+fn stop_at_dry_run(dry_run: bool) -> ApiResult<()> {
+    if dry_run {
+        return Err(ApiError::dry_run(
+            "The request would have succeeded, but the DryRun option is set.",
+        ));
+    }
+    Ok(())
+}
 
 const fn read(name: &'static str, run: fn(&Service, Input) -> ApiResult<Value>) -> Operation {
     Operation {

@@ -105,6 +105,7 @@ fn fixture(client: &mut Client) -> BTreeMap<String, String> {
     for (name, spec, usage) in [
         ("signer", "ECC_NIST_P256", "SIGN_VERIFY"),
         ("rsa", "RSA_2048", "SIGN_VERIFY"),
+        ("edwards", "ECC_NIST_EDWARDS25519", "SIGN_VERIFY"),
         ("cipher", "RSA_2048", "ENCRYPT_DECRYPT"),
         ("symmetric", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
         ("hmac", "HMAC_256", "GENERATE_VERIFY_MAC"),
@@ -121,19 +122,39 @@ fn fixture(client: &mut Client) -> BTreeMap<String, String> {
         "CreateAlias",
         &json!({ "AliasName": "alias/signer", "TargetKeyId": names["{signer}"] }),
     );
-    for length in [0, 1, 20, 31, 32, 190, 191, 4096, 4097] {
+    for length in [0, 1, 20, 31, 32, 64, 190, 191, 4096, 4097] {
         names.insert(format!("{{bytes:{length}}}"), base64(vec![7; length]));
     }
     let tags: Value = (0..51)
         .map(|n| json!({ "TagKey": format!("tag{n}"), "TagValue": "value" }))
         .collect();
     names.insert("\"{tags:51}\"".to_owned(), tags.to_string());
-    let sign = json!({
-        "KeyId": names["{signer}"], "Message": base64("m"), "SigningAlgorithm": "ECDSA_SHA_256",
+    for (name, key, algorithm) in [
+        ("{signature}", "{signer}", "ECDSA_SHA_256"),
+        ("{edwards.signature}", "{edwards}", "ED25519_SHA_512"),
+    ] {
+        let sign = json!({
+            "KeyId": names[key], "Message": base64("m"), "SigningAlgorithm": algorithm,
+        });
+        let signature = text(&client.ok("Sign", &sign)["Signature"]);
+        names.insert(name.to_owned(), signature);
+    }
+    let data_key = json!({
+        "KeyId": names["{symmetric}"], "KeySpec": "AES_256", "EncryptionContext": { "purpose": "test" },
+    });
+    let data_key = client.ok("GenerateDataKey", &data_key);
+    for (name, member) in [
+        ("{data_key}", "CiphertextBlob"),
+        ("{data_key.plaintext}", "Plaintext"),
+    ] {
+        names.insert(name.to_owned(), text(&data_key[member]));
+    }
+    let mac = json!({
+        "KeyId": names["{hmac}"], "Message": base64("m"), "MacAlgorithm": "HMAC_SHA_256",
     });
     names.insert(
-        "{signature}".to_owned(),
-        text(&client.ok("Sign", &sign)["Signature"]),
+        "{mac}".to_owned(),
+        text(&client.ok("GenerateMac", &mac)["Mac"]),
     );
     names
 }

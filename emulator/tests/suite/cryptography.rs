@@ -1,14 +1,10 @@
 //! What the emulator computes, verified by OpenSSL.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use kms_emulator::{Emulator, NewKeys, Options};
 use kms_pkcs11_testkit::openssl_ok;
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 
-use crate::client::{Client, base64, bytes, text};
+use crate::bench::{Bench, path};
+use crate::client::{base64, bytes, start};
 
 const MESSAGE: &[u8] = b"signed in KMS, verified by OpenSSL";
 
@@ -46,9 +42,8 @@ const OAEP: &[(&str, &str)] = &[
 
 #[test]
 fn openssl_verifies_the_signatures_of_every_key_spec_and_algorithm() {
-    let bench = Bench::new(None);
+    let (bench, mut client) = Bench::start();
     for (spec, algorithm, digest, padding) in SIGNATURES {
-        let mut client = Client::connect(&bench.emulator.endpoint());
         let (id, _) = client.create_key(spec, "SIGN_VERIFY");
         let public = bench.public_key(&id);
         let hashed = openssl_ok(["dgst", &format!("-{digest}"), "-binary"], MESSAGE);
@@ -71,12 +66,9 @@ fn openssl_verifies_the_signatures_of_every_key_spec_and_algorithm() {
 
 #[test]
 fn signatures_of_openssl_verify() {
-    let directory = TempDir::new().unwrap();
-    let state = directory.path().join("state.json");
-    let bench = Bench::new(Some(&state));
-    let mut client = Client::connect(&bench.emulator.endpoint());
+    let (bench, mut client) = Bench::start();
     let (id, _) = client.create_key("ECC_NIST_P384", "SIGN_VERIFY");
-    let private = bench.private_key(&state, &id);
+    let private = bench.private_key(&id);
     let signature = openssl_ok(["dgst", "-sha384", "-sign", path(&private)], MESSAGE);
     let request = json!({
         "KeyId": id, "Message": base64(MESSAGE), "SigningAlgorithm": "ECDSA_SHA_384",
@@ -87,14 +79,11 @@ fn signatures_of_openssl_verify() {
 
 #[test]
 fn what_openssl_encrypts_is_decrypted_and_the_reverse() {
-    let directory = TempDir::new().unwrap();
-    let state = directory.path().join("state.json");
-    let bench = Bench::new(Some(&state));
-    let mut client = Client::connect(&bench.emulator.endpoint());
+    let (bench, mut client) = Bench::start();
     for spec in ["RSA_2048", "RSA_3072", "RSA_4096"] {
         let (id, arn) = client.create_key(spec, "ENCRYPT_DECRYPT");
         let public = bench.public_key(&id);
-        let private = bench.private_key(&state, &id);
+        let private = bench.private_key(&id);
         for (algorithm, hash) in OAEP {
             let oaep = [
                 "-pkeyopt".to_owned(),
@@ -133,8 +122,7 @@ fn what_openssl_encrypts_is_decrypted_and_the_reverse() {
 
 #[test]
 fn the_longest_plaintext_that_oaep_holds_is_encrypted_and_decrypted() {
-    let emulator = Emulator::start(Options::default()).unwrap();
-    let mut client = Client::connect(&emulator.endpoint());
+    let (_emulator, mut client) = start();
     let (id, _) = client.create_key("RSA_2048", "ENCRYPT_DECRYPT");
     for (algorithm, longest) in [("RSAES_OAEP_SHA_1", 214), ("RSAES_OAEP_SHA_256", 190)] {
         let plaintext = base64(vec![7; longest]);
@@ -153,17 +141,14 @@ fn the_longest_plaintext_that_oaep_holds_is_encrypted_and_decrypted() {
 
 #[test]
 fn a_key_agreement_key_has_a_public_half_on_its_curve() {
-    let bench = Bench::new(None);
+    let (bench, mut client) = Bench::start();
     for (spec, curve) in [
         ("ECC_NIST_P256", "prime256v1"),
         ("ECC_NIST_P384", "secp384r1"),
         ("ECC_NIST_P521", "secp521r1"),
     ] {
-        let keys = bench
-            .emulator
-            .create_keys(&NewKeys::new(1, spec, "KEY_AGREEMENT"))
-            .unwrap();
-        let public = bench.public_key(&keys[0].key_id);
+        let (id, _) = client.create_key(spec, "KEY_AGREEMENT");
+        let public = bench.public_key(&id);
         let printed = openssl_ok(
             ["pkey", "-pubin", "-noout", "-text", "-in", path(&public)],
             b"",
@@ -171,54 +156,4 @@ fn a_key_agreement_key_has_a_public_half_on_its_curve() {
         let printed = String::from_utf8(printed).unwrap();
         assert!(printed.contains(&format!("ASN1 OID: {curve}")), "{printed}");
     }
-}
-
-/// An emulator, and a directory for files that OpenSSL reads.
-struct Bench {
-    emulator: Emulator,
-    directory: TempDir,
-}
-
-impl Bench {
-    fn new(state: Option<&Path>) -> Self {
-        let options = Options {
-            state: state.map(Path::to_owned),
-            ..Options::default()
-        };
-        let emulator = Emulator::start(options).unwrap();
-        Self {
-            emulator,
-            directory: TempDir::new().unwrap(),
-        }
-    }
-
-    fn file(&self, name: &str, contents: &[u8]) -> PathBuf {
-        let path = self.directory.path().join(name);
-        fs::write(&path, contents).unwrap();
-        path
-    }
-
-    /// The public key in a PEM file, as the client got it from `GetPublicKey`.
-    fn public_key(&self, id: &str) -> PathBuf {
-        let answer =
-            Client::connect(&self.emulator.endpoint()).ok("GetPublicKey", &json!({ "KeyId": id }));
-        let pem = openssl_ok(
-            ["pkey", "-pubin", "-inform", "DER", "-pubout"],
-            &bytes(&answer["PublicKey"]),
-        );
-        self.file("public.pem", &pem)
-    }
-
-    /// The private key in a PEM file, out of the state file.
-    fn private_key(&self, state: &Path, id: &str) -> PathBuf {
-        let state: Value = serde_json::from_slice(&fs::read(state).unwrap()).unwrap();
-        let keys = state["keys"].as_array().unwrap();
-        let key = keys.iter().find(|key| text(&key["id"]) == id).unwrap();
-        let pem = openssl_ok(["pkey", "-inform", "DER"], &bytes(&key["material"]));
-        self.file("private.pem", &pem)
-    }
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
 }

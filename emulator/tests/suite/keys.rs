@@ -15,6 +15,8 @@ fn an_algorithm_of_another_key_spec_is_refused_by_name() {
         ("ECC_SECG_P256K1", "ECDSA_SHA_512"),
         ("ECC_NIST_P521", "RSASSA_PSS_SHA_512"),
         ("RSA_2048", "ECDSA_SHA_256"),
+        ("ECC_NIST_EDWARDS25519", "ECDSA_SHA_512"),
+        ("ECC_NIST_P521", "ED25519_SHA_512"),
     ] {
         let (id, _) = client.create_key(spec, "SIGN_VERIFY");
         let request = json!({ "KeyId": id, "Message": base64("m"), "SigningAlgorithm": algorithm });
@@ -91,7 +93,34 @@ fn a_disabled_or_dying_key_computes_nothing_but_can_be_described() {
     let decrypt = json!({
         "KeyId": cipher, "CiphertextBlob": ciphertext, "EncryptionAlgorithm": "RSAES_OAEP_SHA_256",
     });
+    let (hmac, hmac_arn) = client.create_key("HMAC_256", "GENERATE_VERIFY_MAC");
+    let mac = json!({
+        "KeyId": hmac, "Message": base64("m"), "MacAlgorithm": "HMAC_SHA_256", "Mac": base64("x"),
+    });
+    let (agreement, agreement_arn) = client.create_key("ECC_NIST_P256", "KEY_AGREEMENT");
+    let derive = json!({
+        "KeyId": agreement, "KeyAgreementAlgorithm": "ECDH", "PublicKey": base64("x"),
+    });
+    let (kem, kem_arn) = client.create_key("ML_KEM_512", "ENCAPSULATE_DECAPSULATE");
+    let encapsulate = json!({
+        "KeyId": kem, "EncapsulationAlgorithm": "ML_KEM", "SharedSecretCiphertextBlob": base64("x"),
+    });
+    let (symmetric, symmetric_arn) = client.create_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT");
+    let wrap = json!({ "KeyId": symmetric, "Plaintext": base64("m") });
+    let blob = client.ok("Encrypt", &wrap)["CiphertextBlob"].take();
+    let unwrap = json!({ "CiphertextBlob": blob, "DestinationKeyId": symmetric });
+    let data_key = json!({ "KeyId": symmetric, "KeySpec": "AES_256" });
+    let data_key_pair = json!({ "KeyId": symmetric, "KeyPairSpec": "ECC_NIST_P256" });
     let calls = [
+        ("GenerateMac", &mac, &hmac_arn),
+        ("VerifyMac", &mac, &hmac_arn),
+        ("DeriveSharedSecret", &derive, &agreement_arn),
+        ("Encapsulate", &encapsulate, &kem_arn),
+        ("Decapsulate", &encapsulate, &kem_arn),
+        ("Decrypt", &unwrap, &symmetric_arn),
+        ("ReEncrypt", &unwrap, &symmetric_arn),
+        ("GenerateDataKey", &data_key, &symmetric_arn),
+        ("GenerateDataKeyPair", &data_key_pair, &symmetric_arn),
         ("Sign", &sign, &signer_arn),
         ("Verify", &verify, &signer_arn),
         ("GetPublicKey", &json!({ "KeyId": signer }), &signer_arn),
@@ -112,7 +141,7 @@ fn a_disabled_or_dying_key_computes_nothing_but_can_be_described() {
             "is pending deletion.",
         ),
     ] {
-        for id in [&signer, &cipher] {
+        for id in [&signer, &cipher, &hmac, &agreement, &kem, &symmetric] {
             client.ok(change, &json!({ "KeyId": id }));
             let key = client.ok("DescribeKey", &json!({ "KeyId": id }))["KeyMetadata"].take();
             assert_eq!(

@@ -6,14 +6,21 @@
     reason = "a panic is how a test fails"
 )]
 
+mod agreement;
+mod bench;
 mod client;
 mod command;
 mod consistency;
 mod contract;
 mod cryptography;
+mod data_keys;
+mod edwards;
 mod faults;
 mod keys;
 mod lists;
+mod macs;
+mod ml_dsa;
+mod ml_kem;
 mod protocol;
 mod recorded;
 mod sdk;

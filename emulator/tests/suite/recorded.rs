@@ -3,14 +3,13 @@
 //! The facts were recorded from AWS KMS by the authors of `LocalStack` (Apache-2.0), in 114 cases, and are
 //! restated here as our own table: the request, and the code and message or the members it was answered.
 //!
-//! - 55 cases are proved whole: random bytes (8), plaintext sizes (7), keys described and not found (5),
-//!   key creation (4), the alias prefix (1), signatures (10) and their salts (8, in the tests with
-//!   OpenSSL), encryption contexts (1), tags (11).
-//! - 7 cases are proved as far as their operations exist here: the messages for unsuitable keys without
-//!   those of `GenerateMac`, keys that wait for an import (3) until that import, the spec of a key for
-//!   `DeriveSharedSecret`, a key that another region does not have, the refusal of a broken ciphertext.
-//! - 52 cases are about operations that do not exist here: rotation (17), import (11), data keys (10),
-//!   MACs (9), `ReEncrypt` (3), `ReplicateKey` (1), `DeriveSharedSecret` (1).
+//! - 80 cases are proved whole: random bytes (8), plaintext sizes (7), keys described and not found (5),
+//!   unsuitable keys (1), key creation (4), the alias prefix (1), signatures (10) and their salts (8, in
+//!   the tests with OpenSSL), MACs (9), shared secrets (2), data keys (10) and `ReEncrypt` (3, these four
+//!   in tests of their own), encryption contexts (1), tags (11).
+//! - 5 cases are proved as far as their operations exist here: keys that wait for an import (3) until that
+//!   import, a key that another region does not have, the refusal of a broken ciphertext.
+//! - 29 cases are about operations that do not exist here: rotation (17), import (11), `ReplicateKey` (1).
 
 mod refusals;
 
@@ -278,8 +277,10 @@ impl Fixture {
         };
         for (name, spec, usage) in [
             ("symmetric", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
+            ("other_symmetric", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
             ("hmac", "HMAC_224", "GENERATE_VERIFY_MAC"),
             ("p256", "ECC_NIST_P256", "SIGN_VERIFY"),
+            ("agreement", "ECC_NIST_P256", "KEY_AGREEMENT"),
             ("rsa2048", "RSA_2048", "ENCRYPT_DECRYPT"),
             ("rsa3072", "RSA_3072", "ENCRYPT_DECRYPT"),
             ("rsa4096", "RSA_4096", "ENCRYPT_DECRYPT"),
@@ -295,6 +296,8 @@ impl Fixture {
             &text(&external["KeyId"]),
             &text(&external["Arn"]),
         );
+        let public = client.ok("GetPublicKey", &json!({ "KeyId": names["{p256}"] }));
+        names.insert("{p256.public}".to_owned(), text(&public["PublicKey"]));
         let encrypted = client.ok(
             "Encrypt",
             &json!({ "KeyId": names["{symmetric}"], "Plaintext": base64("secret"),

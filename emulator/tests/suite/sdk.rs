@@ -5,7 +5,7 @@ use kms_pkcs11_testkit::{Finished, run, venv_python};
 use std::process::Command;
 
 #[track_caller]
-fn boto3(emulator: &Emulator, script: &str) -> Finished {
+pub(crate) fn boto3(emulator: &Emulator, script: &str) -> Finished {
     run(Command::new(venv_python())
         .args(["-c", script])
         .env("AWS_ENDPOINT_URL", emulator.endpoint())
@@ -17,14 +17,14 @@ fn boto3(emulator: &Emulator, script: &str) -> Finished {
 }
 
 #[test]
-fn boto3_creates_uses_tags_lists_and_deletes_keys() {
+pub(crate) fn boto3_creates_uses_tags_lists_and_deletes_keys() {
     let emulator = Emulator::start(Options::default()).unwrap();
     let finished = boto3(&emulator, include_str!("sdk.py"));
     assert!(finished.success(), "{finished:?}");
 }
 
 #[test]
-fn boto3_retries_an_internal_error_and_a_reset_connection() {
+pub(crate) fn boto3_retries_an_internal_error_and_a_reset_connection() {
     let emulator = Emulator::start(Options::default()).unwrap();
     let internal = Effect::Error {
         code: "KMSInternalException".to_owned(),

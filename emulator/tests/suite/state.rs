@@ -33,6 +33,13 @@ fn keys_states_tags_and_aliases_survive_a_restart() {
         ("ECC_SECG_P256K1", "SIGN_VERIFY"),
         ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
         ("HMAC_384", "GENERATE_VERIFY_MAC"),
+        ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY"),
+        ("ML_DSA_44", "SIGN_VERIFY"),
+        ("ML_DSA_65", "SIGN_VERIFY"),
+        ("ML_DSA_87", "SIGN_VERIFY"),
+        ("ML_KEM_512", "ENCAPSULATE_DECAPSULATE"),
+        ("ML_KEM_768", "ENCAPSULATE_DECAPSULATE"),
+        ("ML_KEM_1024", "ENCAPSULATE_DECAPSULATE"),
     ]
     .map(|(spec, usage)| client.create_key(spec, usage).0)
     .into();

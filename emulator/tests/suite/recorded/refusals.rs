@@ -123,24 +123,90 @@ pub(crate) const REFUSALS: &[Refusal] = &[
         request: r#"{"KeySpec":"HMAC_256"}"#,
         code: "ValidationException", message: Some("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."),
     },
+    // This list and the next were recorded before the service had the names that end them here.
     Refusal {
         case: "hmac_create_key_invalid_operations, spec",
         operation: "CreateKey",
         request: r#"{"KeySpec":"HMAC_random","KeyUsage":"GENERATE_VERIFY_MAC"}"#,
-        code: "ValidationException", message: Some("1 validation error detected: Value 'HMAC_random' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set: [RSA_2048, ECC_NIST_P384, ECC_NIST_P256, ECC_NIST_P521, HMAC_384, RSA_3072, ECC_SECG_P256K1, RSA_4096, SYMMETRIC_DEFAULT, HMAC_256, HMAC_224, HMAC_512]"),
+        code: "ValidationException", message: Some("1 validation error detected: Value 'HMAC_random' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set: [RSA_2048, ECC_NIST_P384, ECC_NIST_P256, ECC_NIST_P521, HMAC_384, RSA_3072, ECC_SECG_P256K1, RSA_4096, SYMMETRIC_DEFAULT, HMAC_256, HMAC_224, HMAC_512, ECC_NIST_EDWARDS25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, ML_KEM_512, ML_KEM_768, ML_KEM_1024]"),
     },
-    // Recorded before the service had KEY_AGREEMENT, which its list names since.
     Refusal {
         case: "hmac_create_key_invalid_operations, usage",
         operation: "CreateKey",
         request: r#"{"KeySpec":"HMAC_256","KeyUsage":"RANDOM"}"#,
-        code: "ValidationException", message: Some("1 validation error detected: Value 'RANDOM' at 'keyUsage' failed to satisfy constraint: Member must satisfy enum value set: [ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC, KEY_AGREEMENT]"),
+        code: "ValidationException", message: Some("1 validation error detected: Value 'RANDOM' at 'keyUsage' failed to satisfy constraint: Member must satisfy enum value set: [ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC, KEY_AGREEMENT, ENCAPSULATE_DECAPSULATE]"),
     },
     Refusal {
         case: "derive_shared_secret, spec",
         operation: "CreateKey",
         request: r#"{"KeySpec":"RSA_2048","KeyUsage":"KEY_AGREEMENT"}"#,
         code: "ValidationException", message: Some("KeyUsage KEY_AGREEMENT is not compatible with KeySpec RSA_2048"),
+    },
+    Refusal {
+        case: "derive_shared_secret, usage",
+        operation: "DeriveSharedSecret",
+        request: r#"{"KeyId":"{p256}","KeyAgreementAlgorithm":"ECDH","PublicKey":"{p256.public}"}"#,
+        code: "InvalidKeyUsageException", message: Some("{p256.arn} key usage is SIGN_VERIFY which is not valid for DeriveSharedSecret."),
+    },
+    Refusal {
+        case: "derive_shared_secret, algorithm",
+        operation: "DeriveSharedSecret",
+        request: r#"{"KeyId":"{agreement}","KeyAgreementAlgorithm":"INVALID","PublicKey":"{p256.public}"}"#,
+        code: "ValidationException", message: Some("1 validation error detected: Value 'INVALID' at 'keyAgreementAlgorithm' failed to satisfy constraint: Member must satisfy enum value set: [ECDH]"),
+    },
+    Refusal {
+        case: "derive_shared_secret, key",
+        operation: "DeriveSharedSecret",
+        request: r#"{"KeyId":"{symmetric}","KeyAgreementAlgorithm":"ECDH","PublicKey":"{p256.public}"}"#,
+        code: "InvalidKeyUsageException", message: Some("{symmetric.arn} key usage is ENCRYPT_DECRYPT which is not valid for DeriveSharedSecret."),
+    },
+    Refusal {
+        case: "derive_shared_secret, public key",
+        operation: "DeriveSharedSecret",
+        request: r#"{"KeyId":"{agreement}","KeyAgreementAlgorithm":"ECDH","PublicKey":"{bytes:16}"}"#,
+        code: "ValidationException", message: None,
+    },
+    Refusal {
+        case: "generate_and_verify_mac, GenerateMac with an invalid id",
+        operation: "GenerateMac",
+        request: r#"{"KeyId":"key_id","Message":"{bytes:20}","MacAlgorithm":"HMAC_SHA_224"}"#,
+        code: "NotFoundException", message: Some("Invalid keyId 'key_id'"),
+    },
+    Refusal {
+        case: "invalid_generate_mac[HMAC_224-HMAC_SHA_256]",
+        operation: "GenerateMac",
+        request: r#"{"KeyId":"{hmac}","Message":"{bytes:20}","MacAlgorithm":"HMAC_SHA_256"}"#,
+        code: "InvalidKeyUsageException", message: Some("Algorithm HMAC_SHA_256 is incompatible with key spec HMAC_224."),
+    },
+    Refusal {
+        case: "invalid_generate_mac[HMAC_256-INVALID]",
+        operation: "GenerateMac",
+        request: r#"{"KeyId":"{hmac}","Message":"{bytes:20}","MacAlgorithm":"INVALID"}"#,
+        code: "ValidationException", message: Some("1 validation error detected: Value 'INVALID' at 'macAlgorithm' failed to satisfy constraint: Member must satisfy enum value set: [HMAC_SHA_384, HMAC_SHA_256, HMAC_SHA_224, HMAC_SHA_512]"),
+    },
+    Refusal {
+        case: "generate_and_verify_mac, VerifyMac with an invalid id",
+        operation: "VerifyMac",
+        request: r#"{"KeyId":"key_id","Message":"{bytes:20}","MacAlgorithm":"HMAC_SHA_224","Mac":"{bytes:32}"}"#,
+        code: "NotFoundException", message: Some("Invalid keyId 'key_id'"),
+    },
+    Refusal {
+        case: "invalid_verify_mac[HMAC_256-HMAC_SHA_512], of HMAC_224",
+        operation: "VerifyMac",
+        request: r#"{"KeyId":"{hmac}","Message":"{bytes:20}","MacAlgorithm":"HMAC_SHA_256","Mac":"{bytes:32}"}"#,
+        code: "InvalidKeyUsageException", message: Some("Algorithm HMAC_SHA_256 is incompatible with key spec HMAC_224."),
+    },
+    Refusal {
+        case: "invalid_verify_mac[HMAC_256-INVALID]",
+        operation: "VerifyMac",
+        request: r#"{"KeyId":"{hmac}","Message":"{bytes:20}","MacAlgorithm":"INVALID","Mac":"{bytes:32}"}"#,
+        code: "ValidationException", message: Some("1 validation error detected: Value 'INVALID' at 'macAlgorithm' failed to satisfy constraint: Member must satisfy enum value set: [HMAC_SHA_384, HMAC_SHA_256, HMAC_SHA_224, HMAC_SHA_512]"),
+    },
+    Refusal {
+        case: "error_messaging_for_invalid_keys, GenerateMac",
+        operation: "GenerateMac",
+        request: r#"{"KeyId":"{symmetric}","Message":"{bytes:20}","MacAlgorithm":"HMAC_SHA_256"}"#,
+        code: "InvalidKeyUsageException", message: Some("{symmetric.arn} key usage is ENCRYPT_DECRYPT which is not valid for GenerateMac."),
     },
     Refusal {
         case: "error_messaging_for_invalid_keys, Sign",
@@ -161,10 +227,28 @@ pub(crate) const REFUSALS: &[Refusal] = &[
         code: "InvalidKeyUsageException", message: Some("{p256.arn} key usage is SIGN_VERIFY which is not valid for Encrypt."),
     },
     Refusal {
-        case: "error_messaging_for_invalid_keys, Decrypt; re_encrypt_incorrect_source_key",
+        case: "error_messaging_for_invalid_keys, Decrypt",
         operation: "Decrypt",
         request: r#"{"KeyId":"{hmac}","CiphertextBlob":"{ciphertext}"}"#,
         code: "IncorrectKeyException", message: Some("The key ID in the request does not identify a CMK that can perform this operation."),
+    },
+    Refusal {
+        case: "re_encrypt_incorrect_source_key",
+        operation: "ReEncrypt",
+        request: r#"{"SourceKeyId":"{other_symmetric}","CiphertextBlob":"{ciphertext}","SourceEncryptionContext":{"context-key":"context-value"},"DestinationKeyId":"{other_symmetric}"}"#,
+        code: "IncorrectKeyException", message: Some("The key ID in the request does not identify a CMK that can perform this operation."),
+    },
+    Refusal {
+        case: "generate_data_key_pair_dry_run",
+        operation: "GenerateDataKeyPair",
+        request: r#"{"KeyId":"{symmetric}","KeyPairSpec":"ECC_NIST_P256","DryRun":true}"#,
+        code: "DryRunOperationException", message: Some("The request would have succeeded, but the DryRun option is set."),
+    },
+    Refusal {
+        case: "generate_data_key_pair_without_plaintext_dry_run",
+        operation: "GenerateDataKeyPairWithoutPlaintext",
+        request: r#"{"KeyId":"{symmetric}","KeyPairSpec":"ECC_NIST_P256","DryRun":true}"#,
+        code: "DryRunOperationException", message: Some("The request would have succeeded, but the DryRun option is set."),
     },
     Refusal {
         case: "plaintext_size_for_encrypt",
