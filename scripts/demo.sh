@@ -123,6 +123,7 @@ leave_the_users_settings() {
 }
 
 clean_up() {
+    # It may have ended by itself.
     kill "$emulator_pid" 2>/dev/null || true
     rm -rf "$work"
 }
