@@ -106,7 +106,8 @@ impl Requests {
 }
 
 /// Repeats `attempt` after growing pauses while `passes` says that its failure will pass and the
-/// pause ends before the deadline; the last failure is the answer.
+/// pause ends before the deadline; the last failure is the answer. An attempt that the deadline cut
+/// short says less than the failure before it.
 pub(super) async fn persist<T, A, F>(
     deadline: Instant,
     passes: impl Fn(&KmsError) -> bool,
@@ -117,16 +118,19 @@ where
     F: Future<Output = Result<T, KmsError>>,
 {
     let mut backoff = Backoff::new();
+    let mut before = None;
     loop {
         let error = match attempt().await {
-            Err(error) if passes(&error) => error,
-            result => return result,
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
         };
         let next = Instant::now() + backoff.next();
-        if next >= deadline {
-            return Err(error);
+        if !passes(&error) || next >= deadline {
+            let cut_short = error.kind == KmsErrorKind::Timeout;
+            return Err(before.filter(|_| cut_short).unwrap_or(error));
         }
         sleep_until(next).await;
+        before = Some(error);
     }
 }
 
