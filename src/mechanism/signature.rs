@@ -2,7 +2,7 @@
 
 use pkcs11_sys::*;
 
-use crate::crypto::{Curve, Hash, PublicKey, digest_info, ecdsa, verify};
+use crate::crypto::{Curve, Ed25519PublicKey, Hash, PublicKey, digest_info, ecdsa, verify};
 use crate::error::{Error, Result};
 use crate::kms::SigningAlgorithm;
 use crate::object::KeyMaterial;
@@ -75,6 +75,7 @@ impl SignatureScheme {
         match &material.public {
             PublicKey::Ec(key) => prepare_ecdsa(key.curve(), data),
             PublicKey::Rsa(key) => self.prepare_rsa(key.modulus_len(), data),
+            _ => Err(CKR_KEY_TYPE_INCONSISTENT.into()),
         }
     }
 
@@ -138,6 +139,9 @@ pub(crate) fn signature_len(material: &KeyMaterial) -> usize {
     match &material.public {
         PublicKey::Rsa(key) => key.modulus_len(),
         PublicKey::Ec(key) => 2 * key.curve().field_len(),
+        PublicKey::Ed25519(_) => Ed25519PublicKey::SIGNATURE_LEN,
+        PublicKey::MlDsa(key) => key.set().signature_len(),
+        PublicKey::MlKem(_) => 0,
     }
 }
 

@@ -298,7 +298,7 @@ fn usage(material: &KeyMaterial, half: Half, able: Half, usage: KeyUsage) -> Cow
 fn key_gen_mechanism(material: &KeyMaterial, _: Half) -> Cow<'static, [u8]> {
     let mechanism = match material.public {
         PublicKey::Rsa(_) => CKM_RSA_PKCS_KEY_PAIR_GEN,
-        PublicKey::Ec(_) => CKM_EC_KEY_PAIR_GEN,
+        _ => CKM_EC_KEY_PAIR_GEN,
     };
     ulong(mechanism).into()
 }
@@ -313,34 +313,34 @@ fn allowed_mechanisms(material: &KeyMaterial, half: Half) -> Cow<'static, [u8]> 
 fn modulus(material: &KeyMaterial, _: Half) -> Cow<'_, [u8]> {
     match &material.public {
         PublicKey::Rsa(key) => key.modulus().into(),
-        PublicKey::Ec(_) => Cow::default(),
+        _ => Cow::default(),
     }
 }
 
 fn modulus_bits(material: &KeyMaterial, _: Half) -> Cow<'_, [u8]> {
     match &material.public {
         PublicKey::Rsa(key) => ulong(key.modulus_bits() as CK_ULONG).into(),
-        PublicKey::Ec(_) => Cow::default(),
+        _ => Cow::default(),
     }
 }
 
 fn public_exponent(material: &KeyMaterial, _: Half) -> Cow<'_, [u8]> {
     match &material.public {
         PublicKey::Rsa(key) => key.exponent().into(),
-        PublicKey::Ec(_) => Cow::default(),
+        _ => Cow::default(),
     }
 }
 
 fn ec_params(material: &KeyMaterial, _: Half) -> Cow<'_, [u8]> {
     match &material.public {
         PublicKey::Ec(key) => key.curve().ec_params().into(),
-        PublicKey::Rsa(_) => Cow::default(),
+        _ => Cow::default(),
     }
 }
 
 fn ec_point(material: &KeyMaterial, _: Half) -> Cow<'_, [u8]> {
     match &material.public {
         PublicKey::Ec(key) => key.ec_point().into(),
-        PublicKey::Rsa(_) => Cow::default(),
+        _ => Cow::default(),
     }
 }

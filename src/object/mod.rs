@@ -83,7 +83,7 @@ impl KeyMaterial {
     pub(crate) fn key_type(&self) -> CK_KEY_TYPE {
         match self.public {
             PublicKey::Rsa(_) => CKK_RSA,
-            PublicKey::Ec(_) => CKK_EC,
+            _ => CKK_EC,
         }
     }
 }

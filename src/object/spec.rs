@@ -28,5 +28,6 @@ pub(super) fn of_key(key: &PublicKey) -> Option<KeySpec> {
     match key {
         PublicKey::Rsa(key) => of_rsa(key.modulus_bits()),
         PublicKey::Ec(key) => Some(of_curve(key.curve())),
+        _ => None,
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn rsa_key(key: Object) -> Result<Object> {
             CKR_KEY_FUNCTION_NOT_PERMITTED,
             format!("{arn}: the key's usage in KMS is {usage}"),
         )),
-        (PublicKey::Ec(_), _) => Err(Error::new(
+        _ => Err(Error::new(
             CKR_KEY_TYPE_INCONSISTENT,
             format!("{arn}: RSAES-OAEP wants an RSA key"),
         )),

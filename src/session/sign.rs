@@ -90,7 +90,7 @@ impl Session {
                     Error::new(CKR_DEVICE_ERROR, format!("KMS signed oddly: {error}"))
                 })?
             }
-            PublicKey::Rsa(_) => signature,
+            _ => signature,
         };
         if signature.len() != signature_len(material) {
             return Err(Error::new(

@@ -1,38 +1,54 @@
-//! Public keys as KMS hands them out: a `SubjectPublicKeyInfo`, checked once and taken apart.
+//! Public keys as KMS hands them out and as callers import them: a `SubjectPublicKeyInfo`, checked
+//! once and taken apart.
 
-use std::fmt;
+mod ec;
+mod ed25519;
+mod ml_dsa;
+mod ml_kem;
+mod rsa;
 
-use aws_lc_rs::rsa::PublicEncryptingKey;
-use aws_lc_rs::signature::ParsedPublicKey;
-use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};
+use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier};
 use der::{Decode, Encode};
-use spki::SubjectPublicKeyInfoRef;
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
-use super::verify::{self, RsaVerifiers};
+use super::edwards::ED25519;
 use super::{Curve, asn1};
 
-/// Why a `SubjectPublicKeyInfo` is not a key this module can use.
+pub(crate) use self::ec::EcPublicKey;
+pub(crate) use self::ed25519::Ed25519PublicKey;
+pub(crate) use self::ml_dsa::{MlDsaPublicKey, MlDsaSet};
+pub(crate) use self::ml_kem::{MlKemPublicKey, MlKemSet};
+pub(crate) use self::rsa::RsaPublicKey;
+
+/// Why bytes are not a key this module can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum SpkiError {
     #[error("not the DER encoding of a SubjectPublicKeyInfo")]
     Malformed,
-    #[error("neither an RSA nor an EC key")]
+    #[error("neither an RSA, EC, Ed25519, ML-DSA nor ML-KEM key")]
     UnsupportedAlgorithm,
     #[error("not on one of the curves P-256, P-384, P-521 and secp256k1")]
     UnsupportedCurve,
     #[error("an RSA modulus of {0} bits, not 2048, 3072 or 4096")]
     UnsupportedModulus(usize),
-    /// An RSA exponent that is even or 1, or a point that is not on its curve.
+    /// Of a key whose algorithm has one length: Ed25519, ML-DSA, ML-KEM.
+    #[error("a key of {0} bytes, which is not the length of its algorithm")]
+    KeyLength(usize),
+    /// An RSA exponent that is even or 1, a point that is not on its curve, an ML-KEM coefficient
+    /// that is not reduced.
     #[error("the numbers of the key do not make a valid key")]
     Invalid,
 }
 
-/// The public half of a KMS key pair.
+/// The public half of a key pair of KMS, or one that could be.
 #[derive(Clone, Debug)]
 pub(crate) enum PublicKey {
     Rsa(RsaPublicKey),
     Ec(EcPublicKey),
+    Ed25519(Ed25519PublicKey),
+    MlDsa(MlDsaPublicKey),
+    MlKem(MlKemPublicKey),
 }
 
 impl PublicKey {
@@ -43,151 +59,86 @@ impl PublicKey {
             .subject_public_key
             .as_bytes()
             .ok_or(SpkiError::Malformed)?;
+        let oid = info.algorithm.oid;
         let parameters = info.algorithm.parameters;
-        match info.algorithm.oid {
-            RSA_ENCRYPTION => RsaPublicKey::new(der, parameters, key).map(Self::Rsa),
-            EC_PUBLIC_KEY => EcPublicKey::new(der, parameters, key).map(Self::Ec),
-            _ => Err(SpkiError::UnsupportedAlgorithm),
+        match oid {
+            RSA_ENCRYPTION => return RsaPublicKey::new(der, parameters, key).map(Self::Rsa),
+            EC_PUBLIC_KEY => return EcPublicKey::new(der, parameters, key).map(Self::Ec),
+            _ => {}
+        }
+        // The OIDs of all others name the parameters too.
+        let without_parameters = || match parameters {
+            None => Ok(()),
+            Some(_) => Err(SpkiError::Malformed),
+        };
+        if oid == ED25519 {
+            without_parameters()?;
+            Ed25519PublicKey::new(der, key).map(Self::Ed25519)
+        } else if let Some(set) = MlDsaSet::from_oid(oid) {
+            without_parameters()?;
+            MlDsaPublicKey::new(der, set, key).map(Self::MlDsa)
+        } else if let Some(set) = MlKemSet::from_oid(oid) {
+            without_parameters()?;
+            MlKemPublicKey::new(der, set, key).map(Self::MlKem)
+        } else {
+            Err(SpkiError::UnsupportedAlgorithm)
         }
     }
 
     /// DER of the `SubjectPublicKeyInfo`: `CKA_PUBLIC_KEY_INFO`.
     pub(crate) fn spki(&self) -> &[u8] {
         match self {
-            Self::Rsa(key) => &key.spki,
-            Self::Ec(key) => &key.spki,
+            Self::Rsa(key) => key.spki(),
+            Self::Ec(key) => key.spki(),
+            Self::Ed25519(key) => key.spki(),
+            Self::MlDsa(key) => key.spki(),
+            Self::MlKem(key) => key.spki(),
         }
     }
 }
 
-/// An RSA public key of 2048, 3072 or 4096 bits.
-#[derive(Clone)]
-pub(crate) struct RsaPublicKey {
-    spki: Vec<u8>,
-    modulus: Vec<u8>,
-    exponent: Vec<u8>,
-    encrypter: PublicEncryptingKey,
-    verifiers: RsaVerifiers,
-}
-
-impl RsaPublicKey {
-    fn new(spki: &[u8], parameters: Option<AnyRef<'_>>, key: &[u8]) -> Result<Self, SpkiError> {
-        if parameters != Some(AnyRef::NULL) {
-            return Err(SpkiError::Malformed);
-        }
-        let (modulus, exponent) = asn1::decode_integer_pair(key).ok_or(SpkiError::Malformed)?;
-        let bits = bit_len(modulus);
-        if !matches!(bits, 2048 | 3072 | 4096) {
-            return Err(SpkiError::UnsupportedModulus(bits));
-        }
-        let encrypter = PublicEncryptingKey::from_der(spki).map_err(|_| SpkiError::Invalid)?;
-        Ok(Self {
-            spki: spki.to_vec(),
-            modulus: modulus.to_vec(),
-            exponent: exponent.to_vec(),
-            encrypter,
-            verifiers: RsaVerifiers::default(),
-        })
+/// Keys made of their components, through the same checks as those of KMS.
+impl PublicKey {
+    /// `CKA_MODULUS` and `CKA_PUBLIC_EXPONENT`: big-endian, with or without leading zeros.
+    pub(crate) fn from_rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, SpkiError> {
+        let key = asn1::encode_integer_pair(modulus, exponent).ok_or(SpkiError::Malformed)?;
+        Self::from_parts(RSA_ENCRYPTION, Some(AnyRef::NULL), &key)
     }
 
-    /// `CKA_MODULUS`: big-endian, without leading zeros.
-    pub(crate) fn modulus(&self) -> &[u8] {
-        &self.modulus
+    /// The uncompressed point, `04‖x‖y`, without the OCTET STRING of `CKA_EC_POINT`.
+    pub(crate) fn from_ec(curve: Curve, point: &[u8]) -> Result<Self, SpkiError> {
+        let parameters = AnyRef::from_der(curve.ec_params()).map_err(|_| SpkiError::Malformed)?;
+        Self::from_parts(EC_PUBLIC_KEY, Some(parameters), point)
     }
 
-    /// `CKA_PUBLIC_EXPONENT`: big-endian, without leading zeros.
-    pub(crate) fn exponent(&self) -> &[u8] {
-        &self.exponent
+    /// The 32 bytes of RFC 8032.
+    pub(crate) fn from_ed25519(raw: &[u8]) -> Result<Self, SpkiError> {
+        Self::from_parts(ED25519, None, raw)
     }
 
-    /// The length in bytes of the modulus, of a signature and of a ciphertext.
-    pub(crate) fn modulus_len(&self) -> usize {
-        self.modulus.len()
+    /// The encoding `pk` of FIPS 204: `CKA_VALUE`.
+    pub(crate) fn from_ml_dsa(set: MlDsaSet, raw: &[u8]) -> Result<Self, SpkiError> {
+        Self::from_parts(set.oid(), None, raw)
     }
 
-    pub(crate) fn modulus_bits(&self) -> usize {
-        bit_len(&self.modulus)
+    /// The encoding `ek` of FIPS 203: `CKA_VALUE`.
+    pub(crate) fn from_ml_kem(set: MlKemSet, raw: &[u8]) -> Result<Self, SpkiError> {
+        Self::from_parts(set.oid(), None, raw)
     }
 
-    pub(super) fn encrypter(&self) -> &PublicEncryptingKey {
-        &self.encrypter
-    }
-
-    pub(super) fn verifiers(&self) -> &RsaVerifiers {
-        &self.verifiers
-    }
-}
-
-impl fmt::Debug for RsaPublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RsaPublicKey")
-            .field("modulus_bits", &self.modulus_bits())
-            .finish_non_exhaustive()
-    }
-}
-
-/// A point on a named curve.
-#[derive(Clone)]
-pub(crate) struct EcPublicKey {
-    spki: Vec<u8>,
-    curve: Curve,
-    point: Vec<u8>,
-    verifier: ParsedPublicKey,
-}
-
-impl EcPublicKey {
-    fn new(spki: &[u8], parameters: Option<AnyRef<'_>>, key: &[u8]) -> Result<Self, SpkiError> {
-        let curve = parameters
-            .ok_or(SpkiError::Malformed)?
-            .decode_as()
-            .ok()
-            .and_then(Curve::from_oid)
-            .ok_or(SpkiError::UnsupportedCurve)?;
-        let uncompressed = key.first() == Some(&0x04) && key.len() == 1 + 2 * curve.field_len();
-        if !uncompressed {
-            return Err(SpkiError::Malformed);
-        }
-        let verifier = ParsedPublicKey::new(verify::ecdsa_algorithm(curve), key)
-            .map_err(|_| SpkiError::Invalid)?;
-        Ok(Self {
-            spki: spki.to_vec(),
-            curve,
-            point: key.to_vec(),
-            verifier,
-        })
-    }
-
-    pub(crate) fn curve(&self) -> Curve {
-        self.curve
-    }
-
-    /// The uncompressed point: `04‖x‖y`.
-    #[cfg(test)]
-    pub(crate) fn point(&self) -> &[u8] {
-        &self.point
-    }
-
-    /// `CKA_EC_POINT`: DER of an OCTET STRING around the uncompressed point, `04‖x‖y`.
-    pub(crate) fn ec_point(&self) -> Vec<u8> {
-        #[expect(
-            clippy::expect_used,
-            reason = "only lengths beyond 256 MiB fail to encode; a point has 133 bytes at most"
-        )]
-        OctetStringRef::new(&self.point)
-            .and_then(|point| point.to_der())
-            .expect("a point is short")
-    }
-
-    pub(super) fn verifier(&self) -> &ParsedPublicKey {
-        &self.verifier
-    }
-}
-
-impl fmt::Debug for EcPublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EcPublicKey")
-            .field("curve", &self.curve)
-            .finish_non_exhaustive()
+    fn from_parts(
+        oid: ObjectIdentifier,
+        parameters: Option<AnyRef<'_>>,
+        key: &[u8],
+    ) -> Result<Self, SpkiError> {
+        let der = BitStringRef::from_bytes(key).and_then(|subject_public_key| {
+            SubjectPublicKeyInfoRef {
+                algorithm: AlgorithmIdentifierRef { oid, parameters },
+                subject_public_key,
+            }
+            .to_der()
+        });
+        Self::from_spki(&der.map_err(|_| SpkiError::Malformed)?)
     }
 }
 
@@ -195,12 +146,6 @@ impl fmt::Debug for EcPublicKey {
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 /// `id-ecPublicKey`, RFC 5480.
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-
-/// The bits of a big-endian integer without leading zero bytes.
-fn bit_len(integer: &[u8]) -> usize {
-    let leading_zeros = integer.first().map_or(0, |byte| byte.leading_zeros());
-    integer.len() * 8 - leading_zeros as usize
-}
 
 #[cfg(test)]
 mod tests {
@@ -307,7 +252,7 @@ mod tests {
         let openssl = Openssl::new();
         for (options, error) in [
             (
-                &["-algorithm", "ED25519"][..],
+                &["-algorithm", "ED448"][..],
                 SpkiError::UnsupportedAlgorithm,
             ),
             (

@@ -1,0 +1,59 @@
+//! Ed25519 keys (RFC 8032, RFC 8410).
+
+use std::fmt;
+
+use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
+
+use super::SpkiError;
+
+/// An Ed25519 public key.
+///
+/// That its 32 bytes are a point is not checked here: if they are not, no signature verifies.
+#[derive(Clone)]
+pub(crate) struct Ed25519PublicKey {
+    /// Ends with the raw key.
+    spki: Vec<u8>,
+    verifier: ParsedPublicKey,
+}
+
+impl Ed25519PublicKey {
+    /// The length of a raw key in bytes.
+    pub(crate) const LEN: usize = 32;
+    /// The length of a signature in bytes.
+    pub(crate) const SIGNATURE_LEN: usize = 64;
+
+    pub(super) fn new(spki: &[u8], key: &[u8]) -> Result<Self, SpkiError> {
+        if key.len() != Self::LEN {
+            return Err(SpkiError::KeyLength(key.len()));
+        }
+        let verifier = ParsedPublicKey::new(&ED25519, key).map_err(|_| SpkiError::Invalid)?;
+        Ok(Self {
+            spki: spki.to_vec(),
+            verifier,
+        })
+    }
+
+    /// The key as RFC 8032 encodes it.
+    pub(crate) fn raw(&self) -> &[u8] {
+        &self.spki[self.spki.len() - Self::LEN..]
+    }
+
+    /// `CKA_EC_POINT`: DER of an OCTET STRING around the raw key.
+    pub(crate) fn ec_point(&self) -> Vec<u8> {
+        [&[0x04, 32], self.raw()].concat()
+    }
+
+    pub(super) fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    pub(in crate::crypto) fn verifier(&self) -> &ParsedPublicKey {
+        &self.verifier
+    }
+}
+
+impl fmt::Debug for Ed25519PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ed25519PublicKey").finish_non_exhaustive()
+    }
+}
