@@ -5,10 +5,12 @@
 
 mod bulk;
 mod client;
+mod cryptography;
 mod failure;
 mod fresh;
 mod listing;
 mod operations;
+mod reading;
 mod request;
 mod retry;
 mod settings;
@@ -28,8 +30,8 @@ pub(crate) use settings::AwsSettings;
 use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
-    Alias, EncryptionAlgorithm, KeyEntry, Kms, KmsError, KmsErrorKind, NewKey, PublicKeyAnswer,
-    SigningAlgorithm, Tags,
+    Alias, EncryptionAlgorithm, KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind, MacAlgorithm,
+    MessageType, NewKey, SigningAlgorithm, Tags,
 };
 use request::Requests;
 
@@ -142,11 +144,11 @@ impl Kms for AwsKms {
         )
     }
 
-    fn public_keys(&self, keys: &[KeyEntry]) -> Vec<Result<PublicKeyAnswer, KmsError>> {
-        self.run_each("GetPublicKey", keys, Requests::public_keys)
+    fn read_keys(&self, keys: &[KeyEntry]) -> Vec<Result<KeyAnswer, KmsError>> {
+        self.run_each("GetPublicKey", keys, Requests::read_keys)
     }
 
-    fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, PublicKeyAnswer), KmsError> {
+    fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, KeyAnswer), KmsError> {
         let request = request.clone();
         let budget = self.deadline() + self.requests.settings().key_ready_timeout;
         self.run("CreateKey", budget, |requests, _| async move {
@@ -158,14 +160,84 @@ impl Kms for AwsKms {
         &self,
         key: &KeyEntry,
         algorithm: SigningAlgorithm,
-        digest: &[u8],
+        message_type: MessageType,
+        message: &[u8],
     ) -> Result<Vec<u8>, KmsError> {
-        let (key, digest) = (key.clone(), digest.to_vec());
+        let (key, message) = (key.clone(), message.to_vec());
         self.run(
             "Sign",
             self.deadline(),
             move |requests, deadline| async move {
-                requests.sign(&key, algorithm, digest, deadline).await
+                requests
+                    .sign(&key, algorithm, message_type, message, deadline)
+                    .await
+            },
+        )
+    }
+
+    fn generate_mac(
+        &self,
+        key: &KeyEntry,
+        algorithm: MacAlgorithm,
+        message: &[u8],
+    ) -> Result<Vec<u8>, KmsError> {
+        let (key, message) = (key.clone(), message.to_vec());
+        self.run(
+            "GenerateMac",
+            self.deadline(),
+            move |requests, deadline| async move {
+                requests
+                    .generate_mac(&key, algorithm, message, deadline)
+                    .await
+            },
+        )
+    }
+
+    fn verify_mac(
+        &self,
+        key: &KeyEntry,
+        algorithm: MacAlgorithm,
+        message: &[u8],
+        mac: &[u8],
+    ) -> Result<(), KmsError> {
+        let (key, message, mac) = (key.clone(), message.to_vec(), mac.to_vec());
+        self.run(
+            "VerifyMac",
+            self.deadline(),
+            move |requests, deadline| async move {
+                requests
+                    .verify_mac(&key, algorithm, message, mac, deadline)
+                    .await
+            },
+        )
+    }
+
+    fn derive_shared_secret(
+        &self,
+        key: &KeyEntry,
+        peer_spki: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+        let (key, peer) = (key.clone(), peer_spki.to_vec());
+        self.run(
+            "DeriveSharedSecret",
+            self.deadline(),
+            move |requests, deadline| async move {
+                requests.derive_shared_secret(&key, peer, deadline).await
+            },
+        )
+    }
+
+    fn decapsulate(
+        &self,
+        key: &KeyEntry,
+        ciphertext: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+        let (key, ciphertext) = (key.clone(), ciphertext.to_vec());
+        self.run(
+            "Decapsulate",
+            self.deadline(),
+            move |requests, deadline| async move {
+                requests.decapsulate(&key, ciphertext, deadline).await
             },
         )
     }
@@ -194,6 +266,15 @@ impl Kms for AwsKms {
             "TagResource",
             self.deadline(),
             |requests, deadline| async move { requests.tag(&key, &tags, deadline).await },
+        )
+    }
+
+    fn untag(&self, key: &KeyEntry, tag_keys: &[String]) -> Result<(), KmsError> {
+        let (key, tag_keys) = (key.clone(), tag_keys.to_vec());
+        self.run(
+            "UntagResource",
+            self.deadline(),
+            |requests, deadline| async move { requests.untag(&key, tag_keys, deadline).await },
         )
     }
 

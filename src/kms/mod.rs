@@ -16,7 +16,9 @@ use zeroize::Zeroizing;
 pub(crate) use aws::{AwsKms, AwsSettings, SharedHttp};
 pub(crate) use error::{Caller, KmsError, KmsErrorKind, Phase};
 pub(crate) use runtime::{Runtime, WithSignalsBlocked};
-pub(crate) use spec::{EncryptionAlgorithm, KeySpec, KeyUsage, SigningAlgorithm};
+pub(crate) use spec::{
+    EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, SigningAlgorithm,
+};
 
 /// Tags of a key: at most 50 entries.
 pub(crate) type Tags = BTreeMap<String, String>;
@@ -38,13 +40,15 @@ pub(crate) struct Alias {
     pub(crate) key_id: String,
 }
 
-/// The answer of `GetPublicKey`.
+/// What KMS tells of a key that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PublicKeyAnswer {
+pub(crate) struct KeyAnswer {
     pub(crate) spec: KeySpec,
     pub(crate) usage: KeyUsage,
-    /// DER of a `SubjectPublicKeyInfo`.
-    pub(crate) spki: Vec<u8>,
+    /// DER of a `SubjectPublicKeyInfo`; `None` for a symmetric key.
+    pub(crate) public: Option<Vec<u8>>,
+    /// Whether KMS made the key's material; `None` where the answer does not tell.
+    pub(crate) local: Option<bool>,
 }
 
 /// What `CreateKey` is asked for.
@@ -71,25 +75,82 @@ pub(crate) trait Kms: Send + Sync {
     /// The key behind a key id, key ARN, alias name or alias ARN (`DescribeKey`).
     fn describe_key(&self, id: &str) -> Result<KeyEntry, KmsError>;
 
-    /// The public half of each key (`GetPublicKey`), in the order asked, with bounded concurrency.
+    /// What each key is, and its public half, in the order asked, with bounded concurrency
+    /// (`GetPublicKey`, and `DescribeKey` for a key of which KMS says that it has no public half).
     ///
-    /// A key without a public half answers [`KmsErrorKind::Unsupported`].
-    fn public_keys(&self, keys: &[KeyEntry]) -> Vec<Result<PublicKeyAnswer, KmsError>>;
+    /// A key that this module has no use for answers [`KmsErrorKind::Unsupported`], whatever its
+    /// state; a key that cannot be used now [`KmsErrorKind::Disabled`] or
+    /// [`KmsErrorKind::InvalidState`].
+    fn read_keys(&self, keys: &[KeyEntry]) -> Vec<Result<KeyAnswer, KmsError>>;
 
-    /// Makes a key and waits until its public half can be read, so that the first use of it
-    /// succeeds (`CreateKey` once, never retried by the transport; then `GetPublicKey` until
-    /// neither `NotFoundException` nor `KMSInvalidStateException` is answered).
-    fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, PublicKeyAnswer), KmsError>;
+    /// Makes a key and waits until it can be read as [`Kms::read_keys`] reads it, so that the first
+    /// use of it succeeds (`CreateKey` once, never retried by the transport; then `GetPublicKey`,
+    /// or `DescribeKey` for a symmetric key, until the key is found and enabled).
+    fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, KeyAnswer), KmsError>;
 
-    /// Signs a digest of exactly the algorithm's length (Sign with `MessageType` `DIGEST`).
+    /// Signs a message, or what stands for it (Sign); [`MessageType`] has the lengths.
     ///
-    /// Answers KMS's encoding: RSA the modulus' length, ECDSA a DER SEQUENCE of r and s.
+    /// Answers KMS's encoding: RSA the modulus' length, ECDSA a DER SEQUENCE of r and s, Ed25519
+    /// 64 bytes, ML-DSA 2420, 3309 or 4627.
     fn sign(
         &self,
         key: &KeyEntry,
         algorithm: SigningAlgorithm,
-        digest: &[u8],
+        message_type: MessageType,
+        message: &[u8],
     ) -> Result<Vec<u8>, KmsError>;
+
+    /// The MAC, in full length, of a message of 1 to 4096 bytes (`GenerateMac`).
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no PKCS#11 function needs it yet")
+    )]
+    fn generate_mac(
+        &self,
+        key: &KeyEntry,
+        algorithm: MacAlgorithm,
+        message: &[u8],
+    ) -> Result<Vec<u8>, KmsError>;
+
+    /// Compares a MAC in full length with that of a message of 1 to 4096 bytes (`VerifyMac`).
+    ///
+    /// A MAC that is not the message's is [`KmsErrorKind::InvalidSignature`].
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no PKCS#11 function needs it yet")
+    )]
+    fn verify_mac(
+        &self,
+        key: &KeyEntry,
+        algorithm: MacAlgorithm,
+        message: &[u8],
+        mac: &[u8],
+    ) -> Result<(), KmsError>;
+
+    /// The ECDH secret shared with the owner of a public key on the same curve, which is given as
+    /// DER of a `SubjectPublicKeyInfo` (`DeriveSharedSecret`).
+    ///
+    /// Answers the x coordinate, as long as the curve's field: 32, 48 or 66 bytes.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no PKCS#11 function needs it yet")
+    )]
+    fn derive_shared_secret(
+        &self,
+        key: &KeyEntry,
+        peer_spki: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, KmsError>;
+
+    /// The 32 bytes in an ML-KEM ciphertext of 768, 1088 or 1568 bytes (Decapsulate).
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no PKCS#11 function needs it yet")
+    )]
+    fn decapsulate(
+        &self,
+        key: &KeyEntry,
+        ciphertext: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, KmsError>;
 
     /// Decrypts an RSAES-OAEP ciphertext with an empty label (Decrypt).
     fn decrypt(
@@ -101,6 +162,13 @@ pub(crate) trait Kms: Send + Sync {
 
     /// Sets tags, leaving others as they are (`TagResource`).
     fn tag(&self, key: &KeyEntry, tags: &Tags) -> Result<(), KmsError>;
+
+    /// Removes the tags with these keys; those that are not there are removed (`UntagResource`).
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no PKCS#11 function needs it yet")
+    )]
+    fn untag(&self, key: &KeyEntry, tag_keys: &[String]) -> Result<(), KmsError>;
 
     /// Schedules the key's deletion after a window of 7 to 30 days (`ScheduleKeyDeletion`).
     fn schedule_deletion(&self, key: &KeyEntry, window_days: u8) -> Result<(), KmsError>;

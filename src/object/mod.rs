@@ -11,7 +11,7 @@ use pkcs11_sys::*;
 
 use crate::crypto::PublicKey;
 use crate::crypto::public_key::SpkiError;
-use crate::kms::{KeyEntry, KeySpec, KeyUsage, PublicKeyAnswer};
+use crate::kms::{KeyAnswer, KeyEntry, KeySpec, KeyUsage};
 
 /// The two objects of a key pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,7 +57,7 @@ impl Key {
     }
 }
 
-/// What GetPublicKey tells of a key; it never changes.
+/// What KMS tells of a key; it never changes.
 #[derive(Debug)]
 pub(crate) struct KeyMaterial {
     pub(crate) spec: KeySpec,
@@ -67,9 +67,10 @@ pub(crate) struct KeyMaterial {
 
 impl KeyMaterial {
     /// Takes GetPublicKey's answer, unless its parts contradict each other.
-    pub(crate) fn new(answer: &PublicKeyAnswer) -> Result<Self, MaterialError> {
-        let PublicKeyAnswer { spec, usage, .. } = *answer;
-        let public = PublicKey::from_spki(&answer.spki)?;
+    pub(crate) fn new(answer: &KeyAnswer) -> Result<Self, MaterialError> {
+        let KeyAnswer { spec, usage, .. } = *answer;
+        let spki = answer.public.as_deref();
+        let public = PublicKey::from_spki(spki.ok_or(MaterialError::NoPublicHalf(spec))?)?;
         if spec::of_key(&public) != Some(spec) {
             return Err(MaterialError::OtherSpec(spec));
         }
@@ -94,6 +95,8 @@ impl KeyMaterial {
 pub(crate) enum MaterialError {
     #[error("the public key is {0}")]
     Spki(#[from] SpkiError),
+    #[error("a key of spec {0} has no public half")]
+    NoPublicHalf(KeySpec),
     #[error("the public key is not of the spec that KMS names, {0}")]
     OtherSpec(KeySpec),
 }

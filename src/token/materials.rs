@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::kms::{KeyEntry, Kms, KmsError, KmsErrorKind, PublicKeyAnswer};
+use crate::kms::{KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind};
 use crate::object::{Key, KeyMaterial};
 
 /// How long a failed fetch is taken for an answer.
@@ -92,7 +92,7 @@ impl Materials {
             keys: mine,
         };
         let entries: Vec<KeyEntry> = mine.iter().map(|key| key.entry.clone()).collect();
-        for (key, answer) in mine.iter().zip(kms.public_keys(&entries)) {
+        for (key, answer) in mine.iter().zip(kms.read_keys(&entries)) {
             self.settle(key, answer.and_then(|answer| material(key, &answer)));
         }
     }
@@ -135,7 +135,7 @@ impl Drop for Landing<'_> {
     }
 }
 
-fn material(key: &Key, answer: &PublicKeyAnswer) -> Result<KeyMaterial, KmsError> {
+fn material(key: &Key, answer: &KeyAnswer) -> Result<KeyMaterial, KmsError> {
     KeyMaterial::new(answer).map_err(|error| {
         let arn = Some(key.entry.arn.as_str());
         KmsError::local(

@@ -9,7 +9,7 @@ use super::{Renaming, Token};
 use crate::config::RandomSource;
 use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::kms::{EncryptionAlgorithm, KeyEntry, KmsError, KmsErrorKind, Phase};
+use crate::kms::{EncryptionAlgorithm, KeyEntry, KmsError, KmsErrorKind, MessageType, Phase};
 use crate::mechanism::signature::Prepared;
 use crate::object::template::Template;
 use crate::object::{Key, Object, attributes};
@@ -18,7 +18,12 @@ impl Token {
     /// Signs; the answer is in KMS's encoding.
     pub(crate) fn sign(&self, key: &Arc<Key>, prepared: &Prepared) -> Result<Vec<u8>> {
         self.kms
-            .sign(&key.entry, prepared.algorithm, &prepared.digest)
+            .sign(
+                &key.entry,
+                prepared.algorithm,
+                MessageType::Digest,
+                &prepared.digest,
+            )
             .map_err(|error| self.failed(&key.entry, error, Phase::Sign))
     }
 

@@ -1,15 +1,12 @@
-//! What exists: keys, tags, aliases, public keys.
+//! What exists: keys, tags, aliases.
 
 use std::sync::Arc;
 
-use aws_sdk_kms::operation::describe_key::DescribeKeyOutput;
-use aws_sdk_kms::operation::get_public_key::GetPublicKeyOutput;
 use tokio::time::Instant;
 
 use super::bulk;
-use super::fresh::key_id;
 use super::request::Requests;
-use crate::kms::{Alias, KeyEntry, KmsError, KmsErrorKind, PublicKeyAnswer, Tags};
+use crate::kms::{Alias, KeyEntry, KmsError, KmsErrorKind, Tags};
 
 /// The largest pages KMS gives.
 const KEYS_A_PAGE: i32 = 1000;
@@ -86,50 +83,6 @@ impl Requests {
         )
     }
 
-    pub(super) async fn public_keys(
-        self: Arc<Self>,
-        keys: Vec<KeyEntry>,
-        deadline: Instant,
-    ) -> Vec<Result<PublicKeyAnswer, KmsError>> {
-        let concurrency = self.settings().concurrency;
-        let ask = move |key: KeyEntry| {
-            let requests = Arc::clone(&self);
-            async move { requests.public_key_of(&key, deadline).await }
-        };
-        answered(
-            "GetPublicKey",
-            &keys,
-            bulk::each(keys.clone(), concurrency, ask).await,
-        )
-    }
-
-    pub(super) async fn describe_key(
-        &self,
-        id: &str,
-        deadline: Instant,
-    ) -> Result<KeyEntry, KmsError> {
-        const OPERATION: &str = "DescribeKey";
-        let answer: DescribeKeyOutput = self
-            .ask_about(OPERATION, id, deadline, |client| {
-                client.describe_key().key_id(id).send()
-            })
-            .await?;
-        let Some(metadata) = answer.key_metadata() else {
-            return Err(bad_answer(OPERATION, Some(id), "no key metadata"));
-        };
-        let Some(arn) = metadata.arn() else {
-            return Err(bad_answer(OPERATION, Some(id), "no key ARN"));
-        };
-        let is_alias = id.starts_with("alias/") || id.contains(":alias/");
-        if !is_alias && metadata.key_id() != key_id(id) {
-            return Err(bad_answer(OPERATION, Some(id), "it is about another key"));
-        }
-        Ok(KeyEntry {
-            arn: arn.to_owned(),
-            key_id: metadata.key_id().to_owned(),
-        })
-    }
-
     async fn tags_of(&self, key: &KeyEntry, deadline: Instant) -> Result<Tags, KmsError> {
         const OPERATION: &str = "ListResourceTags";
         let mut tags = Tags::new();
@@ -149,61 +102,6 @@ impl Requests {
                 return Ok(tags);
             }
         }
-    }
-
-    async fn public_key_of(
-        &self,
-        key: &KeyEntry,
-        deadline: Instant,
-    ) -> Result<PublicKeyAnswer, KmsError> {
-        let answer = self
-            .ask_about(GET_PUBLIC_KEY, &key.arn, deadline, |client| {
-                client.get_public_key().key_id(&key.arn).send()
-            })
-            .await?;
-        public_key(key, answer)
-    }
-}
-
-pub(super) const GET_PUBLIC_KEY: &str = "GetPublicKey";
-
-/// Checks an answer of `GetPublicKey` for this key.
-pub(super) fn public_key(
-    key: &KeyEntry,
-    answer: GetPublicKeyOutput,
-) -> Result<PublicKeyAnswer, KmsError> {
-    check_key(GET_PUBLIC_KEY, key, answer.key_id())?;
-    let unsupported = |what: &str, name: &str| {
-        let message = format!("this module has no use for the {what} {name}");
-        KmsError::local(
-            KmsErrorKind::Unsupported,
-            GET_PUBLIC_KEY,
-            Some(&key.arn),
-            message,
-        )
-    };
-    let (Some(spec), Some(usage)) = (answer.key_spec(), answer.key_usage()) else {
-        return Err(bad_answer(
-            GET_PUBLIC_KEY,
-            Some(&key.arn),
-            "no key spec or key usage",
-        ));
-    };
-    let spec = spec
-        .as_str()
-        .parse()
-        .map_err(|_| unsupported("key spec", spec.as_str()))?;
-    let usage = usage
-        .as_str()
-        .parse()
-        .map_err(|_| unsupported("key usage", usage.as_str()))?;
-    match answer.public_key {
-        Some(spki) if !spki.as_ref().is_empty() => Ok(PublicKeyAnswer {
-            spec,
-            usage,
-            spki: spki.into_inner(),
-        }),
-        _ => Err(bad_answer(GET_PUBLIC_KEY, Some(&key.arn), "no public key")),
     }
 }
 
@@ -243,7 +141,7 @@ fn next_marker(operation: &str, truncated: bool, next: Option<&str>) -> Option<S
 }
 
 /// Pairs each key with its answer; a task that panicked leaves its key without one.
-fn answered<T>(
+pub(super) fn answered<T>(
     operation: &'static str,
     keys: &[KeyEntry],
     answers: Vec<Option<Result<T, KmsError>>>,

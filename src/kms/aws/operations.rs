@@ -1,4 +1,4 @@
-//! What is done with keys: made, used, tagged, retired. And random bytes.
+//! What is done to keys: made, tagged, retired. And random bytes.
 
 use std::sync::Arc;
 
@@ -7,21 +7,14 @@ use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::config::timeout::TimeoutConfig;
 use aws_sdk_kms::error::BuildError;
 use aws_sdk_kms::operation::create_key::CreateKeyOutput;
-use aws_sdk_kms::primitives::Blob;
-use aws_sdk_kms::types::{
-    EncryptionAlgorithmSpec, KeySpec as WireKeySpec, KeyUsageType, MessageType,
-    SigningAlgorithmSpec, Tag,
-};
+use aws_sdk_kms::types::{KeySpec as WireKeySpec, KeyUsageType, Tag};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::bulk;
-use super::listing::{GET_PUBLIC_KEY, bad_answer, check_key, public_key};
+use super::listing::{bad_answer, check_key};
 use super::request::{Requests, persist};
-use crate::kms::{
-    EncryptionAlgorithm, KeyEntry, KmsError, KmsErrorKind as Kind, NewKey, PublicKeyAnswer,
-    SigningAlgorithm, Tags,
-};
+use crate::kms::{KeyAnswer, KeyEntry, KmsError, KmsErrorKind as Kind, NewKey, Tags};
 
 /// The most that `GenerateRandom` gives in one answer.
 const RANDOM_BYTES: usize = 1024;
@@ -31,7 +24,7 @@ impl Requests {
     pub(super) async fn create_key(
         &self,
         request: &NewKey,
-    ) -> Result<(KeyEntry, PublicKeyAnswer), KmsError> {
+    ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
         let key = self.create(request).await?;
         self.fresh.remember(&key.key_id);
         let timeout = self.settings().key_ready_timeout;
@@ -48,17 +41,12 @@ impl Requests {
                     | Kind::Timeout
             )
         };
-        let public = persist(deadline, passes, || async {
-            let answer = self
-                .ask(GET_PUBLIC_KEY, Some(&key.arn), deadline, |client| {
-                    client.get_public_key().key_id(&key.arn).send()
-                })
-                .await?;
-            public_key(&key, answer)
+        let read = persist(deadline, passes, || {
+            self.read_new_key(&key, request.spec, deadline)
         });
-        match public.await {
-            Ok(public) if public.spec == request.spec && public.usage == request.usage => {
-                Ok((key, public))
+        match read.await {
+            Ok(answer) if answer.spec == request.spec && answer.usage == request.usage => {
+                Ok((key, answer))
             }
             Ok(other) => {
                 let what = format!("it has key spec {} and usage {}", other.spec, other.usage);
@@ -115,70 +103,6 @@ impl Requests {
         })
     }
 
-    pub(super) async fn sign(
-        &self,
-        key: &KeyEntry,
-        algorithm: SigningAlgorithm,
-        digest: Vec<u8>,
-        deadline: Instant,
-    ) -> Result<Vec<u8>, KmsError> {
-        const OPERATION: &str = "Sign";
-        let asked = SigningAlgorithmSpec::from(algorithm.as_wire());
-        let digest = Blob::new(digest);
-        let answer = self
-            .ask_about(OPERATION, &key.arn, deadline, |client| {
-                client
-                    .sign()
-                    .key_id(&key.arn)
-                    .message_type(MessageType::Digest)
-                    .signing_algorithm(asked.clone())
-                    .message(digest.clone())
-                    .send()
-            })
-            .await?;
-        check_key(OPERATION, key, answer.key_id())?;
-        check_algorithm(
-            OPERATION,
-            key,
-            algorithm.as_wire(),
-            answer.signing_algorithm(),
-        )?;
-        match answer.signature {
-            Some(signature) if !signature.as_ref().is_empty() => Ok(signature.into_inner()),
-            _ => Err(bad_answer(OPERATION, Some(&key.arn), "no signature")),
-        }
-    }
-
-    pub(super) async fn decrypt(
-        &self,
-        key: &KeyEntry,
-        algorithm: EncryptionAlgorithm,
-        ciphertext: Vec<u8>,
-        deadline: Instant,
-    ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        const OPERATION: &str = "Decrypt";
-        let asked = EncryptionAlgorithmSpec::from(algorithm.as_wire());
-        let ciphertext = Blob::new(ciphertext);
-        let answer = self
-            .ask_about(OPERATION, &key.arn, deadline, |client| {
-                client
-                    .decrypt()
-                    .key_id(&key.arn)
-                    .encryption_algorithm(asked.clone())
-                    .ciphertext_blob(ciphertext.clone())
-                    .send()
-            })
-            .await?;
-        let (key_id, used) = (answer.key_id, answer.encryption_algorithm);
-        // An empty plaintext is one; wrapped first, so that it is wiped whatever the checks say.
-        let plaintext = answer
-            .plaintext
-            .map(|blob| Zeroizing::new(blob.into_inner()));
-        check_key(OPERATION, key, key_id.as_deref())?;
-        check_algorithm(OPERATION, key, algorithm.as_wire(), used.as_ref())?;
-        plaintext.ok_or_else(|| bad_answer(OPERATION, Some(&key.arn), "no plaintext"))
-    }
-
     pub(super) async fn tag(
         &self,
         key: &KeyEntry,
@@ -193,6 +117,23 @@ impl Requests {
         self.ask_about(OPERATION, &key.arn, deadline, |client| {
             let request = client.tag_resource().key_id(&key.arn);
             request.set_tags(Some(tags.clone())).send()
+        })
+        .await
+        .map(drop)
+    }
+
+    pub(super) async fn untag(
+        &self,
+        key: &KeyEntry,
+        tag_keys: Vec<String>,
+        deadline: Instant,
+    ) -> Result<(), KmsError> {
+        if tag_keys.is_empty() {
+            return Ok(());
+        }
+        self.ask_about("UntagResource", &key.arn, deadline, |client| {
+            let request = client.untag_resource().key_id(&key.arn);
+            request.set_tag_keys(Some(tag_keys.clone())).send()
         })
         .await
         .map(drop)
@@ -289,20 +230,4 @@ fn wire_tags(
         .map(|(name, value)| Tag::builder().tag_key(name).tag_value(value).build())
         .collect::<Result<_, BuildError>>()
         .map_err(|error| KmsError::local(Kind::InvalidAttribute, operation, key, error.to_string()))
-}
-
-fn check_algorithm(
-    operation: &'static str,
-    key: &KeyEntry,
-    asked: &str,
-    answered: Option<&impl AsRef<str>>,
-) -> Result<(), KmsError> {
-    match answered.map(AsRef::as_ref) {
-        Some(answered) if answered == asked => Ok(()),
-        Some(other) => {
-            let message = format!("algorithm {other} in place of {asked}");
-            Err(bad_answer(operation, Some(&key.arn), message))
-        }
-        None => Err(bad_answer(operation, Some(&key.arn), "no algorithm")),
-    }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::canned::{Canned, Reply, Request, signature};
 use super::{key, kms, new_key, settings};
-use crate::kms::{AwsSettings, Kms, KmsErrorKind, SigningAlgorithm};
+use crate::kms::{AwsSettings, Kms, KmsErrorKind, MessageType, SigningAlgorithm};
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
 
@@ -45,7 +45,7 @@ fn a_new_key_costs_two_requests() {
     let (made, public) = kms(settings(server.endpoint()))
         .create_key(&new_key())
         .unwrap();
-    assert_eq!((made, public.spki), (key(1), b"00".to_vec()));
+    assert_eq!((made, public.public), (key(1), b"00".to_vec()));
     let operations: Vec<_> = server
         .requests()
         .into_iter()
@@ -97,7 +97,8 @@ fn the_first_uses_of_a_new_key_are_repeated_while_it_spreads() {
     let server = inconsistent("NotFoundException", &[2, 3]);
     let kms = kms(settings(server.endpoint()));
     let (made, _) = kms.create_key(&new_key()).unwrap();
-    kms.sign(&made, ALGORITHM, &[7; 32]).unwrap();
+    kms.sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap();
     assert_eq!(server.count("Sign"), 3);
 }
 
@@ -105,7 +106,7 @@ fn the_first_uses_of_a_new_key_are_repeated_while_it_spreads() {
 fn a_key_made_elsewhere_is_not_waited_for() {
     let server = inconsistent("NotFoundException", &[0]);
     let error = kms(settings(server.endpoint()))
-        .sign(&key(1), ALGORITHM, &[7; 32])
+        .sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
         .unwrap_err();
     assert_eq!(
         (error.kind, server.count("Sign")),
@@ -123,7 +124,9 @@ fn a_new_key_that_was_retired_is_not_waited_for() {
             "DisableKey" => kms.disable(&made).unwrap(),
             _ => kms.schedule_deletion(&made, 7).unwrap(),
         }
-        let error = kms.sign(&made, ALGORITHM, &[7; 32]).unwrap_err();
+        let error = kms
+            .sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])
+            .unwrap_err();
         assert_eq!(
             (error.kind, server.count("Sign")),
             (KmsErrorKind::InvalidState, 1)
@@ -147,7 +150,9 @@ fn waiting_for_a_new_key_keeps_the_deadline_of_the_call() {
     });
     let (made, _) = kms.create_key(&new_key()).unwrap();
     let started = Instant::now();
-    let error = kms.sign(&made, ALGORITHM, &[7; 32]).unwrap_err();
+    let error = kms
+        .sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap_err();
     assert_eq!(error.kind, KmsErrorKind::NotFound);
     assert!(started.elapsed() < Duration::from_secs(10));
 }

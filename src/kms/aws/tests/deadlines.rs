@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::canned::{Canned, Reply};
 use super::{key, kms, new_key, runtime, settings};
-use crate::kms::{AwsKms, AwsSettings, Kms, KmsErrorKind, SharedHttp, SigningAlgorithm};
+use crate::kms::{
+    AwsKms, AwsSettings, Kms, KmsErrorKind, MessageType, SharedHttp, SigningAlgorithm,
+};
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
 
@@ -26,7 +28,9 @@ fn a_hanging_endpoint_costs_no_more_than_the_deadline() {
     let mut random = [0; 3000];
     let calls: [(&str, &mut dyn FnMut() -> KmsErrorKind); 5] = [
         ("Sign", &mut || {
-            kms.sign(&key(1), ALGORITHM, &[7; 32]).unwrap_err().kind
+            kms.sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+                .unwrap_err()
+                .kind
         }),
         ("CreateKey", &mut || {
             kms.create_key(&new_key()).unwrap_err().kind
@@ -37,7 +41,7 @@ fn a_hanging_endpoint_costs_no_more_than_the_deadline() {
         }),
         ("GetPublicKey", &mut || {
             let keys: Vec<_> = (0..40).map(key).collect();
-            let mut answers = kms.public_keys(&keys);
+            let mut answers = kms.read_keys(&keys);
             assert_eq!(answers.len(), 40);
             answers.pop().unwrap().unwrap_err().kind
         }),
@@ -61,7 +65,9 @@ fn a_closed_port_is_a_network_error_after_the_retries() {
         .unwrap();
     let started = Instant::now();
     let kms = kms(settings(&format!("http://{port}")));
-    let error = kms.sign(&key(1), ALGORITHM, &[7; 32]).unwrap_err();
+    let error = kms
+        .sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap_err();
     assert_eq!(error.kind, KmsErrorKind::Network);
     assert!(error.message.starts_with("connection failed: "), "{error}");
     assert!(started.elapsed() < Duration::from_secs(3) + SLACK);
@@ -70,7 +76,9 @@ fn a_closed_port_is_a_network_error_after_the_retries() {
 #[test]
 fn an_unknown_host_is_told_apart_from_a_closed_port() {
     let kms = kms(settings("http://kms.invalid"));
-    let error = kms.sign(&key(1), ALGORITHM, &[7; 32]).unwrap_err();
+    let error = kms
+        .sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap_err();
     assert_eq!(error.kind, KmsErrorKind::Network);
     assert!(
         error.message.starts_with("name resolution failed: "),
@@ -89,7 +97,7 @@ fn a_peer_that_does_not_speak_tls_is_told_apart_too() {
         }
     });
     let error = kms(settings(&endpoint))
-        .sign(&key(1), ALGORITHM, &[7; 32])
+        .sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
         .unwrap_err();
     assert_eq!(error.kind, KmsErrorKind::Network);
     assert!(error.message.starts_with("TLS failed: "), "{error}");
@@ -98,7 +106,9 @@ fn a_peer_that_does_not_speak_tls_is_told_apart_too() {
 #[test]
 fn an_unusable_endpoint_is_a_matter_of_configuration_and_no_request_is_printed() {
     let kms = kms(settings("not a url"));
-    let error = kms.sign(&key(1), ALGORITHM, &[7; 32]).unwrap_err();
+    let error = kms
+        .sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap_err();
     assert_eq!(error.kind, KmsErrorKind::Configuration, "{error}");
     assert!(
         error.message.contains("`not a url`") && !error.message.contains("Message"),
@@ -117,7 +127,10 @@ fn a_shutdown_ends_calls_in_flight_and_is_final() {
     );
     let started = Instant::now();
     thread::scope(|scope| {
-        let call = scope.spawn(|| kms.sign(&key(1), ALGORITHM, &[7; 32]).unwrap_err());
+        let call = scope.spawn(|| {
+            kms.sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+                .unwrap_err()
+        });
         while server.count("Sign") == 0 {
             thread::sleep(Duration::from_millis(5));
         }
@@ -126,5 +139,8 @@ fn a_shutdown_ends_calls_in_flight_and_is_final() {
         assert_eq!(error.kind, KmsErrorKind::Unavailable, "{error}");
     });
     assert!(started.elapsed() < Duration::from_secs(1) + SLACK);
-    assert!(kms.sign(&key(1), ALGORITHM, &[7; 32]).is_err());
+    assert!(
+        kms.sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+            .is_err()
+    );
 }

@@ -8,7 +8,7 @@ use kms_emulator::{CreatedKey, Effect, Emulator, Fault, NewKeys, Options};
 use super::{key, kms, new_key, settings};
 use crate::kms::{
     AwsKms, AwsSettings, EncryptionAlgorithm, KeyEntry, KeySpec, KeyUsage, Kms, KmsErrorKind,
-    NewKey, SigningAlgorithm, Tags,
+    MessageType, NewKey, SigningAlgorithm, Tags,
 };
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
@@ -62,12 +62,14 @@ fn a_key_lives_from_its_creation_to_its_deletion() {
     assert_eq!(kms.describe_key(&made.key_id).unwrap(), made);
     assert_eq!(kms.describe_key(&made.arn).unwrap(), made);
     let again = kms
-        .public_keys(std::slice::from_ref(&made))
+        .read_keys(std::slice::from_ref(&made))
         .remove(0)
         .unwrap();
     assert_eq!(again, public);
 
-    let signature = kms.sign(&made, ALGORITHM, &[7; 32]).unwrap();
+    let signature = kms
+        .sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap();
     assert_eq!(signature[0], 0x30, "a DER SEQUENCE");
 
     let tags = Tags::from([("team".to_owned(), "other".to_owned())]);
@@ -80,10 +82,14 @@ fn a_key_lives_from_its_creation_to_its_deletion() {
     );
 
     kms.disable(&made).unwrap();
-    let disabled = kms.sign(&made, ALGORITHM, &[7; 32]).unwrap_err();
+    let disabled = kms
+        .sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap_err();
     assert_eq!(disabled.kind, KmsErrorKind::Disabled);
     kms.schedule_deletion(&made, 7).unwrap();
-    let deleted = kms.sign(&made, ALGORITHM, &[7; 32]).unwrap_err();
+    let deleted = kms
+        .sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap_err();
     assert!(matches!(
         deleted.kind,
         KmsErrorKind::InvalidState | KmsErrorKind::Disabled
@@ -107,7 +113,7 @@ fn a_ciphertext_for_the_public_key_is_decrypted() {
         ..new_key()
     };
     let (made, public) = kms.create_key(&request).unwrap();
-    let encrypting = PublicEncryptingKey::from_der(&public.spki).unwrap();
+    let encrypting = PublicEncryptingKey::from_der(&public.public).unwrap();
     let encrypting = OaepPublicEncryptingKey::new(encrypting).unwrap();
     for secret in [&b"a secret"[..], b""] {
         let mut ciphertext = vec![0; encrypting.ciphertext_size()];
@@ -175,7 +181,7 @@ fn a_denied_key_hides_no_other() {
         ..settings(&emulator.endpoint())
     });
     let tags = kms.list_tags(&keys);
-    let public_keys = kms.public_keys(&keys);
+    let public_keys = kms.read_keys(&keys);
     for (at, key) in keys.iter().enumerate() {
         assert_eq!(
             (tags[at].is_ok(), public_keys[at].is_ok()),
@@ -203,7 +209,7 @@ fn a_key_without_a_public_half_is_unsupported() {
         stocked(&emulator, &signing_keys(1)),
     ]
     .concat();
-    let answers = kms_at(&emulator).public_keys(&keys);
+    let answers = kms_at(&emulator).read_keys(&keys);
     let kinds = answers
         .into_iter()
         .map(|answer| answer.err().map(|error| error.kind));
@@ -236,7 +242,7 @@ fn every_page_of_aliases_is_read() {
 fn no_keys_ask_for_nothing() {
     let emulator = emulator();
     let kms = kms_at(&emulator);
-    assert!(kms.list_tags(&[]).is_empty() && kms.public_keys(&[]).is_empty());
+    assert!(kms.list_tags(&[]).is_empty() && kms.read_keys(&[]).is_empty());
     kms.tag(&key(1), &Tags::new()).unwrap();
     kms.random(&mut []).unwrap();
     assert_eq!(emulator.calls().total, 0);
@@ -250,7 +256,8 @@ fn a_new_key_that_reads_do_not_show_yet_is_waited_for_with_one_creation() {
     let (made, _) = kms.create_key(&new_key()).unwrap();
     let calls = emulator.calls();
     assert_eq!((calls.of("CreateKey"), calls.of("GetPublicKey")), (1, 3));
-    kms.sign(&made, ALGORITHM, &[7; 32]).unwrap();
+    kms.sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap();
 }
 
 #[test]
@@ -272,7 +279,9 @@ fn a_cut_answer_and_a_reset_connection_are_retried() {
     let key = stocked(&emulator, &signing_keys(1)).remove(0);
     emulator.fault(Fault::once("Sign", Effect::TruncatedBody));
     emulator.fault(Fault::once("Sign", Effect::ResetBefore));
-    kms_at(&emulator).sign(&key, ALGORITHM, &[7; 32]).unwrap();
+    kms_at(&emulator)
+        .sign(&key, ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap();
     assert_eq!(emulator.calls().of("Sign"), 3);
 }
 
@@ -303,7 +312,7 @@ fn a_digest_of_a_wrong_length_is_told_apart() {
     let emulator = emulator();
     let key = stocked(&emulator, &signing_keys(1)).remove(0);
     let error = kms_at(&emulator)
-        .sign(&key, ALGORITHM, &[7; 31])
+        .sign(&key, ALGORITHM, MessageType::Digest, &[7; 31])
         .unwrap_err();
     assert_eq!(error.kind, KmsErrorKind::Length, "{error}");
 }

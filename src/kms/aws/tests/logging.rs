@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::canned::{Canned, Reply};
 use super::{key, kms, settings};
-use crate::kms::{EncryptionAlgorithm, Kms, SigningAlgorithm};
+use crate::kms::{EncryptionAlgorithm, Kms, MessageType, SigningAlgorithm};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -53,8 +53,13 @@ fn each_request_is_one_line_of_the_callers_log() {
     let server = Canned::signing();
     let kms = kms(settings(server.endpoint()));
     let log = logged(tracing::Level::DEBUG, || {
-        kms.sign(&key(1), SigningAlgorithm::EcdsaSha256, &[7; 32])
-            .unwrap();
+        kms.sign(
+            &key(1),
+            SigningAlgorithm::EcdsaSha256,
+            MessageType::Digest,
+            &[7; 32],
+        )
+        .unwrap();
     });
     let ours: Vec<_> = log
         .lines()

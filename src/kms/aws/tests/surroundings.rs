@@ -7,7 +7,7 @@ use aws_sdk_kms::config::Credentials;
 
 use super::canned::{Canned, Reply};
 use super::{key, kms, settings};
-use crate::kms::{AwsSettings, Kms, KmsError, KmsErrorKind, SigningAlgorithm};
+use crate::kms::{AwsSettings, Kms, KmsError, KmsErrorKind, MessageType, SigningAlgorithm};
 
 /// Stands in for the process's environment and credentials, unless it is the real one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,7 +43,12 @@ fn a_child_process_signs_with_its_own_environment() {
         surroundings: Surroundings::Real,
         ..settings("")
     });
-    let outcome = match kms.sign(&key(1), SigningAlgorithm::EcdsaSha256, &[7; 32]) {
+    let outcome = match kms.sign(
+        &key(1),
+        SigningAlgorithm::EcdsaSha256,
+        MessageType::Digest,
+        &[7; 32],
+    ) {
         Ok(signature) => format!("signed {}", signature.len()),
         Err(KmsError { kind, message, .. }) => format!("{kind:?} {message}"),
     };

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::canned::{Canned, Reply, signature};
 use super::{key, kms, new_key, runtime, settings, unmasked};
 use crate::kms::{
-    AwsKms, AwsSettings, EncryptionAlgorithm, Kms, KmsErrorKind, Runtime, SharedHttp,
+    AwsKms, AwsSettings, EncryptionAlgorithm, Kms, KmsErrorKind, MessageType, Runtime, SharedHttp,
     SigningAlgorithm, Tags,
 };
 
@@ -44,7 +44,12 @@ fn sequential_calls_of_two_tokens_are_one_request_each_on_one_connection() {
     });
     for _ in 0..50 {
         for kms in &tokens {
-            assert_eq!(kms.sign(&key(1), ALGORITHM, &[7; 32]).unwrap().len(), 70);
+            assert_eq!(
+                kms.sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+                    .unwrap()
+                    .len(),
+                70
+            );
         }
     }
     assert_eq!(server.count("Sign"), 100);
@@ -54,7 +59,9 @@ fn sequential_calls_of_two_tokens_are_one_request_each_on_one_connection() {
 #[test]
 fn a_request_says_what_was_asked_and_who_asks() {
     let server = Canned::signing();
-    kms_at(&server).sign(&key(1), ALGORITHM, &[7; 32]).unwrap();
+    kms_at(&server)
+        .sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap();
     let request = server.requests().remove(0);
     let agent = concat!(" lib/kms-pkcs11/", env!("CARGO_PKG_VERSION"));
     assert!(request.user_agent.contains(agent), "{}", request.user_agent);
@@ -76,12 +83,15 @@ fn a_call_works_inside_a_host_runtime_and_on_a_small_stack() {
     let host = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    host.block_on(async { kms.sign(&key, ALGORITHM, &[7; 32]) })
+    host.block_on(async { kms.sign(&key, ALGORITHM, MessageType::Digest, &[7; 32]) })
         .unwrap();
     thread::scope(|scope| {
         thread::Builder::new()
             .stack_size(128 * 1024)
-            .spawn_scoped(scope, || kms.sign(&key, ALGORITHM, &[7; 32]).unwrap())
+            .spawn_scoped(scope, || {
+                kms.sign(&key, ALGORITHM, MessageType::Digest, &[7; 32])
+                    .unwrap()
+            })
             .unwrap();
     });
     assert_eq!(server.count("Sign"), 2);
@@ -94,9 +104,12 @@ fn throttling_is_retried_and_the_error_says_so_in_the_end() {
         _ => Reply::error("ThrottlingException"),
     });
     let kms = kms_at(&server);
-    kms.sign(&key(1), ALGORITHM, &[7; 32]).unwrap();
+    kms.sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap();
     assert_eq!(server.count("Sign"), 3);
-    let error = kms.sign(&key(1), ALGORITHM, &[7; 32]).unwrap_err();
+    let error = kms
+        .sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap_err();
     assert_eq!(error.kind, KmsErrorKind::Throttled);
     assert_eq!(error.request_id.as_deref(), Some("request-6"));
     assert_eq!(server.count("Sign"), 3 + 4);
@@ -109,7 +122,8 @@ fn without_retries_a_request_is_sent_once() {
         retries: 0,
         ..settings(server.endpoint())
     });
-    kms.sign(&key(1), ALGORITHM, &[7; 32]).unwrap_err();
+    kms.sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap_err();
     assert_eq!(server.count("Sign"), 1);
 }
 
@@ -120,7 +134,9 @@ fn a_server_fault_and_a_lost_connection_are_retried() {
         1 => Reply::Close,
         _ => Reply::Json(200, signature(&request.body)),
     });
-    kms_at(&server).sign(&key(1), ALGORITHM, &[7; 32]).unwrap();
+    kms_at(&server)
+        .sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap();
     assert_eq!(server.count("Sign"), 3);
 }
 
@@ -132,7 +148,8 @@ fn a_connection_closed_while_idle_fails_no_call_even_without_retries() {
         ..settings(server.endpoint())
     });
     for _ in 0..5 {
-        kms.sign(&key(1), ALGORITHM, &[7; 32]).unwrap();
+        kms.sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+            .unwrap();
         thread::sleep(Duration::from_millis(50));
     }
     assert_eq!((server.count("Sign"), server.connections()), (5, 5));
@@ -171,7 +188,7 @@ fn an_answer_about_another_key_or_algorithm_or_without_its_fields_is_not_believe
             answer[field] = value.clone();
             Reply::Json(200, answer)
         });
-        kms_at(&server).sign(&key(1), ALGORITHM, &[7; 32])
+        kms_at(&server).sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
     };
     assert!(altered("KeyId", json!(key(1).key_id)).is_ok());
     for (field, value) in [
@@ -233,7 +250,8 @@ fn nothing_printed_shows_the_credentials() {
         Runtime::new(unmasked),
         SharedHttp::new(),
     );
-    kms.sign(&key(1), ALGORITHM, &[7; 32]).unwrap();
+    kms.sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
+        .unwrap();
     let printed = format!("{kms:?}");
     assert!(
         printed.contains("eu-west-1") && !printed.contains("test-secret"),
