@@ -13,6 +13,11 @@ pub(crate) mod ecdsa;
 )]
 pub(crate) mod edwards;
 pub(crate) mod hash;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "for mechanisms that are not in the table yet")
+)]
+pub(crate) mod ml_dsa;
 pub(crate) mod oaep;
 #[cfg(test)]
 mod openssl;
@@ -21,6 +26,8 @@ mod openssl;
     expect(dead_code, reason = "for mechanisms that are not in the table yet")
 )]
 pub(crate) mod public_key;
+#[cfg(test)]
+mod python;
 pub(crate) mod random;
 pub(crate) mod verify;
 

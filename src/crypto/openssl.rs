@@ -96,6 +96,15 @@ impl Openssl {
             .arg(self.new_file(message)))
     }
 
+    /// An Ed25519 signature.
+    pub(super) fn sign_message(&self, key: &PrivateKey, message: &[u8]) -> Vec<u8> {
+        run(openssl("pkeyutl")
+            .args(["-sign", "-rawin", "-inkey"])
+            .arg(self.new_file(&key.0))
+            .arg("-in")
+            .arg(self.new_file(message)))
+    }
+
     /// An EC signature, in DER, of a digest as it is.
     pub(super) fn sign_raw(&self, key: &PrivateKey, digest: &[u8]) -> Vec<u8> {
         run(openssl("pkeyutl")

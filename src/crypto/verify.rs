@@ -1,4 +1,4 @@
-//! Verification of signatures over digests, without asking KMS.
+//! Verification of signatures, without asking KMS.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use aws_lc_rs::signature::{
 };
 use once_cell::sync::OnceCell;
 
-use super::{Curve, EcPublicKey, Hash, PublicKey, RsaPublicKey, ecdsa};
+use super::{Curve, EcPublicKey, Ed25519PublicKey, Hash, PublicKey, RsaPublicKey, ecdsa, ml_dsa};
 
-/// A signature scheme over digests.
+/// A signature scheme, over what becomes of a message before it is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     /// RSASSA-PKCS1-v1_5 with SHA-256, SHA-384 or SHA-512.
@@ -19,6 +19,10 @@ pub(crate) enum Scheme {
     RsaPss(Hash),
     /// ECDSA over a digest of any hash.
     Ecdsa,
+    /// Pure Ed25519, over the message itself.
+    Ed25519,
+    /// ML-DSA over mu, see [`ml_dsa::Mu`].
+    MlDsa,
 }
 
 /// Why a signature was not verified.
@@ -31,18 +35,22 @@ pub(crate) enum VerifyError {
     /// No signature by this key has this length.
     #[error("the signature's length does not belong to the key")]
     LengthRange,
-    /// The digest's length is not the hash's, or too long for the curve.
+    /// The digest's length is not the hash's, or too long for the curve, or mu's is not 64 bytes.
     #[error("the digest's length does not belong to the scheme")]
     DigestLength,
     /// The scheme is for another type of key, or KMS does not have it.
     #[error("the key does not sign under this scheme")]
     Unsupported,
+    /// The process may have no more threads, or no memory for one.
+    #[error("there is no thread to verify on")]
+    NoThread,
 }
 
-/// Checks `signature` over `digest`.
+/// Checks `signature` over `digest`: a digest, a message or mu, as the scheme has it.
 ///
 /// RSA signatures have the modulus' length. ECDSA signatures are r‖s of any even length up to twice
-/// the field's; their digests may have any length, see [`ecdsa::fit_digest`].
+/// the field's; their digests may have any length, see [`ecdsa::fit_digest`]. Those of Ed25519 and
+/// ML-DSA have one length.
 pub(crate) fn verify_digest(
     key: &PublicKey,
     scheme: Scheme,
@@ -55,6 +63,11 @@ pub(crate) fn verify_digest(
             verify_rsa(key, scheme, &digest, signature)
         }
         (PublicKey::Ec(key), Scheme::Ecdsa) => verify_ecdsa(key, digest, signature),
+        (PublicKey::Ed25519(key), Scheme::Ed25519) => verify_ed25519(key, digest, signature),
+        (PublicKey::MlDsa(key), Scheme::MlDsa) => {
+            let mu = digest.try_into().map_err(|_| VerifyError::DigestLength)?;
+            ml_dsa::verify_mu(key, mu, signature)
+        }
         _ => Err(VerifyError::Unsupported),
     }
 }
@@ -84,6 +97,19 @@ fn verify_ecdsa(key: &EcPublicKey, digest: &[u8], signature: &[u8]) -> Result<()
     let der = ecdsa::der_from_raw(curve, signature).map_err(|_| VerifyError::LengthRange)?;
     key.verifier()
         .verify_digest_sig(&digest, &der)
+        .map_err(|_| VerifyError::Invalid)
+}
+
+fn verify_ed25519(
+    key: &Ed25519PublicKey,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), VerifyError> {
+    if signature.len() != Ed25519PublicKey::SIGNATURE_LEN {
+        return Err(VerifyError::LengthRange);
+    }
+    key.verifier()
+        .verify_sig(message, signature)
         .map_err(|_| VerifyError::Invalid)
 }
 
@@ -139,7 +165,9 @@ mod tests {
     use std::iter;
 
     use super::*;
+    use crate::crypto::MlDsaSet;
     use crate::crypto::openssl::{Openssl, rsa_key};
+    use crate::crypto::python::from_hex;
 
     const KMS_HASHES: [Hash; 3] = [Hash::Sha256, Hash::Sha384, Hash::Sha512];
 
@@ -283,15 +311,81 @@ mod tests {
     }
 
     #[test]
+    fn ed25519_signatures_of_openssl_verify() {
+        let openssl = Openssl::new();
+        let private = openssl.generate(&["-algorithm", "ED25519"]);
+        let key = PublicKey::from_spki(&openssl.spki(&private)).unwrap();
+        for message in [&b"message"[..], b"x", &[0xa5; 5000]] {
+            let signature = openssl.sign_message(&private, message);
+            let verify = |message: &[u8], signature: &[u8]| {
+                verify_digest(&key, Scheme::Ed25519, message, signature)
+            };
+            assert_eq!(verify(message, &signature), Ok(()));
+            assert_eq!(verify(b"other", &signature), Err(VerifyError::Invalid));
+            assert_all_changes_are_refused(&signature, |changed| verify(message, changed));
+            for length in [0, 32, 63, 65] {
+                let refused = verify(message, &vec![1; length]);
+                assert_eq!(refused, Err(VerifyError::LengthRange));
+            }
+        }
+    }
+
+    /// RFC 8032, section 5.1.7: s is below the order of the group, so that a signature cannot be
+    /// changed into another one.
+    #[test]
+    fn an_ed25519_signature_with_a_larger_s_is_invalid() {
+        const ORDER: &str = "edd3f55c1a631258d69cf7a2def9de14 00000000000000000000000000000010";
+        let openssl = Openssl::new();
+        let private = openssl.generate(&["-algorithm", "ED25519"]);
+        let key = PublicKey::from_spki(&openssl.spki(&private)).unwrap();
+        let mut signature = openssl.sign_message(&private, b"message");
+        let mut carry = 0;
+        for (byte, order) in signature[32..].iter_mut().zip(from_hex(ORDER)) {
+            let sum = u16::from(*byte) + u16::from(order) + carry;
+            [*byte, _] = sum.to_le_bytes();
+            carry = sum >> 8;
+        }
+        let refused = verify_digest(&key, Scheme::Ed25519, b"message", &signature);
+        assert_eq!(refused, Err(VerifyError::Invalid));
+    }
+
+    #[test]
+    fn a_key_that_is_no_point_verifies_nothing() {
+        // RFC 8032: y = 2 has no x.
+        let mut raw = [0; 32];
+        raw[0] = 2;
+        let key = PublicKey::from_ed25519(&raw).unwrap();
+        let refused = verify_digest(&key, Scheme::Ed25519, b"message", &[0; 64]);
+        assert_eq!(refused, Err(VerifyError::Invalid));
+    }
+
+    #[test]
+    fn mu_of_another_length_is_told_apart() {
+        let raw = vec![7; MlDsaSet::MlDsa44.public_key_len()];
+        let key = PublicKey::from_ml_dsa(MlDsaSet::MlDsa44, &raw).unwrap();
+        for length in [0, 32, 63, 65] {
+            let refused = verify_digest(&key, Scheme::MlDsa, &vec![0; length], &[0; 2420]);
+            assert_eq!(refused, Err(VerifyError::DigestLength));
+        }
+        let refused = verify_digest(&key, Scheme::MlDsa, &[0; 64], &[0; 2420]);
+        assert_eq!(refused, Err(VerifyError::Invalid));
+    }
+
+    #[test]
     fn schemes_that_the_key_does_not_have_are_unsupported() {
         let openssl = Openssl::new();
         let rsa = PublicKey::from_spki(&openssl.spki(rsa_key(2048))).unwrap();
         let ec = PublicKey::from_spki(&openssl.spki(&openssl.ec_key(Curve::P256))).unwrap();
+        let ed25519 = PublicKey::from_ed25519(&[1; 32]).unwrap();
         let digest = Hash::Sha256.digest(b"message");
         for (key, scheme) in [
             (&rsa, Scheme::Ecdsa),
             (&ec, Scheme::RsaPkcs1(Hash::Sha256)),
             (&ec, Scheme::RsaPss(Hash::Sha256)),
+            (&ec, Scheme::Ed25519),
+            (&rsa, Scheme::MlDsa),
+            (&ed25519, Scheme::Ecdsa),
+            (&ed25519, Scheme::MlDsa),
         ] {
             let refused = verify_digest(key, scheme, &digest, &[1; 64]);
             assert_eq!(refused, Err(VerifyError::Unsupported), "{scheme:?}");

@@ -83,6 +83,7 @@ fn check(key: &Object, scheme: SignatureScheme, digest: &[u8], signature: &[u8])
             VerifyError::LengthRange => CKR_SIGNATURE_LEN_RANGE,
             VerifyError::DigestLength => CKR_DATA_LEN_RANGE,
             VerifyError::Unsupported => CKR_FUNCTION_FAILED,
+            VerifyError::NoThread => CKR_HOST_MEMORY,
         };
         Error::new(rv, error.to_string())
     })

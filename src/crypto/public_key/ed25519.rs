@@ -57,3 +57,43 @@ impl fmt::Debug for Ed25519PublicKey {
         f.debug_struct("Ed25519PublicKey").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::PublicKey;
+    use crate::crypto::openssl::Openssl;
+
+    #[test]
+    fn a_key_is_read_from_its_spki_and_made_of_its_bytes() {
+        let openssl = Openssl::new();
+        let spki = openssl.spki(&openssl.generate(&["-algorithm", "ED25519"]));
+        let Ok(PublicKey::Ed25519(key)) = PublicKey::from_spki(&spki) else {
+            panic!("not an Ed25519 key");
+        };
+        assert_eq!(key.raw(), &spki[spki.len() - 32..]);
+        assert_eq!(key.ec_point(), [&[0x04, 0x20], key.raw()].concat());
+        let made = PublicKey::from_ed25519(key.raw()).unwrap();
+        assert_eq!(made.spki(), spki);
+    }
+
+    #[test]
+    fn other_lengths_and_encodings_are_refused() {
+        for length in [0, 31, 33, 34, 57] {
+            let error = PublicKey::from_ed25519(&vec![1; length]).unwrap_err();
+            assert_eq!(error, SpkiError::KeyLength(length));
+        }
+        let openssl = Openssl::new();
+        let spki = openssl.spki(&openssl.generate(&["-algorithm", "ED25519"]));
+        for end in 0..spki.len() {
+            let error = PublicKey::from_spki(&spki[..end]).unwrap_err();
+            assert_eq!(error, SpkiError::Malformed);
+        }
+        // NULL for parameters, in the two SEQUENCEs around it too.
+        let mut with_null = [&spki[..9], &[0x05, 0x00], &spki[9..]].concat();
+        with_null[1] += 2;
+        with_null[3] += 2;
+        let error = PublicKey::from_spki(&with_null).unwrap_err();
+        assert_eq!(error, SpkiError::Malformed);
+    }
+}

@@ -1,10 +1,13 @@
 //! ML-DSA keys (FIPS 204, RFC 9881).
 
 use std::fmt;
+use std::sync::Arc;
 
 use der::asn1::ObjectIdentifier;
+use once_cell::sync::OnceCell;
 
 use super::SpkiError;
+use crate::crypto::ml_dsa::{self, Verifier};
 
 /// A parameter set of ML-DSA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +72,8 @@ pub(crate) struct MlDsaPublicKey {
     /// Ends with the raw key.
     spki: Vec<u8>,
     set: MlDsaSet,
+    /// Made by the first verification; clones share it.
+    verifier: Arc<OnceCell<Box<dyn Verifier>>>,
 }
 
 impl MlDsaPublicKey {
@@ -79,6 +84,7 @@ impl MlDsaPublicKey {
         Ok(Self {
             spki: spki.to_vec(),
             set,
+            verifier: Arc::default(),
         })
     }
 
@@ -95,6 +101,13 @@ impl MlDsaPublicKey {
     pub(super) fn spki(&self) -> &[u8] {
         &self.spki
     }
+
+    pub(in crate::crypto) fn verifier(&self) -> Option<&dyn Verifier> {
+        self.verifier
+            .get_or_try_init(|| ml_dsa::verifier(self.set, self.raw()).ok_or(()))
+            .ok()
+            .map(AsRef::as_ref)
+    }
 }
 
 impl fmt::Debug for MlDsaPublicKey {
@@ -102,5 +115,43 @@ impl fmt::Debug for MlDsaPublicKey {
         f.debug_struct("MlDsaPublicKey")
             .field("set", &self.set)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::PublicKey;
+    use crate::crypto::python::python;
+
+    const SPKI: &str = "
+import sys
+from cryptography.hazmat.primitives.asymmetric import mldsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+key = getattr(mldsa, sys.argv[1] + 'PrivateKey').generate().public_key()
+print(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo).hex())
+print(key.public_bytes_raw().hex())
+";
+
+    #[test]
+    fn keys_of_python_are_read_and_made_of_their_bytes() {
+        for (set, name) in MlDsaSet::ALL
+            .into_iter()
+            .zip(["MLDSA44", "MLDSA65", "MLDSA87"])
+        {
+            let [spki, raw] = &python(SPKI, &[name])[..] else {
+                panic!("two values");
+            };
+            let Ok(PublicKey::MlDsa(key)) = PublicKey::from_spki(spki) else {
+                panic!("not an {name} key");
+            };
+            assert_eq!((key.set(), key.raw()), (set, &raw[..]));
+            let made = PublicKey::from_ml_dsa(set, raw).unwrap();
+            assert_eq!(made.spki(), spki);
+            for other in [&raw[1..], &[&raw[..], &[0]].concat(), &[]] {
+                let error = PublicKey::from_ml_dsa(set, other).unwrap_err();
+                assert_eq!(error, SpkiError::KeyLength(other.len()));
+            }
+        }
     }
 }

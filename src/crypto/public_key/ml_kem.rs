@@ -124,3 +124,67 @@ fn are_reduced(encoded: &[u8]) -> bool {
         (low | (middle & 0x0f) << 8) < Q && (middle >> 4 | high << 4) < Q
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::PublicKey;
+    use crate::crypto::python::python;
+
+    const SPKI: &str = "
+import sys
+from cryptography.hazmat.primitives.asymmetric import mlkem
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+key = getattr(mlkem, sys.argv[1] + 'PrivateKey').generate().public_key()
+print(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo).hex())
+print(key.public_bytes_raw().hex())
+";
+
+    #[test]
+    fn keys_of_python_are_read_and_made_of_their_bytes() {
+        for (set, name) in [
+            (MlKemSet::MlKem768, "MLKEM768"),
+            (MlKemSet::MlKem1024, "MLKEM1024"),
+        ] {
+            let [spki, raw] = &python(SPKI, &[name])[..] else {
+                panic!("two values");
+            };
+            let Ok(PublicKey::MlKem(key)) = PublicKey::from_spki(spki) else {
+                panic!("not an {name} key");
+            };
+            assert_eq!((key.set(), key.raw()), (set, &raw[..]));
+            let made = PublicKey::from_ml_kem(set, raw).unwrap();
+            assert_eq!(made.spki(), spki);
+        }
+    }
+
+    #[test]
+    fn other_lengths_are_refused() {
+        for set in MlKemSet::ALL {
+            let length = set.public_key_len();
+            for length in [0, 31, length - 1, length + 1] {
+                let error = PublicKey::from_ml_kem(set, &vec![0; length]).unwrap_err();
+                assert_eq!(error, SpkiError::KeyLength(length));
+            }
+        }
+    }
+
+    #[test]
+    fn a_coefficient_of_q_or_more_is_refused_wherever_it_is() {
+        // Pairs of q-1 and 0, of 0 and q-1; q-1 is d00.
+        let (low, high) = ([0x00, 0x0d, 0x00], [0x00, 0x00, 0xd0]);
+        for set in MlKemSet::ALL {
+            let pairs = (set.public_key_len() - SEED_LEN) / 3;
+            for (largest, too_large) in [(low, [0x01, 0x0d, 0x00]), (high, [0x00, 0x10, 0xd0])] {
+                let mut raw = [largest.repeat(pairs), vec![0xff; SEED_LEN]].concat();
+                assert!(PublicKey::from_ml_kem(set, &raw).is_ok());
+                for pair in [0, 1, pairs / 2, pairs - 1] {
+                    raw[3 * pair..3 * pair + 3].copy_from_slice(&too_large);
+                    let error = PublicKey::from_ml_kem(set, &raw).unwrap_err();
+                    assert_eq!(error, SpkiError::Invalid);
+                    raw[3 * pair..3 * pair + 3].copy_from_slice(&largest);
+                }
+            }
+        }
+    }
+}

@@ -310,4 +310,55 @@ mod tests {
         let error = PublicKey::from_spki(&spki).unwrap_err();
         assert_eq!(error, SpkiError::Invalid);
     }
+
+    #[test]
+    fn keys_made_of_components_are_those_that_openssl_writes() {
+        let openssl = Openssl::new();
+        let rsa = openssl.spki(rsa_key(2048));
+        let modulus = openssl.modulus(rsa_key(2048));
+        let with_zero = [&[0], &modulus[..]].concat();
+        for (modulus, exponent) in [(&modulus, &[1, 0, 1][..]), (&with_zero, &[0, 1, 0, 1])] {
+            let key = PublicKey::from_rsa(modulus, exponent).unwrap();
+            assert_eq!(key.spki(), rsa);
+        }
+        for curve in Curve::ALL {
+            let spki = ec_spki(curve);
+            let point = &spki[spki.len() - 1 - 2 * curve.field_len()..];
+            assert_eq!(PublicKey::from_ec(curve, point).unwrap().spki(), spki);
+        }
+    }
+
+    #[test]
+    fn components_go_through_the_same_checks() {
+        let modulus = Openssl::new().modulus(rsa_key(2048));
+        for (modulus, exponent, error) in [
+            (&modulus[..], &[2][..], SpkiError::Invalid),
+            (&modulus, &[1], SpkiError::Invalid),
+            (&modulus, &[0], SpkiError::Invalid),
+            (&modulus[1..], &[3], SpkiError::UnsupportedModulus(2040)),
+            (&[], &[3], SpkiError::Malformed),
+            (&[0; 256], &[3], SpkiError::UnsupportedModulus(0)),
+        ] {
+            let refused = PublicKey::from_rsa(modulus, exponent).unwrap_err();
+            assert_eq!(refused, error, "{} bytes, {exponent:?}", modulus.len());
+        }
+        for curve in Curve::ALL {
+            let spki = ec_spki(curve);
+            let point = &spki[spki.len() - 1 - 2 * curve.field_len()..];
+            let mut elsewhere = point.to_vec();
+            elsewhere[1 + curve.field_len()] ^= 1;
+            let mut compressed = point[..=curve.field_len()].to_vec();
+            compressed[0] = 2;
+            for (point, error) in [
+                (&elsewhere[..], SpkiError::Invalid),
+                (&compressed, SpkiError::Malformed),
+                (&point[1..], SpkiError::Malformed),
+                (&[0], SpkiError::Malformed),
+                (&[], SpkiError::Malformed),
+            ] {
+                let refused = PublicKey::from_ec(curve, point).unwrap_err();
+                assert_eq!(refused, error, "{curve:?}");
+            }
+        }
+    }
 }
