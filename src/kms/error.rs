@@ -152,7 +152,7 @@ impl KmsError {
                 "check that the ciphertext was made for this key with the same algorithm"
             }
             Kind::InvalidSignature => {
-                "check that the signature was made by this key over this data"
+                "check that the signature or MAC was made by this key over this data"
             }
             Kind::Length => "check the length of the data against what the algorithm takes",
             Kind::Validation => "check the parameters of the request",

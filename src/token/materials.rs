@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::kms::{KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind};
-use crate::object::{Key, KeyMaterial};
+use crate::object::{Key, KeyMaterial, MaterialError};
 
 /// How long a failed fetch is taken for an answer.
 const FAILURE_LASTS: Duration = Duration::from_secs(5);
@@ -137,20 +137,19 @@ impl Drop for Landing<'_> {
 
 fn material(key: &Key, answer: &KeyAnswer) -> Result<KeyMaterial, KmsError> {
     KeyMaterial::new(answer).map_err(|error| {
+        let kind = match error {
+            MaterialError::NoPublicHalf(_) => KmsErrorKind::Unsupported,
+            _ => KmsErrorKind::BadAnswer,
+        };
         let arn = Some(key.entry.arn.as_str());
-        KmsError::local(
-            KmsErrorKind::BadAnswer,
-            "GetPublicKey",
-            arn,
-            error.to_string(),
-        )
+        KmsError::local(kind, "GetPublicKey", arn, error.to_string())
     })
 }
 
 fn log_hidden(key: &Key, error: &KmsError) {
     let arn = &key.entry.arn;
     match error.kind {
-        KmsErrorKind::Unsupported => tracing::debug!("{arn} has no public key and is not shown"),
+        KmsErrorKind::Unsupported => tracing::debug!("{arn} is not shown: {error}"),
         // Somebody wanted it so, and a key stays pending deletion for weeks.
         KmsErrorKind::Disabled | KmsErrorKind::InvalidState | KmsErrorKind::NotFound => {
             tracing::info!("{arn} is hidden for now: {error}");

@@ -2,9 +2,11 @@
 
 mod canned;
 mod consistency;
+mod cryptography;
 mod deadlines;
 mod emulated;
 mod logging;
+mod reading;
 mod surroundings;
 mod traffic;
 

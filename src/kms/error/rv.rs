@@ -6,10 +6,10 @@
 //!
 //! - `CKR_FUNCTION_REJECTED` (listed for signing) also tells of a missing permission, or of a key
 //!   that is switched off, in other functions that use or make a key or look for keys;
-//! - `CKR_USER_NOT_LOGGED_IN` also tells of missing or refused credentials in `C_DestroyObject`
-//!   and `C_FindObjects*`;
-//! - `CKR_TOKEN_RESOURCE_EXCEEDED` (listed for signing) tells callers of 3.1 and later of
-//!   throttling in every function that works with objects.
+//! - `CKR_USER_NOT_LOGGED_IN` also tells of missing or refused credentials in `C_Verify*`,
+//!   `C_DestroyObject` and `C_FindObjects*`;
+//! - `CKR_TOKEN_RESOURCE_EXCEEDED` (listed for signing and verifying) tells callers of 3.1 and
+//!   later of throttling in every function that works with objects.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,9 +17,12 @@ use pkcs11_sys::{
     CK_RV, CKR_ACTION_PROHIBITED, CKR_ATTRIBUTE_VALUE_INVALID, CKR_DATA_LEN_RANGE,
     CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_ENCRYPTED_DATA_INVALID, CKR_ENCRYPTED_DATA_LEN_RANGE,
     CKR_FUNCTION_FAILED, CKR_FUNCTION_REJECTED, CKR_KEY_FUNCTION_NOT_PERMITTED,
-    CKR_KEY_HANDLE_INVALID, CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID,
-    CKR_OBJECT_HANDLE_INVALID, CKR_PIN_INCORRECT, CKR_SIGNATURE_INVALID, CKR_TEMPLATE_INCONSISTENT,
-    CKR_TOKEN_NOT_PRESENT, CKR_TOKEN_RESOURCE_EXCEEDED, CKR_USER_NOT_LOGGED_IN,
+    CKR_KEY_HANDLE_INVALID, CKR_KEY_TYPE_INCONSISTENT, CKR_MECHANISM_INVALID,
+    CKR_MECHANISM_PARAM_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_PIN_INCORRECT,
+    CKR_SIGNATURE_INVALID, CKR_TEMPLATE_INCONSISTENT, CKR_TOKEN_NOT_PRESENT,
+    CKR_TOKEN_RESOURCE_EXCEEDED, CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+    CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT, CKR_USER_NOT_LOGGED_IN, CKR_WRAPPED_KEY_INVALID,
+    CKR_WRAPPED_KEY_LEN_RANGE,
 };
 
 use super::{KmsError, KmsErrorKind as Kind};
@@ -36,14 +39,20 @@ pub(crate) enum Phase {
     Destroy,
     /// `C_SetAttributeValue`.
     SetAttribute,
-    /// `C_GenerateKeyPair`.
+    /// `C_GenerateKey`, `C_GenerateKeyPair`.
     Generate,
     /// `C_FindObjects*`, `C_GetAttributeValue`.
     Find,
-    /// `C_Sign*`, `C_Verify*`.
+    /// `C_Sign*`.
     Sign,
+    /// `C_Verify*`, where KMS verifies.
+    Verify,
     /// `C_Decrypt*`.
     Decrypt,
+    /// `C_DeriveKey`, `C_EncapsulateKey`, which are Init and operation in one.
+    Derive,
+    /// `C_UnwrapKey`, `C_DecapsulateKey`, for which the specification lists the same values.
+    Unwrap,
     /// `C_GenerateRandom`.
     Random,
     /// `C_Login`.
@@ -101,26 +110,37 @@ impl KmsError {
 struct Row(CK_RV, &'static [(&'static [Phase], CK_RV)]);
 
 fn row(kind: Kind, caller: Caller) -> Row {
-    use Phase::{Decrypt, Destroy, Generate, Init, Login, Manage, Probe, SetAttribute, Sign};
+    use Phase::{
+        Decrypt, Derive, Destroy, Generate, Init, Login, Manage, Probe, SetAttribute, Sign, Unwrap,
+        Verify,
+    };
     match (kind, caller) {
         (Kind::Disabled | Kind::InvalidState, _) => Row(
             CKR_FUNCTION_FAILED,
             &[
                 (&[Init], CKR_KEY_FUNCTION_NOT_PERMITTED),
                 (&[Destroy, SetAttribute], CKR_ACTION_PROHIBITED),
-                (&[Sign, Decrypt], CKR_FUNCTION_REJECTED),
+                (
+                    &[Sign, Verify, Decrypt, Derive, Unwrap],
+                    CKR_FUNCTION_REJECTED,
+                ),
                 // A new key that does not become usable is the token's failure, not the caller's.
                 (&[Generate], CKR_DEVICE_ERROR),
             ],
         ),
         (Kind::InvalidKeyUsage, _) => Row(
             CKR_FUNCTION_FAILED,
-            &[(&[Init], CKR_KEY_FUNCTION_NOT_PERMITTED)],
+            &[
+                (&[Init], CKR_KEY_FUNCTION_NOT_PERMITTED),
+                (&[Derive], CKR_KEY_TYPE_INCONSISTENT),
+                (&[Unwrap], CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT),
+            ],
         ),
         (Kind::NotFound, _) => Row(
             CKR_DEVICE_ERROR,
             &[
-                (&[Init], CKR_KEY_HANDLE_INVALID),
+                (&[Init, Derive], CKR_KEY_HANDLE_INVALID),
+                (&[Unwrap], CKR_UNWRAPPING_KEY_HANDLE_INVALID),
                 (&[Manage, Destroy, SetAttribute], CKR_OBJECT_HANDLE_INVALID),
             ],
         ),
@@ -137,35 +157,44 @@ fn row(kind: Kind, caller: Caller) -> Row {
         ),
         (Kind::InvalidCiphertext, _) => Row(
             CKR_FUNCTION_FAILED,
-            &[(&[Decrypt], CKR_ENCRYPTED_DATA_INVALID)],
+            &[
+                (&[Decrypt], CKR_ENCRYPTED_DATA_INVALID),
+                (&[Unwrap], CKR_WRAPPED_KEY_INVALID),
+            ],
         ),
         (Kind::InvalidSignature, _) => {
-            Row(CKR_FUNCTION_FAILED, &[(&[Sign], CKR_SIGNATURE_INVALID)])
+            Row(CKR_FUNCTION_FAILED, &[(&[Verify], CKR_SIGNATURE_INVALID)])
         }
         (Kind::Length, _) => Row(
             CKR_FUNCTION_FAILED,
             &[
-                (&[Init], CKR_MECHANISM_PARAM_INVALID),
+                // At Derive it is the peer's public key.
+                (&[Init, Derive], CKR_MECHANISM_PARAM_INVALID),
                 // The only texts of free length in these requests are tags and descriptions.
                 (
                     &[Manage, SetAttribute, Generate],
                     CKR_ATTRIBUTE_VALUE_INVALID,
                 ),
-                (&[Sign], CKR_DATA_LEN_RANGE),
+                (&[Sign, Verify], CKR_DATA_LEN_RANGE),
                 (&[Decrypt], CKR_ENCRYPTED_DATA_LEN_RANGE),
+                (&[Unwrap], CKR_WRAPPED_KEY_LEN_RANGE),
             ],
         ),
         (Kind::Validation | Kind::InvalidAttribute, _) => Row(
             CKR_FUNCTION_FAILED,
-            &[(
-                &[Manage, SetAttribute, Generate],
-                CKR_ATTRIBUTE_VALUE_INVALID,
-            )],
+            &[
+                (
+                    &[Manage, SetAttribute, Generate],
+                    CKR_ATTRIBUTE_VALUE_INVALID,
+                ),
+                // KMS has no other words for a public key that is not on the key's curve.
+                (&[Derive], CKR_MECHANISM_PARAM_INVALID),
+            ],
         ),
         (Kind::Unsupported, _) => Row(
             CKR_FUNCTION_FAILED,
             &[
-                (&[Init], CKR_MECHANISM_INVALID),
+                (&[Init, Derive, Unwrap], CKR_MECHANISM_INVALID),
                 (&[Manage, SetAttribute, Generate], CKR_TEMPLATE_INCONSISTENT),
             ],
         ),
@@ -188,7 +217,7 @@ mod tests {
 
     use super::*;
 
-    const PHASES: [Phase; 11] = [
+    const PHASES: [Phase; 14] = [
         Phase::Init,
         Phase::Manage,
         Phase::Destroy,
@@ -196,7 +225,10 @@ mod tests {
         Phase::Generate,
         Phase::Find,
         Phase::Sign,
+        Phase::Verify,
         Phase::Decrypt,
+        Phase::Derive,
+        Phase::Unwrap,
         Phase::Random,
         Phase::Login,
         Phase::Probe,
@@ -238,9 +270,33 @@ mod tests {
             Phase::Sign => &[
                 CKR_DATA_LEN_RANGE,
                 CKR_FUNCTION_REJECTED,
-                CKR_SIGNATURE_INVALID,
                 CKR_TOKEN_RESOURCE_EXCEEDED,
                 CKR_USER_NOT_LOGGED_IN,
+            ],
+            Phase::Verify => &[
+                CKR_DATA_LEN_RANGE,
+                CKR_SIGNATURE_INVALID,
+                CKR_TOKEN_RESOURCE_EXCEEDED,
+            ],
+            Phase::Derive => &[
+                CKR_ATTRIBUTE_VALUE_INVALID,
+                CKR_KEY_HANDLE_INVALID,
+                CKR_KEY_TYPE_INCONSISTENT,
+                CKR_MECHANISM_INVALID,
+                CKR_MECHANISM_PARAM_INVALID,
+                CKR_TEMPLATE_INCONSISTENT,
+                CKR_USER_NOT_LOGGED_IN,
+            ],
+            Phase::Unwrap => &[
+                CKR_ATTRIBUTE_VALUE_INVALID,
+                CKR_MECHANISM_INVALID,
+                CKR_MECHANISM_PARAM_INVALID,
+                CKR_TEMPLATE_INCONSISTENT,
+                CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+                CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
+                CKR_USER_NOT_LOGGED_IN,
+                CKR_WRAPPED_KEY_INVALID,
+                CKR_WRAPPED_KEY_LEN_RANGE,
             ],
             Phase::Decrypt => &[
                 CKR_ENCRYPTED_DATA_INVALID,
@@ -265,11 +321,17 @@ mod tests {
                 Phase::Manage,
                 Phase::Generate,
                 Phase::Find,
+                Phase::Verify,
                 Phase::Decrypt,
+                Phase::Derive,
+                Phase::Unwrap,
                 Phase::Random,
             ],
         ),
-        (CKR_USER_NOT_LOGGED_IN, &[Phase::Destroy, Phase::Find]),
+        (
+            CKR_USER_NOT_LOGGED_IN,
+            &[Phase::Verify, Phase::Destroy, Phase::Find],
+        ),
         (
             CKR_TOKEN_RESOURCE_EXCEEDED,
             &[
@@ -280,6 +342,8 @@ mod tests {
                 Phase::Generate,
                 Phase::Find,
                 Phase::Decrypt,
+                Phase::Derive,
+                Phase::Unwrap,
                 Phase::Random,
             ],
         ),
@@ -380,6 +444,27 @@ mod tests {
                 Phase::Generate,
                 CKR_TEMPLATE_INCONSISTENT,
             ),
+            (Kind::InvalidSignature, Phase::Verify, CKR_SIGNATURE_INVALID),
+            (Kind::Length, Phase::Verify, CKR_DATA_LEN_RANGE),
+            (Kind::Disabled, Phase::Derive, CKR_FUNCTION_REJECTED),
+            (Kind::NotFound, Phase::Derive, CKR_KEY_HANDLE_INVALID),
+            (Kind::Validation, Phase::Derive, CKR_MECHANISM_PARAM_INVALID),
+            (
+                Kind::InvalidKeyUsage,
+                Phase::Derive,
+                CKR_KEY_TYPE_INCONSISTENT,
+            ),
+            (
+                Kind::NotFound,
+                Phase::Unwrap,
+                CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+            ),
+            (
+                Kind::InvalidCiphertext,
+                Phase::Unwrap,
+                CKR_WRAPPED_KEY_INVALID,
+            ),
+            (Kind::Length, Phase::Unwrap, CKR_WRAPPED_KEY_LEN_RANGE),
             (Kind::LimitExceeded, Phase::Generate, CKR_DEVICE_MEMORY),
             (Kind::Timeout, Phase::Sign, CKR_DEVICE_ERROR),
             (Kind::Network, Phase::Probe, CKR_TOKEN_NOT_PRESENT),

@@ -45,7 +45,7 @@ fn a_new_key_costs_two_requests() {
     let (made, public) = kms(settings(server.endpoint()))
         .create_key(&new_key())
         .unwrap();
-    assert_eq!((made, public.public), (key(1), b"00".to_vec()));
+    assert_eq!((made, public.public), (key(1), Some(b"00".to_vec())));
     let operations: Vec<_> = server
         .requests()
         .into_iter()

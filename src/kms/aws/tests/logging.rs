@@ -87,6 +87,10 @@ fn no_log_line_of_any_crate_at_any_level_holds_a_plaintext_or_a_secret_key() {
                 "KeyId": request.body["KeyId"],
                 "EncryptionAlgorithm": request.body["EncryptionAlgorithm"],
                 "Plaintext": "c2VjcmV0IHBsYWludGV4dA==",
+                "KeyAgreementAlgorithm": "ECDH",
+                "EncapsulationAlgorithm": "ML_KEM",
+                // "a shared secret of 32 bytes: ...".
+                "SharedSecret": "YSBzaGFyZWQgc2VjcmV0IG9mIDMyIGJ5dGVzOiAuLi4=",
             }),
         )
     });
@@ -95,12 +99,21 @@ fn no_log_line_of_any_crate_at_any_level_holds_a_plaintext_or_a_secret_key() {
         let algorithm = EncryptionAlgorithm::RsaOaepSha256;
         let plaintext = kms.decrypt(&key(1), algorithm, &[1; 256]).unwrap();
         assert_eq!(plaintext.as_slice(), b"secret plaintext");
+        for shared in [
+            kms.derive_shared_secret(&key(1), &[1; 91]),
+            kms.decapsulate(&key(1), &[1; 768]),
+        ] {
+            assert!(shared.unwrap().starts_with(b"a shared secret"));
+        }
     });
     assert!(log.contains("operation=\"Decrypt\""));
     for secret in [
         "test-secret",
         "secret plaintext",
         "c2VjcmV0IHBsYWludGV4dA",
+        "a shared secret",
+        "YSBzaGFyZWQgc2VjcmV0",
+        "[97, 32, 115, 104, 97, 114, 101, 100",
         "[115, 101, 99, 114, 101, 116",
     ] {
         assert!(!log.contains(secret), "{log}");
