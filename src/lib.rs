@@ -16,3 +16,4 @@ mod object;
 mod reply;
 mod session;
 mod token;
+mod v3_2;

@@ -5,6 +5,7 @@ use std::slice;
 
 use pkcs11_sys::*;
 
+use super::parameter;
 use crate::error::{Error, Result};
 use crate::mechanism::Mechanism;
 use crate::object::template::{Attribute, Template};
@@ -179,7 +180,7 @@ pub(super) unsafe fn template<'a>(
 ///
 /// # Safety
 ///
-/// `mechanism` is NULL or valid for reading, and so is its parameter, for `'a`.
+/// `mechanism` is NULL or valid for reading, and so are its parameter and what that points to, for `'a`.
 pub(super) unsafe fn mechanism<'a>(mechanism: CK_MECHANISM_PTR) -> Result<Option<Mechanism<'a>>> {
     if mechanism.is_null() {
         return Ok(None);
@@ -188,20 +189,5 @@ pub(super) unsafe fn mechanism<'a>(mechanism: CK_MECHANISM_PTR) -> Result<Option
     // SAFETY: not NULL, aligned, valid by this function's contract.
     let mechanism = unsafe { &*mechanism };
     // SAFETY: by this function's contract.
-    let parameter = unsafe {
-        input(
-            mechanism.pParameter.cast::<u8>().cast_const(),
-            mechanism.ulParameterLen,
-        )
-    }
-    .map_err(|_| {
-        Error::new(
-            CKR_MECHANISM_PARAM_INVALID,
-            "a mechanism parameter with a length but no value",
-        )
-    })?;
-    Ok(Some(Mechanism {
-        type_: mechanism.mechanism,
-        parameter,
-    }))
+    Ok(Some(unsafe { parameter::mechanism(mechanism) }))
 }

@@ -8,6 +8,7 @@ mod entry;
 mod exports;
 mod fns;
 mod memory;
+mod parameter;
 mod process;
 mod table;
 mod v3_2;

@@ -203,7 +203,7 @@ macro_rules! with_functions {
                 C_GenerateKey(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     template: CK_ATTRIBUTE_PTR, count: CK_ULONG, key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call keys::generate;
                 C_GenerateKeyPair(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     public_key_template: CK_ATTRIBUTE_PTR, public_key_attribute_count: CK_ULONG,

@@ -7,6 +7,15 @@ use pkcs11_sys::*;
 
 pub(super) type CK_SESSION_VALIDATION_FLAGS_TYPE = CK_ULONG;
 
+/// Parameter of the post-quantum signature mechanisms.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CK_SIGN_ADDITIONAL_CONTEXT {
+    pub(super) hedgeVariant: CK_ULONG,
+    pub(super) pContext: CK_BYTE_PTR,
+    pub(super) ulContextLen: CK_ULONG,
+}
+
 /// Result of an asynchronous call.
 #[repr(C)]
 #[derive(Debug)]
@@ -63,6 +72,14 @@ mod tests {
         assert_eq!(
             size_of::<CK_ASYNC_DATA>(),
             size_of::<header::CK_ASYNC_DATA>()
+        );
+        assert_eq!(
+            size_of::<CK_SIGN_ADDITIONAL_CONTEXT>(),
+            size_of::<header::CK_SIGN_ADDITIONAL_CONTEXT>()
+        );
+        assert_eq!(
+            offset_of!(CK_SIGN_ADDITIONAL_CONTEXT, ulContextLen),
+            offset_of!(header::CK_SIGN_ADDITIONAL_CONTEXT, ulContextLen)
         );
     }
 }

@@ -7,24 +7,13 @@ mod asn1;
 pub(crate) mod curve;
 pub(crate) mod digest_info;
 pub(crate) mod ecdsa;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for mechanisms that are not in the table yet")
-)]
 pub(crate) mod edwards;
 pub(crate) mod hash;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for mechanisms that are not in the table yet")
-)]
+pub(crate) mod hmac;
 pub(crate) mod ml_dsa;
 pub(crate) mod oaep;
 #[cfg(test)]
 mod openssl;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for mechanisms that are not in the table yet")
-)]
 pub(crate) mod public_key;
 #[cfg(test)]
 mod python;
@@ -34,11 +23,4 @@ pub(crate) mod verify;
 pub(crate) use curve::Curve;
 pub(crate) use hash::{Hash, Hasher};
 pub(crate) use public_key::{EcPublicKey, Ed25519PublicKey, PublicKey, RsaPublicKey};
-#[cfg_attr(
-    not(test),
-    expect(
-        unused_imports,
-        reason = "for mechanisms that are not in the table yet"
-    )
-)]
-pub(crate) use public_key::{MlDsaPublicKey, MlDsaSet, MlKemPublicKey, MlKemSet};
+pub(crate) use public_key::{MlDsaPublicKey, MlDsaSet, MlKemSet};

@@ -1,31 +1,39 @@
 //! The mechanism table: the single truth about what the token can do.
 //!
-//! C_GetMechanismList, C_GetMechanismInfo, CKA_ALLOWED_MECHANISMS and every `C_*Init` read it.
+//! C_GetMechanismList, C_GetMechanismInfo, CKA_ALLOWED_MECHANISMS, every `C_*Init` and the matrix in
+//! the documentation read it.
 
+pub(crate) mod parameter;
 mod params;
 pub(crate) mod signature;
+mod usage;
 
 use pkcs11_sys::*;
 
 use crate::crypto::Hash;
 use crate::error::{Error, Result};
-use crate::kms::{EncryptionAlgorithm, KeyUsage};
-use crate::object::{Half, KeyMaterial};
-use signature::{Input, Padding, SignatureScheme};
+use crate::kms::EncryptionAlgorithm;
+use crate::v3_2::*;
+use parameter::{Parameter, Shape};
+use signature::{Input, Padding, SignatureScheme, Signing};
 
-/// A caller's mechanism: its type and its parameter's bytes.
+pub(crate) use usage::{Use, check, usable_by_kms, usable_by_local};
+
+/// A caller's mechanism: its type and its parameter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mechanism<'a> {
     pub(crate) type_: CK_MECHANISM_TYPE,
-    pub(crate) parameter: &'a [u8],
+    pub(crate) parameter: Parameter<'a>,
 }
 
 /// What a mechanism does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    GenerateRsaPair,
-    GenerateEcPair,
-    Sign(SignatureScheme),
+    /// Makes a pair of the row's key type.
+    GeneratePair,
+    /// Makes a secret key for HMAC with this hash, or with the hash of its length.
+    GenerateSecret(Option<Hash>),
+    Sign(Signing),
     EncryptOaep,
     Digest(Hash),
 }
@@ -34,74 +42,153 @@ pub(crate) enum Work {
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) type_: CK_MECHANISM_TYPE,
+    pub(crate) name: &'static str,
     pub(crate) work: Work,
-    /// Smallest and largest key, in bits; 0 for a mechanism without a key.
-    sizes: (CK_ULONG, CK_ULONG),
-    flags: CK_FLAGS,
+    /// The types of keys that the mechanism makes or uses.
+    pub(crate) key_types: &'static [CK_KEY_TYPE],
+    /// Smallest and largest key, in the unit that the specification has for the mechanism: bits of
+    /// RSA and EC keys, bytes of secret keys; 0 for a mechanism without a key.
+    pub(crate) sizes: (CK_ULONG, CK_ULONG),
+    pub(crate) flags: CK_FLAGS,
+    pub(crate) parameter: Shape,
 }
 
-const RSA_BITS: (CK_ULONG, CK_ULONG) = (2048, 4096);
-const EC_BITS: (CK_ULONG, CK_ULONG) = (256, 521);
-const NO_KEY: (CK_ULONG, CK_ULONG) = (0, 0);
+/// What the mechanisms of one family have in common.
+struct Family {
+    key_types: &'static [CK_KEY_TYPE],
+    sizes: (CK_ULONG, CK_ULONG),
+    flags: CK_FLAGS,
+    parameter: Shape,
+}
 
 /// Curves over a prime field, by OID or name, with uncompressed points.
 const EC_FLAGS: CK_FLAGS = CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
-const SIGN_FLAGS: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
+/// KMS makes the key: the one kind of work that happens there as a whole. Verifying, encrypting
+/// and hashing are local.
+const GENERATE_PAIR: CK_FLAGS = CKF_HW | CKF_GENERATE_KEY_PAIR;
+const SIGN_VERIFY: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
 
-/// Only generating a pair happens in KMS as a whole (CKF_HW): verifying, encrypting and hashing are
-/// local.
-const fn row(type_: CK_MECHANISM_TYPE, work: Work) -> Row {
-    let (sizes, flags) = match work {
-        Work::GenerateRsaPair => (RSA_BITS, CKF_HW | CKF_GENERATE_KEY_PAIR),
-        Work::GenerateEcPair => (EC_BITS, CKF_HW | CKF_GENERATE_KEY_PAIR | EC_FLAGS),
-        Work::Sign(SignatureScheme {
-            padding: Padding::Ecdsa,
-            ..
-        }) => (EC_BITS, SIGN_FLAGS | EC_FLAGS),
-        Work::Sign(_) => (RSA_BITS, SIGN_FLAGS),
-        Work::EncryptOaep => (RSA_BITS, CKF_ENCRYPT | CKF_DECRYPT),
-        Work::Digest(_) => (NO_KEY, CKF_DIGEST),
+macro_rules! families {
+    ($($name:ident = $key_types:expr, $min:literal..=$max:literal, $flags:expr, $shape:ident;)+) => {
+        $(const $name: Family = Family {
+            key_types: &$key_types,
+            sizes: ($min, $max),
+            flags: $flags,
+            parameter: Shape::$shape,
+        };)+
     };
-    Row {
-        type_,
-        work,
-        sizes,
-        flags,
+}
+
+families! {
+    RSA_GEN     = [CKK_RSA], 2048..=4096, GENERATE_PAIR, None;
+    RSA_PKCS    = [CKK_RSA], 2048..=4096, SIGN_VERIFY, None;
+    RSA_PSS     = [CKK_RSA], 2048..=4096, SIGN_VERIFY, Pss;
+    RSA_OAEP    = [CKK_RSA], 2048..=4096, CKF_ENCRYPT | CKF_DECRYPT, Oaep;
+    EC_GEN      = [CKK_EC], 256..=521, GENERATE_PAIR | EC_FLAGS, None;
+    ECDSA       = [CKK_EC], 256..=521, SIGN_VERIFY | EC_FLAGS, None;
+    EDWARDS_GEN = [CKK_EC_EDWARDS], 256..=256, GENERATE_PAIR | CKF_EC_NAMEDCURVE, None;
+    EDDSA       = [CKK_EC_EDWARDS], 256..=256, SIGN_VERIFY | CKF_EC_NAMEDCURVE, EdDsa;
+    ML_DSA_GEN  = [CKK_ML_DSA], 1..=3, GENERATE_PAIR, None;
+    ML_DSA      = [CKK_ML_DSA], 1..=3, SIGN_VERIFY, SignContext;
+    ML_KEM_GEN  = [CKK_ML_KEM], 1..=3, GENERATE_PAIR, None;
+    SECRET_GEN  = [CKK_GENERIC_SECRET], 28..=64, CKF_HW | CKF_GENERATE, None;
+    SHA224_GEN  = [CKK_SHA224_HMAC], 28..=28, CKF_HW | CKF_GENERATE, None;
+    SHA256_GEN  = [CKK_SHA256_HMAC], 32..=32, CKF_HW | CKF_GENERATE, None;
+    SHA384_GEN  = [CKK_SHA384_HMAC], 48..=48, CKF_HW | CKF_GENERATE, None;
+    SHA512_GEN  = [CKK_SHA512_HMAC], 64..=64, CKF_HW | CKF_GENERATE, None;
+    SHA224_MAC  = [CKK_GENERIC_SECRET, CKK_SHA224_HMAC], 1..=4096, SIGN_VERIFY, None;
+    SHA256_MAC  = [CKK_GENERIC_SECRET, CKK_SHA256_HMAC], 1..=4096, SIGN_VERIFY, None;
+    SHA384_MAC  = [CKK_GENERIC_SECRET, CKK_SHA384_HMAC], 1..=4096, SIGN_VERIFY, None;
+    SHA512_MAC  = [CKK_GENERIC_SECRET, CKK_SHA512_HMAC], 1..=4096, SIGN_VERIFY, None;
+    DIGEST      = [], 0..=0, CKF_DIGEST, None;
+}
+
+/// The same family with a parameter.
+const fn with(family: Family, parameter: Shape) -> Family {
+    Family {
+        parameter,
+        ..family
     }
 }
 
-const fn sign(type_: CK_MECHANISM_TYPE, padding: Padding, input: Input) -> Row {
-    row(type_, Work::Sign(SignatureScheme { padding, input }))
+const fn rsa(padding: Padding, input: Input) -> Work {
+    Work::Sign(Signing::Rsa(padding, input))
 }
 
-const fn sign_message(type_: CK_MECHANISM_TYPE, padding: Padding, hash: Hash) -> Row {
-    sign(type_, padding, Input::Message(hash))
+const fn ecdsa(hash: Hash) -> Work {
+    Work::Sign(Signing::Ecdsa(Message(hash)))
 }
 
-static TABLE: &[Row] = &[
-    row(CKM_RSA_PKCS_KEY_PAIR_GEN, Work::GenerateRsaPair),
-    row(CKM_EC_KEY_PAIR_GEN, Work::GenerateEcPair),
-    sign(CKM_RSA_PKCS, Padding::Pkcs1, Input::DigestInfo),
-    sign_message(CKM_SHA256_RSA_PKCS, Padding::Pkcs1, Hash::Sha256),
-    sign_message(CKM_SHA384_RSA_PKCS, Padding::Pkcs1, Hash::Sha384),
-    sign_message(CKM_SHA512_RSA_PKCS, Padding::Pkcs1, Hash::Sha512),
-    sign(CKM_RSA_PKCS_PSS, Padding::Pss, Input::Digest),
-    sign_message(CKM_SHA256_RSA_PKCS_PSS, Padding::Pss, Hash::Sha256),
-    sign_message(CKM_SHA384_RSA_PKCS_PSS, Padding::Pss, Hash::Sha384),
-    sign_message(CKM_SHA512_RSA_PKCS_PSS, Padding::Pss, Hash::Sha512),
-    row(CKM_RSA_PKCS_OAEP, Work::EncryptOaep),
-    sign(CKM_ECDSA, Padding::Ecdsa, Input::Digest),
-    sign_message(CKM_ECDSA_SHA1, Padding::Ecdsa, Hash::Sha1),
-    sign_message(CKM_ECDSA_SHA224, Padding::Ecdsa, Hash::Sha224),
-    sign_message(CKM_ECDSA_SHA256, Padding::Ecdsa, Hash::Sha256),
-    sign_message(CKM_ECDSA_SHA384, Padding::Ecdsa, Hash::Sha384),
-    sign_message(CKM_ECDSA_SHA512, Padding::Ecdsa, Hash::Sha512),
-    row(CKM_SHA_1, Work::Digest(Hash::Sha1)),
-    row(CKM_SHA224, Work::Digest(Hash::Sha224)),
-    row(CKM_SHA256, Work::Digest(Hash::Sha256)),
-    row(CKM_SHA384, Work::Digest(Hash::Sha384)),
-    row(CKM_SHA512, Work::Digest(Hash::Sha512)),
-];
+const fn hmac(hash: Hash) -> Work {
+    Work::Sign(Signing::Hmac { hash })
+}
+
+macro_rules! rows {
+    ($($type_:ident $family:expr, $work:expr;)+) => {
+        &[$({
+            let family = $family;
+            Row {
+                type_: $type_,
+                name: stringify!($type_),
+                work: $work,
+                key_types: family.key_types,
+                sizes: family.sizes,
+                flags: family.flags,
+                parameter: family.parameter,
+            }
+        }),+]
+    };
+}
+
+use Hash::{Sha1, Sha224, Sha256, Sha384, Sha512};
+use Input::{Digest, DigestInfo, Message};
+use Padding::{Pkcs1, Pss};
+
+static TABLE: &[Row] = rows! {
+    CKM_RSA_PKCS_KEY_PAIR_GEN   RSA_GEN, Work::GeneratePair;
+    CKM_EC_KEY_PAIR_GEN         EC_GEN, Work::GeneratePair;
+    CKM_EC_EDWARDS_KEY_PAIR_GEN EDWARDS_GEN, Work::GeneratePair;
+    CKM_ML_DSA_KEY_PAIR_GEN     ML_DSA_GEN, Work::GeneratePair;
+    CKM_ML_KEM_KEY_PAIR_GEN     ML_KEM_GEN, Work::GeneratePair;
+    CKM_GENERIC_SECRET_KEY_GEN  SECRET_GEN, Work::GenerateSecret(None);
+    CKM_SHA224_KEY_GEN          SHA224_GEN, Work::GenerateSecret(Some(Sha224));
+    CKM_SHA256_KEY_GEN          SHA256_GEN, Work::GenerateSecret(Some(Sha256));
+    CKM_SHA384_KEY_GEN          SHA384_GEN, Work::GenerateSecret(Some(Sha384));
+    CKM_SHA512_KEY_GEN          SHA512_GEN, Work::GenerateSecret(Some(Sha512));
+
+    CKM_RSA_PKCS                RSA_PKCS, rsa(Pkcs1, DigestInfo);
+    CKM_SHA256_RSA_PKCS         RSA_PKCS, rsa(Pkcs1, Message(Sha256));
+    CKM_SHA384_RSA_PKCS         RSA_PKCS, rsa(Pkcs1, Message(Sha384));
+    CKM_SHA512_RSA_PKCS         RSA_PKCS, rsa(Pkcs1, Message(Sha512));
+    CKM_RSA_PKCS_PSS            RSA_PSS, rsa(Pss, Digest);
+    CKM_SHA256_RSA_PKCS_PSS     RSA_PSS, rsa(Pss, Message(Sha256));
+    CKM_SHA384_RSA_PKCS_PSS     RSA_PSS, rsa(Pss, Message(Sha384));
+    CKM_SHA512_RSA_PKCS_PSS     RSA_PSS, rsa(Pss, Message(Sha512));
+    CKM_ECDSA                   ECDSA, Work::Sign(Signing::Ecdsa(Digest));
+    CKM_ECDSA_SHA1              ECDSA, ecdsa(Sha1);
+    CKM_ECDSA_SHA224            ECDSA, ecdsa(Sha224);
+    CKM_ECDSA_SHA256            ECDSA, ecdsa(Sha256);
+    CKM_ECDSA_SHA384            ECDSA, ecdsa(Sha384);
+    CKM_ECDSA_SHA512            ECDSA, ecdsa(Sha512);
+    CKM_EDDSA                   EDDSA, Work::Sign(Signing::EdDsa);
+    CKM_ML_DSA                  ML_DSA, Work::Sign(Signing::MlDsa);
+    CKM_SHA224_HMAC             SHA224_MAC, hmac(Sha224);
+    CKM_SHA256_HMAC             SHA256_MAC, hmac(Sha256);
+    CKM_SHA384_HMAC             SHA384_MAC, hmac(Sha384);
+    CKM_SHA512_HMAC             SHA512_MAC, hmac(Sha512);
+    CKM_SHA224_HMAC_GENERAL     with(SHA224_MAC, Shape::Ulong), hmac(Sha224);
+    CKM_SHA256_HMAC_GENERAL     with(SHA256_MAC, Shape::Ulong), hmac(Sha256);
+    CKM_SHA384_HMAC_GENERAL     with(SHA384_MAC, Shape::Ulong), hmac(Sha384);
+    CKM_SHA512_HMAC_GENERAL     with(SHA512_MAC, Shape::Ulong), hmac(Sha512);
+
+    CKM_RSA_PKCS_OAEP           RSA_OAEP, Work::EncryptOaep;
+
+    CKM_SHA_1                   DIGEST, Work::Digest(Sha1);
+    CKM_SHA224                  DIGEST, Work::Digest(Sha224);
+    CKM_SHA256                  DIGEST, Work::Digest(Sha256);
+    CKM_SHA384                  DIGEST, Work::Digest(Sha384);
+    CKM_SHA512                  DIGEST, Work::Digest(Sha512);
+};
 
 /// Every mechanism type, in the table's order.
 pub(crate) fn list() -> Vec<CK_MECHANISM_TYPE> {
@@ -129,36 +216,29 @@ pub(crate) fn find(type_: CK_MECHANISM_TYPE) -> Result<&'static Row> {
     })
 }
 
-/// The mechanisms that one half of a key can be used with.
-pub(crate) fn usable_by(
-    material: &KeyMaterial,
-    half: Half,
-) -> impl Iterator<Item = CK_MECHANISM_TYPE> {
-    let (usage, key_type) = (material.usage, material.key_type());
-    TABLE
-        .iter()
-        .filter(move |row| match row.work {
-            Work::Sign(scheme) => usage == KeyUsage::SignVerify && scheme.key_type() == key_type,
-            Work::EncryptOaep => usage == KeyUsage::EncryptDecrypt && key_type == CKK_RSA,
-            Work::GenerateRsaPair | Work::GenerateEcPair | Work::Digest(_) => false,
-        })
-        .filter(move |row| match half {
-            Half::Private => row.flags & (CKF_SIGN | CKF_DECRYPT) != 0,
-            Half::Public => row.flags & (CKF_VERIFY | CKF_ENCRYPT) != 0,
-        })
-        .map(|row| row.type_)
+/// The structure of a mechanism's parameter; that of an unknown mechanism is of no interest.
+pub(crate) fn parameter_shape(type_: CK_MECHANISM_TYPE) -> Shape {
+    find(type_).map_or(Shape::None, |row| row.parameter)
 }
 
 /// The signature scheme that a mechanism and its parameter ask for.
 pub(crate) fn signature(mechanism: Mechanism<'_>) -> Result<SignatureScheme> {
-    let Work::Sign(scheme) = find(mechanism.type_)?.work else {
+    let Work::Sign(signing) = find(mechanism.type_)?.work else {
         return Err(unsuited(mechanism, "signs"));
     };
-    match scheme.padding {
-        Padding::Pss => {
-            params::check_pss(mechanism, scheme.input).map(|hash| scheme.with_hash(hash))
+    match signing {
+        Signing::Rsa(Pss, input) => params::check_pss(mechanism, input),
+        Signing::Rsa(Pkcs1, input) => {
+            mechanism.check_no_parameter()?;
+            Ok(SignatureScheme::Rsa(Pkcs1, input))
         }
-        Padding::Pkcs1 | Padding::Ecdsa => no_parameter(mechanism).map(|()| scheme),
+        Signing::Ecdsa(input) => {
+            mechanism.check_no_parameter()?;
+            Ok(SignatureScheme::Ecdsa(input))
+        }
+        Signing::EdDsa => params::check_eddsa(mechanism),
+        Signing::MlDsa => params::check_ml_dsa(mechanism),
+        Signing::Hmac { hash } => params::check_hmac(mechanism, hash),
     }
 }
 
@@ -173,20 +253,9 @@ pub(crate) fn oaep(mechanism: Mechanism<'_>) -> Result<(Hash, EncryptionAlgorith
 /// The hash of a digesting mechanism.
 pub(crate) fn digest(mechanism: Mechanism<'_>) -> Result<Hash> {
     match find(mechanism.type_)?.work {
-        Work::Digest(hash) => no_parameter(mechanism).map(|()| hash),
+        Work::Digest(hash) => mechanism.check_no_parameter().map(|()| hash),
         _ => Err(unsuited(mechanism, "digests")),
     }
-}
-
-/// Refuses a parameter where the mechanism takes none.
-pub(crate) fn no_parameter(mechanism: Mechanism<'_>) -> Result<()> {
-    if mechanism.parameter.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(
-        CKR_MECHANISM_PARAM_INVALID,
-        format!("mechanism {:#x} takes no parameter", mechanism.type_),
-    ))
 }
 
 fn unsuited(mechanism: Mechanism<'_>, verb: &str) -> Error {

@@ -1,12 +1,15 @@
-//! Mechanism parameters, parsed from their bytes.
+//! What KMS can do of what a mechanism parameter asks for.
 
 use pkcs11_sys::*;
 
 use super::Mechanism;
-use super::signature::Input;
+use super::parameter::Parameter;
+use super::signature::{Input, Padding, SignatureScheme};
 use crate::crypto::Hash;
-use crate::error::{Error, Result};
+use crate::crypto::ml_dsa::MAX_CONTEXT_LEN;
+use crate::error::Result;
 use crate::kms::EncryptionAlgorithm;
+use crate::v3_2::*;
 
 /// A hash as the parameters name it: mechanism, mask generation function, hash.
 const HASHES: &[(CK_MECHANISM_TYPE, CK_RSA_PKCS_MGF_TYPE, Hash)] = &[
@@ -17,41 +20,100 @@ const HASHES: &[(CK_MECHANISM_TYPE, CK_RSA_PKCS_MGF_TYPE, Hash)] = &[
     (CKM_SHA512, CKG_MGF1_SHA512, Hash::Sha512),
 ];
 
-/// Checks CK_RSA_PKCS_PSS_PARAMS against what KMS can do: one hash for message and mask, a salt of
-/// its length.
-pub(super) fn check_pss(mechanism: Mechanism<'_>, input: Input) -> Result<Hash> {
+/// Checks CK_RSA_PKCS_PSS_PARAMS: one hash for message and mask, a salt of its length.
+pub(super) fn check_pss(mechanism: Mechanism<'_>, input: Input) -> Result<SignatureScheme> {
     const ADVICE: &str = "KMS signs RSASSA-PSS with SHA-256, SHA-384 or SHA-512, MGF1 with the same hash \
                           and a salt of the hash's length";
-    let [hash, mgf, salt_len] = ulongs(mechanism)?;
+    let Parameter::Pss {
+        hash,
+        mgf,
+        salt_len,
+    } = mechanism.parameter
+    else {
+        return Err(mechanism.bad_parameter(ADVICE));
+    };
     let hash = same_hash(hash, mgf)
         .filter(|hash| matches!(hash, Hash::Sha256 | Hash::Sha384 | Hash::Sha512))
         .filter(|hash| usize::try_from(salt_len) == Ok(hash.len()))
-        .ok_or_else(|| Error::new(CKR_MECHANISM_PARAM_INVALID, ADVICE))?;
-    match input {
-        Input::Message(message_hash) if message_hash != hash => Err(Error::new(
-            CKR_MECHANISM_PARAM_INVALID,
-            "the PSS parameter names another hash than the mechanism",
-        )),
-        _ => Ok(hash),
-    }
+        .ok_or_else(|| mechanism.bad_parameter(ADVICE))?;
+    let input = match input {
+        Input::Message(message_hash) if message_hash != hash => {
+            return Err(mechanism
+                .bad_parameter("the PSS parameter names another hash than the mechanism does"));
+        }
+        Input::Message(_) => input,
+        _ => Input::DigestOf(hash),
+    };
+    Ok(SignatureScheme::Rsa(Padding::Pss, input))
 }
 
-/// Checks CK_RSA_PKCS_OAEP_PARAMS against what KMS can do: one hash for both, no label.
+/// Checks CK_RSA_PKCS_OAEP_PARAMS: one hash for both, no label.
 pub(super) fn check_oaep(mechanism: Mechanism<'_>) -> Result<(Hash, EncryptionAlgorithm)> {
     const ADVICE: &str = "KMS decrypts RSAES-OAEP with SHA-1 or SHA-256, MGF1 with the same hash and an \
                           empty label";
-    // The fourth field is the label's address; it is of no interest when the fifth, its length, is
-    // 0.
-    let [hash, mgf, source, _, label_len] = ulongs(mechanism)?;
-    let known_source = source == CKZ_DATA_SPECIFIED || source == 0;
-    same_hash(hash, mgf)
-        .filter(|_| label_len == 0 && known_source)
-        .and_then(|hash| match hash {
-            Hash::Sha1 => Some((hash, EncryptionAlgorithm::RsaOaepSha1)),
-            Hash::Sha256 => Some((hash, EncryptionAlgorithm::RsaOaepSha256)),
-            _ => None,
+    let Parameter::Oaep {
+        hash,
+        mgf,
+        source: CKZ_DATA_SPECIFIED | 0,
+        label: [],
+    } = mechanism.parameter
+    else {
+        return Err(mechanism.bad_parameter(ADVICE));
+    };
+    match same_hash(hash, mgf) {
+        Some(hash @ Hash::Sha1) => Ok((hash, EncryptionAlgorithm::RsaOaepSha1)),
+        Some(hash @ Hash::Sha256) => Ok((hash, EncryptionAlgorithm::RsaOaepSha256)),
+        _ => Err(mechanism.bad_parameter(ADVICE)),
+    }
+}
+
+/// Checks CK_EDDSA_PARAMS: pure Ed25519 alone, since KMS would hash a prehash once more.
+pub(super) fn check_eddsa(mechanism: Mechanism<'_>) -> Result<SignatureScheme> {
+    match mechanism.parameter {
+        Parameter::None
+        | Parameter::EdDsa {
+            prehash: false,
+            context: [],
+        } => Ok(SignatureScheme::Ed25519),
+        _ => Err(mechanism.bad_parameter(
+            "KMS signs pure Ed25519: no phFlag and no context, so no parameter at all",
+        )),
+    }
+}
+
+/// Checks CK_SIGN_ADDITIONAL_CONTEXT. KMS does not say whether it signs hedged: both kinds verify
+/// alike, but one that has to be deterministic cannot be promised.
+pub(super) fn check_ml_dsa(mechanism: Mechanism<'_>) -> Result<SignatureScheme> {
+    let (hedge, context) = match mechanism.parameter {
+        Parameter::None => (CKH_HEDGE_PREFERRED, &[][..]),
+        Parameter::SignContext { hedge, context } => (hedge, context),
+        _ => return Err(mechanism.bad_parameter("it takes CK_SIGN_ADDITIONAL_CONTEXT or none")),
+    };
+    if !matches!(hedge, CKH_HEDGE_PREFERRED | CKH_HEDGE_REQUIRED) {
+        return Err(
+            mechanism.bad_parameter("KMS signs hedged: CKH_HEDGE_PREFERRED or CKH_HEDGE_REQUIRED")
+        );
+    }
+    if context.len() > MAX_CONTEXT_LEN {
+        return Err(mechanism.bad_parameter("a context has 255 bytes at most"));
+    }
+    Ok(SignatureScheme::MlDsa {
+        context: context.to_vec(),
+    })
+}
+
+/// Checks the length of the MAC, for mechanisms that take one.
+pub(super) fn check_hmac(mechanism: Mechanism<'_>, hash: Hash) -> Result<SignatureScheme> {
+    let len = match mechanism.parameter {
+        Parameter::None => Some(hash.len()),
+        Parameter::Ulong(len) => usize::try_from(len).ok(),
+        _ => None,
+    };
+    len.filter(|len| (1..=hash.len()).contains(len))
+        .map(|len| SignatureScheme::Hmac { hash, len })
+        .ok_or_else(|| {
+            mechanism.bad_parameter("a MAC has 1 byte at least and the hash's length at most")
         })
-        .ok_or_else(|| Error::new(CKR_MECHANISM_PARAM_INVALID, ADVICE))
 }
 
 fn same_hash(mechanism: CK_ULONG, mgf: CK_ULONG) -> Option<Hash> {
@@ -61,97 +123,129 @@ fn same_hash(mechanism: CK_ULONG, mgf: CK_ULONG) -> Option<Hash> {
         .map(|row| row.2)
 }
 
-/// A parameter structure that consists of words.
-fn ulongs<const N: usize>(mechanism: Mechanism<'_>) -> Result<[CK_ULONG; N]> {
-    let (words, rest) = mechanism.parameter.as_chunks::<{ size_of::<CK_ULONG>() }>();
-    <&[_; N]>::try_from(words)
-        .ok()
-        .filter(|_| rest.is_empty())
-        .map(|words| words.map(CK_ULONG::from_ne_bytes))
-        .ok_or_else(|| {
-            Error::new(
-                CKR_MECHANISM_PARAM_INVALID,
-                format!(
-                    "mechanism {:#x} wants a parameter of {} bytes, not {}",
-                    mechanism.type_,
-                    N * size_of::<CK_ULONG>(),
-                    mechanism.parameter.len()
-                ),
-            )
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
-    fn parameter(words: &[CK_ULONG]) -> Vec<u8> {
-        words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+    fn pss(hash: CK_ULONG, mgf: CK_ULONG, salt_len: CK_ULONG) -> Parameter<'static> {
+        Parameter::Pss {
+            hash,
+            mgf,
+            salt_len,
+        }
     }
 
-    fn pss(words: &[CK_ULONG]) -> Result<Hash> {
-        let parameter = parameter(words);
-        check_pss(
-            Mechanism {
-                type_: CKM_RSA_PKCS_PSS,
-                parameter: &parameter,
-            },
-            Input::Digest,
-        )
+    fn oaep(hash: CK_ULONG, mgf: CK_ULONG, source: CK_ULONG, label: &[u8]) -> Parameter<'_> {
+        Parameter::Oaep {
+            hash,
+            mgf,
+            source,
+            label,
+        }
     }
 
-    fn oaep(words: &[CK_ULONG]) -> Result<Hash> {
-        let parameter = parameter(words);
-        check_oaep(Mechanism {
-            type_: CKM_RSA_PKCS_OAEP,
-            parameter: &parameter,
-        })
-        .map(|(hash, _)| hash)
+    fn of(type_: CK_MECHANISM_TYPE, parameter: Parameter<'_>) -> Mechanism<'_> {
+        Mechanism { type_, parameter }
+    }
+
+    fn refused<T>(result: Result<T>) -> bool {
+        result.is_err_and(|error: Error| error.rv() == CKR_MECHANISM_PARAM_INVALID)
     }
 
     #[test]
     fn pss_parameters_are_what_kms_can_do_or_are_refused() {
-        assert_eq!(pss(&[CKM_SHA256, CKG_MGF1_SHA256, 32]), Ok(Hash::Sha256));
-        assert_eq!(pss(&[CKM_SHA512, CKG_MGF1_SHA512, 64]), Ok(Hash::Sha512));
-        for refused in [
-            &[CKM_SHA256, CKG_MGF1_SHA1, 32][..],
-            &[CKM_SHA256, CKG_MGF1_SHA256, 20],
-            &[CKM_SHA_1, CKG_MGF1_SHA1, 20],
-            &[CKM_SHA256, CKG_MGF1_SHA256, CK_ULONG::MAX],
-            &[CKM_SHA256, CKG_MGF1_SHA256],
-            &[CKM_SHA256, CKG_MGF1_SHA256, 32, 0],
-            &[],
+        let check = |parameter| check_pss(of(CKM_RSA_PKCS_PSS, parameter), Input::Digest);
+        let scheme = |hash| SignatureScheme::Rsa(Padding::Pss, Input::DigestOf(hash));
+        assert_eq!(
+            check(pss(CKM_SHA256, CKG_MGF1_SHA256, 32)),
+            Ok(scheme(Hash::Sha256))
+        );
+        assert_eq!(
+            check(pss(CKM_SHA512, CKG_MGF1_SHA512, 64)),
+            Ok(scheme(Hash::Sha512))
+        );
+        for parameter in [
+            pss(CKM_SHA256, CKG_MGF1_SHA1, 32),
+            pss(CKM_SHA256, CKG_MGF1_SHA256, 20),
+            pss(CKM_SHA_1, CKG_MGF1_SHA1, 20),
+            pss(CKM_SHA256, CKG_MGF1_SHA256, CK_ULONG::MAX),
+            Parameter::Malformed(16),
+            Parameter::None,
         ] {
-            assert_eq!(
-                pss(refused).map_err(|e| e.rv()),
-                Err(CKR_MECHANISM_PARAM_INVALID),
-                "{refused:?}"
-            );
+            assert!(refused(check(parameter)), "{parameter:?}");
         }
     }
 
     #[test]
     fn oaep_parameters_are_what_kms_can_do_or_are_refused() {
+        let check = |parameter| check_oaep(of(CKM_RSA_PKCS_OAEP, parameter)).map(|(hash, _)| hash);
         assert_eq!(
-            oaep(&[CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, 0, 0]),
+            check(oaep(CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, b"")),
             Ok(Hash::Sha256)
         );
         assert_eq!(
-            oaep(&[CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, 0, 0]),
+            check(oaep(CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, b"")),
             Ok(Hash::Sha1)
         );
-        for refused in [
-            &[CKM_SHA256, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, 0, 0][..],
-            &[CKM_SHA384, CKG_MGF1_SHA384, CKZ_DATA_SPECIFIED, 0, 0],
-            &[CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, 0, 5],
-            &[CKM_SHA256, CKG_MGF1_SHA256, 7, 0, 0],
-            &[],
+        for parameter in [
+            oaep(CKM_SHA256, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, b""),
+            oaep(CKM_SHA384, CKG_MGF1_SHA384, CKZ_DATA_SPECIFIED, b""),
+            oaep(CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, b"label"),
+            oaep(CKM_SHA256, CKG_MGF1_SHA256, 7, b""),
+            Parameter::None,
         ] {
-            assert_eq!(
-                oaep(refused).map_err(|e| e.rv()),
-                Err(CKR_MECHANISM_PARAM_INVALID),
-                "{refused:?}"
-            );
+            assert!(refused(check(parameter)), "{parameter:?}");
         }
+    }
+
+    #[test]
+    fn ed25519_is_pure_or_refused() {
+        let check = |parameter| check_eddsa(of(CKM_EDDSA, parameter));
+        let params = |prehash, context| Parameter::EdDsa { prehash, context };
+        assert_eq!(check(Parameter::None), Ok(SignatureScheme::Ed25519));
+        assert_eq!(check(params(false, b"")), Ok(SignatureScheme::Ed25519));
+        assert!(refused(check(params(true, b""))));
+        assert!(refused(check(params(false, b"context"))));
+        assert!(refused(check(Parameter::Malformed(8))));
+    }
+
+    #[test]
+    fn ml_dsa_takes_any_context_and_promises_no_determinism() {
+        let check = |hedge, context| {
+            check_ml_dsa(of(CKM_ML_DSA, Parameter::SignContext { hedge, context }))
+        };
+        let scheme = |context: &[u8]| SignatureScheme::MlDsa {
+            context: context.to_vec(),
+        };
+        assert_eq!(
+            check_ml_dsa(of(CKM_ML_DSA, Parameter::None)),
+            Ok(scheme(b""))
+        );
+        assert_eq!(check(CKH_HEDGE_PREFERRED, b"c"), Ok(scheme(b"c")));
+        assert_eq!(check(CKH_HEDGE_REQUIRED, &[1; 255]), Ok(scheme(&[1; 255])));
+        assert!(refused(check(CKH_HEDGE_PREFERRED, &[1; 256])));
+        assert!(refused(check(CKH_DETERMINISTIC_REQUIRED, b"")));
+        assert!(refused(check(3, b"")));
+    }
+
+    #[test]
+    fn a_mac_has_a_length_that_its_hash_has_bytes_for() {
+        let check = |len| {
+            check_hmac(
+                of(CKM_SHA256_HMAC_GENERAL, Parameter::Ulong(len)),
+                Hash::Sha256,
+            )
+        };
+        for len in [1, 16, 32] {
+            let scheme = SignatureScheme::Hmac {
+                hash: Hash::Sha256,
+                len,
+            };
+            assert_eq!(check(len as CK_ULONG), Ok(scheme));
+        }
+        assert!(refused(check(0)));
+        assert!(refused(check(33)));
+        assert!(refused(check(CK_ULONG::MAX)));
     }
 }

@@ -1,20 +1,20 @@
-//! Signature schemes: how a caller's data becomes the digest that KMS signs.
-
-use pkcs11_sys::*;
+//! Signature schemes: how a caller's data becomes what KMS signs.
 
 use crate::crypto::{Curve, Ed25519PublicKey, Hash, PublicKey, digest_info, ecdsa, verify};
 use crate::error::{Error, Result};
-use crate::kms::SigningAlgorithm;
-use crate::object::KeyMaterial;
+use crate::kms::{MessageType, SigningAlgorithm};
+use pkcs11_sys::*;
+
+/// The most bytes that KMS takes where it does the hashing itself.
+pub(crate) const MAX_RAW_MESSAGE: usize = 4096;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Padding {
     Pkcs1,
     Pss,
-    Ecdsa,
 }
 
-/// What the caller hands in to be signed.
+/// What the caller hands in to be signed with RSA or ECDSA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     /// A message of any length, in any number of parts, hashed here.
@@ -27,122 +27,139 @@ pub(crate) enum Input {
     DigestOf(Hash),
 }
 
-/// A signature mechanism with its parameters.
+/// What a signing mechanism does, before its parameter was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SignatureScheme {
-    pub(crate) padding: Padding,
-    pub(crate) input: Input,
+pub(crate) enum Signing {
+    Rsa(Padding, Input),
+    Ecdsa(Input),
+    EdDsa,
+    MlDsa,
+    Hmac { hash: Hash },
 }
 
-/// A digest, ready for KMS or for the local verification.
+/// A signing mechanism with its parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SignatureScheme {
+    Rsa(Padding, Input),
+    Ecdsa(Input),
+    /// Over the message as it is, of [`MAX_RAW_MESSAGE`] bytes at most.
+    Ed25519,
+    /// Over mu, which is computed here from a message of any length.
+    MlDsa {
+        context: Vec<u8>,
+    },
+    /// The first `len` bytes of the MAC.
+    Hmac {
+        hash: Hash,
+        len: usize,
+    },
+}
+
+/// What goes to KMS, or to the local verification.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) algorithm: SigningAlgorithm,
+    pub(crate) message_type: MessageType,
     pub(crate) scheme: verify::Scheme,
-    /// Of exactly the length that the algorithm takes.
-    pub(crate) digest: Vec<u8>,
+    /// A digest of exactly the length that the algorithm takes, or the message itself.
+    pub(crate) message: Vec<u8>,
 }
 
 impl SignatureScheme {
-    /// The scheme for a bare digest of `hash`; one for messages has its hash already.
-    pub(super) fn with_hash(self, hash: Hash) -> Self {
-        match self.input {
-            Input::Message(_) => self,
-            _ => Self {
-                input: Input::DigestOf(hash),
-                ..self
-            },
-        }
-    }
-
-    pub(crate) const fn key_type(self) -> CK_KEY_TYPE {
-        match self.padding {
-            Padding::Pkcs1 | Padding::Pss => CKK_RSA,
-            Padding::Ecdsa => CKK_EC,
-        }
-    }
-
-    /// The hash to run messages through, for schemes that take messages.
-    pub(crate) fn message_hash(self) -> Option<Hash> {
-        match self.input {
-            Input::Message(hash) => Some(hash),
-            _ => None,
-        }
-    }
-
-    /// Makes the digest to sign from `data`: the message's digest, or what the caller handed in.
-    pub(crate) fn prepare(self, material: &KeyMaterial, data: &[u8]) -> Result<Prepared> {
-        match &material.public {
-            PublicKey::Ec(key) => prepare_ecdsa(key.curve(), data),
-            PublicKey::Rsa(key) => self.prepare_rsa(key.modulus_len(), data),
+    /// Makes what is signed by the pair of `public` from `data`: the message's digest, or what the
+    /// caller handed in.
+    pub(crate) fn prepare(&self, public: &PublicKey, data: &[u8]) -> Result<Prepared> {
+        match (self, public) {
+            (Self::Rsa(padding, input), PublicKey::Rsa(key)) => {
+                prepare_rsa(*padding, *input, key.modulus_len(), data)
+            }
+            (Self::Ecdsa(_), PublicKey::Ec(key)) => prepare_ecdsa(key.curve(), data),
+            (Self::Ed25519, PublicKey::Ed25519(_)) => Ok(Prepared {
+                algorithm: SigningAlgorithm::Ed25519,
+                message_type: MessageType::Raw,
+                scheme: verify::Scheme::Ed25519,
+                message: data.to_vec(),
+            }),
+            (Self::MlDsa { .. }, PublicKey::MlDsa(_)) => Ok(Prepared {
+                algorithm: SigningAlgorithm::MlDsa,
+                message_type: MessageType::ExternalMu,
+                scheme: verify::Scheme::MlDsa,
+                message: data.to_vec(),
+            }),
             _ => Err(CKR_KEY_TYPE_INCONSISTENT.into()),
         }
     }
-
-    fn prepare_rsa(self, modulus_len: usize, data: &[u8]) -> Result<Prepared> {
-        // PKCS #1 v1.5 padding takes eleven bytes at least. A bad length goes before bad data
-        // (PKCS#11 5.1.6).
-        if matches!(self.input, Input::DigestInfo) && data.len() + 11 > modulus_len {
-            return Err(Error::new(
-                CKR_DATA_LEN_RANGE,
-                format!(
-                    "{} bytes do not fit into the padding of the key",
-                    data.len()
-                ),
-            ));
-        }
-        let (hash, digest) = match self.input {
-            Input::DigestInfo => digest_info::parse(data).map_err(|error| {
-                Error::new(
-                    CKR_DATA_INVALID,
-                    format!("CKM_RSA_PKCS signs a DigestInfo: {error}"),
-                )
-            })?,
-            Input::Message(hash) | Input::DigestOf(hash) => (hash, data),
-            Input::Digest => {
-                return Err(Error::new(
-                    CKR_GENERAL_ERROR,
-                    "an RSA scheme without a hash",
-                ));
-            }
-        };
-        if digest.len() != hash.len() {
-            return Err(Error::new(
-                CKR_DATA_LEN_RANGE,
-                format!(
-                    "a digest of {} bytes where the mechanism's has {}",
-                    digest.len(),
-                    hash.len()
-                ),
-            ));
-        }
-        let algorithm = rsa_algorithm(self.padding, hash).ok_or_else(|| {
-            Error::new(
-                CKR_DATA_INVALID,
-                format!("KMS signs RSA with SHA-256, SHA-384 and SHA-512, not with {hash}"),
-            )
-        })?;
-        let scheme = match self.padding {
-            Padding::Pss => verify::Scheme::RsaPss(hash),
-            Padding::Pkcs1 | Padding::Ecdsa => verify::Scheme::RsaPkcs1(hash),
-        };
-        Ok(Prepared {
-            algorithm,
-            scheme,
-            digest: digest.to_vec(),
-        })
-    }
 }
 
-/// The bytes of a signature by this key.
-pub(crate) fn signature_len(material: &KeyMaterial) -> usize {
-    match &material.public {
+/// The bytes of a signature by the pair of this key.
+pub(crate) fn signature_len(key: &PublicKey) -> usize {
+    match key {
         PublicKey::Rsa(key) => key.modulus_len(),
         PublicKey::Ec(key) => 2 * key.curve().field_len(),
         PublicKey::Ed25519(_) => Ed25519PublicKey::SIGNATURE_LEN,
         PublicKey::MlDsa(key) => key.set().signature_len(),
         PublicKey::MlKem(_) => 0,
     }
+}
+
+fn prepare_rsa(
+    padding: Padding,
+    input: Input,
+    modulus_len: usize,
+    data: &[u8],
+) -> Result<Prepared> {
+    // PKCS #1 v1.5 padding takes eleven bytes at least. A bad length goes before bad data
+    // (PKCS#11 5.1.6).
+    if matches!(input, Input::DigestInfo) && data.len() + 11 > modulus_len {
+        return Err(Error::new(
+            CKR_DATA_LEN_RANGE,
+            format!(
+                "{} bytes do not fit into the padding of the key",
+                data.len()
+            ),
+        ));
+    }
+    let (hash, digest) = match input {
+        Input::DigestInfo => digest_info::parse(data).map_err(|error| {
+            Error::new(
+                CKR_DATA_INVALID,
+                format!("CKM_RSA_PKCS signs a DigestInfo: {error}"),
+            )
+        })?,
+        Input::Message(hash) | Input::DigestOf(hash) => (hash, data),
+        Input::Digest => {
+            return Err(Error::new(
+                CKR_GENERAL_ERROR,
+                "an RSA scheme without a hash",
+            ));
+        }
+    };
+    if digest.len() != hash.len() {
+        return Err(Error::new(
+            CKR_DATA_LEN_RANGE,
+            format!(
+                "a digest of {} bytes where the mechanism's has {}",
+                digest.len(),
+                hash.len()
+            ),
+        ));
+    }
+    let algorithm = rsa_algorithm(padding, hash).ok_or_else(|| {
+        Error::new(
+            CKR_DATA_INVALID,
+            format!("KMS signs RSA with SHA-256, SHA-384 and SHA-512, not with {hash}"),
+        )
+    })?;
+    let scheme = match padding {
+        Padding::Pss => verify::Scheme::RsaPss(hash),
+        Padding::Pkcs1 => verify::Scheme::RsaPkcs1(hash),
+    };
+    Ok(Prepared {
+        algorithm,
+        message_type: MessageType::Digest,
+        scheme,
+        message: digest.to_vec(),
+    })
 }
 
 fn prepare_ecdsa(curve: Curve, data: &[u8]) -> Result<Prepared> {
@@ -155,8 +172,9 @@ fn prepare_ecdsa(curve: Curve, data: &[u8]) -> Result<Prepared> {
     };
     Ok(Prepared {
         algorithm,
+        message_type: MessageType::Digest,
         scheme: verify::Scheme::Ecdsa,
-        digest,
+        message: digest,
     })
 }
 
@@ -167,23 +185,15 @@ fn rsa_algorithm(padding: Padding, hash: Hash) -> Option<SigningAlgorithm> {
         .map(|row| row.2)
 }
 
-const RSA_ALGORITHMS: &[(Padding, Hash, SigningAlgorithm)] = &[
-    (
-        Padding::Pkcs1,
-        Hash::Sha256,
-        SigningAlgorithm::RsaPkcs1Sha256,
-    ),
-    (
-        Padding::Pkcs1,
-        Hash::Sha384,
-        SigningAlgorithm::RsaPkcs1Sha384,
-    ),
-    (
-        Padding::Pkcs1,
-        Hash::Sha512,
-        SigningAlgorithm::RsaPkcs1Sha512,
-    ),
-    (Padding::Pss, Hash::Sha256, SigningAlgorithm::RsaPssSha256),
-    (Padding::Pss, Hash::Sha384, SigningAlgorithm::RsaPssSha384),
-    (Padding::Pss, Hash::Sha512, SigningAlgorithm::RsaPssSha512),
-];
+const RSA_ALGORITHMS: &[(Padding, Hash, SigningAlgorithm)] = {
+    use Hash::{Sha256, Sha384, Sha512};
+    use Padding::{Pkcs1, Pss};
+    &[
+        (Pkcs1, Sha256, SigningAlgorithm::RsaPkcs1Sha256),
+        (Pkcs1, Sha384, SigningAlgorithm::RsaPkcs1Sha384),
+        (Pkcs1, Sha512, SigningAlgorithm::RsaPkcs1Sha512),
+        (Pss, Sha256, SigningAlgorithm::RsaPssSha256),
+        (Pss, Sha384, SigningAlgorithm::RsaPssSha384),
+        (Pss, Sha512, SigningAlgorithm::RsaPssSha512),
+    ]
+};

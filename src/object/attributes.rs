@@ -1,5 +1,5 @@
-//! The attribute table: every attribute of the objects, where its value comes from, and what a
-//! template may say about it.
+//! The attribute table of keys in KMS: every attribute of their objects, where its value comes from,
+//! and what a template may say about it.
 //!
 //! Source: PKCS#11 3.2, chapter 4 (storage objects, keys) and the key types of chapter 6.
 
@@ -7,49 +7,15 @@ use std::borrow::Cow;
 
 use pkcs11_sys::*;
 
-use super::{Half, Key, KeyMaterial};
-use crate::crypto::PublicKey;
+use super::value::{Shape, Value, flag, mechanisms, ulong};
+use super::{Key, KeyMaterial, KmsView, Part, spec};
+use crate::crypto::{PublicKey, edwards};
 use crate::error::{Error, Result};
 use crate::kms::KeyUsage;
 use crate::mechanism;
+use crate::v3_2::*;
 
-/// The encoding of an attribute's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// CK_BBOOL: one byte, 0 or 1.
-    Flag,
-    /// CK_ULONG in the host's byte order.
-    Ulong,
-    /// Bytes of any length.
-    Bytes,
-    /// CK_DATE: 8 bytes, or none.
-    Date,
-}
-
-impl Shape {
-    /// Refuses a value that is not of this shape.
-    pub(crate) fn check(self, type_: CK_ATTRIBUTE_TYPE, value: &[u8]) -> Result<()> {
-        let fits = match self {
-            Self::Flag => matches!(value, [CK_FALSE | CK_TRUE]),
-            Self::Ulong => value.len() == size_of::<CK_ULONG>(),
-            Self::Bytes => true,
-            Self::Date => value.is_empty() || value.len() == size_of::<CK_DATE>(),
-        };
-        if fits {
-            return Ok(());
-        }
-        Err(Error::new(
-            CKR_ATTRIBUTE_VALUE_INVALID,
-            format!(
-                "{} has {} bytes, which is no {self:?}",
-                name(type_),
-                value.len()
-            ),
-        ))
-    }
-}
-
-/// What a template of C_GenerateKeyPair may say about an attribute.
+/// What a template of C_GenerateKeyPair or C_GenerateKey may say about an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AtGenerate {
     /// Read by the generation: names, usages, parameters, class and key type.
@@ -66,29 +32,36 @@ pub(crate) enum AtGenerate {
 #[derive(Clone, Copy)]
 enum Source {
     /// The same for every key.
-    Constant(fn(Half) -> Vec<u8>),
+    Constant(fn(Part) -> Vec<u8>),
     /// Known once the key is listed.
-    Listing(fn(&Key, Half) -> Cow<'_, [u8]>),
-    /// Known once the public half was fetched.
-    Material(fn(&KeyMaterial, Half) -> Cow<'_, [u8]>),
-    /// The private key itself, which never leaves KMS.
+    Listing(fn(&Key, Part) -> Cow<'_, [u8]>),
+    /// Known once KMS was asked about the key.
+    Material(fn(KmsView<'_>) -> Cow<'_, [u8]>),
+    /// The key itself, which never leaves KMS.
     Secret,
 }
 
-/// The halves of a pair that have an attribute.
+/// The objects that have an attribute.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum On {
-    Both,
+    All,
+    Pair,
     Private,
     Public,
+    Secret,
+    /// Private and secret keys.
+    Own,
 }
 
 impl On {
-    fn includes(self, half: Half) -> bool {
+    fn includes(self, part: Part) -> bool {
         match self {
-            Self::Both => true,
-            Self::Private => half == Half::Private,
-            Self::Public => half == Half::Public,
+            Self::All => true,
+            Self::Pair => part != Part::Secret,
+            Self::Private => part == Part::Private,
+            Self::Public => part == Part::Public,
+            Self::Secret => part == Part::Secret,
+            Self::Own => part != Part::Public,
         }
     }
 }
@@ -98,20 +71,20 @@ struct Row {
     name: &'static str,
     shape: Shape,
     on: On,
-    /// The key type that has this attribute, `None` for all.
-    key_type: Option<CK_KEY_TYPE>,
+    /// The key types that have this attribute; none named means all.
+    key_types: &'static [CK_KEY_TYPE],
     source: Source,
     at_generate: AtGenerate,
 }
 
 macro_rules! rows {
-    ($($type_:ident $shape:ident $on:ident $key_type:expr, $source:expr, $at_generate:ident;)+) => {
+    ($($type_:ident $shape:ident $on:ident $key_types:expr, $source:expr, $at_generate:ident;)+) => {
         &[$(Row {
             type_: $type_,
             name: stringify!($type_),
             shape: Shape::$shape,
             on: On::$on,
-            key_type: $key_type,
+            key_types: $key_types,
             source: $source,
             at_generate: AtGenerate::$at_generate,
         }),+]
@@ -120,57 +93,75 @@ macro_rules! rows {
 
 use Source::{Constant, Listing, Material, Secret};
 
-const RSA: Option<CK_KEY_TYPE> = Some(CKK_RSA);
-const EC: Option<CK_KEY_TYPE> = Some(CKK_EC);
+const ANY: &[CK_KEY_TYPE] = &[];
+const RSA: &[CK_KEY_TYPE] = &[CKK_RSA];
+const CURVES: &[CK_KEY_TYPE] = &[CKK_EC, CKK_EC_EDWARDS];
+const LATTICES: &[CK_KEY_TYPE] = &[CKK_ML_DSA, CKK_ML_KEM];
 
 const TABLE: &[Row] = rows! {
     // Storage objects (4.4, 4.5)
-    CKA_CLASS               Ulong Both    None, Constant(|half| ulong(half.class())), Input;
-    CKA_TOKEN               Flag  Both    None, Constant(|_| flag(true)), Input;
-    CKA_PRIVATE             Flag  Both    None, Constant(|half| flag(half == Half::Private)), AsReported;
-    CKA_MODIFIABLE          Flag  Both    None, Constant(|_| flag(true)), AsReported;
-    CKA_COPYABLE            Flag  Both    None, Constant(|_| flag(false)), Dropped;
-    CKA_DESTROYABLE         Flag  Both    None, Listing(|key, _| flag(key.destroyable).into()), Dropped;
-    CKA_LABEL               Bytes Both    None, Listing(|key, half| (&key.names(half).label).into()), Input;
-    CKA_UNIQUE_ID           Bytes Both    None, Listing(unique_id), Never;
+    CKA_CLASS               Ulong All     ANY, Constant(|part| ulong(part.class())), Input;
+    CKA_TOKEN               Flag  All     ANY, Constant(|_| flag(true)), Input;
+    CKA_PRIVATE             Flag  All     ANY, Constant(|part| flag(part != Part::Public)), AsReported;
+    CKA_MODIFIABLE          Flag  All     ANY, Constant(|_| flag(true)), AsReported;
+    CKA_COPYABLE            Flag  All     ANY, Constant(|part| flag(part == Part::Public)), Dropped;
+    CKA_DESTROYABLE         Flag  All     ANY, Listing(|key, _| flag(key.destroyable).into()), Dropped;
+    CKA_LABEL               Bytes All     ANY, Listing(|key, part| (&key.names(part).label).into()), Input;
+    CKA_UNIQUE_ID           Bytes All     ANY, Listing(unique_id), Never;
 
     // Keys (4.7)
-    CKA_KEY_TYPE            Ulong Both    None, Material(|material, _| ulong(material.key_type()).into()), Input;
-    CKA_ID                  Bytes Both    None, Listing(|key, half| (&key.names(half).id).into()), Input;
-    CKA_START_DATE          Date  Both    None, Constant(|_| Vec::new()), AsReported;
-    CKA_END_DATE            Date  Both    None, Constant(|_| Vec::new()), AsReported;
-    CKA_DERIVE              Flag  Both    None, Material(|material, half| usage(material, half, Half::Private, KeyUsage::KeyAgreement)), Input;
-    CKA_LOCAL               Flag  Both    None, Constant(|_| flag(true)), Never;
-    CKA_KEY_GEN_MECHANISM   Ulong Both    None, Material(key_gen_mechanism), Never;
-    CKA_ALLOWED_MECHANISMS  Bytes Both    None, Material(allowed_mechanisms), AsReported;
+    CKA_KEY_TYPE            Ulong All     ANY, Material(|key| ulong(key.key_type()).into()), Input;
+    CKA_ID                  Bytes All     ANY, Listing(|key, part| (&key.names(part).id).into()), Input;
+    CKA_START_DATE          Date  All     ANY, Constant(|_| Vec::new()), AsReported;
+    CKA_END_DATE            Date  All     ANY, Constant(|_| Vec::new()), AsReported;
+    CKA_DERIVE              Flag  All     ANY, Material(|key| usage(key, &[Part::Private], KeyUsage::KeyAgreement)), Input;
+    CKA_LOCAL               Flag  All     ANY, Material(|key| flag(key.material.local.unwrap_or(true)).into()), Never;
+    CKA_KEY_GEN_MECHANISM   Ulong All     ANY, Material(key_gen_mechanism), Never;
+    CKA_ALLOWED_MECHANISMS  Mechanisms All ANY, Material(allowed_mechanisms), Input;
 
     // Public keys (4.8)
-    CKA_SUBJECT             Bytes Both    None, Constant(|_| Vec::new()), Dropped;
-    CKA_PUBLIC_KEY_INFO     Bytes Both    None, Material(|material, _| material.public.spki().into()), Never;
-    CKA_ENCRYPT             Flag  Public  None, Material(|material, half| usage(material, half, Half::Public, KeyUsage::EncryptDecrypt)), Input;
-    CKA_VERIFY              Flag  Public  None, Material(|material, half| usage(material, half, Half::Public, KeyUsage::SignVerify)), Input;
-    CKA_VERIFY_RECOVER      Flag  Public  None, Constant(|_| flag(false)), Dropped;
-    CKA_WRAP                Flag  Public  None, Constant(|_| flag(false)), Dropped;
-    CKA_TRUSTED             Flag  Public  None, Constant(|_| flag(false)), AsReported;
-    CKA_WRAP_TEMPLATE       Bytes Public  None, Constant(|_| Vec::new()), AsReported;
+    CKA_SUBJECT             Bytes Pair    ANY, Constant(|_| Vec::new()), Dropped;
+    CKA_PUBLIC_KEY_INFO     Bytes Pair    ANY, Material(|key| public(key, PublicKey::spki)), Never;
+    CKA_ENCRYPT             Flag  Public  ANY, Material(|key| usage(key, &[Part::Public], KeyUsage::EncryptDecrypt)), Input;
+    CKA_VERIFY              Flag  Public  ANY, Material(|key| usage(key, &[Part::Public], KeyUsage::SignVerify)), Input;
+    CKA_VERIFY_RECOVER      Flag  Public  ANY, Constant(|_| flag(false)), Dropped;
+    CKA_WRAP                Flag  Public  ANY, Material(|key| usage(key, &[Part::Public], KeyUsage::EncryptDecrypt)), Dropped;
+    CKA_ENCAPSULATE         Flag  Public  ANY, Material(|key| usage(key, &[Part::Public], KeyUsage::EncapsulateDecapsulate)), Input;
+    CKA_TRUSTED             Flag  Public  ANY, Constant(|_| flag(false)), AsReported;
+    CKA_WRAP_TEMPLATE       Bytes Public  ANY, Constant(|_| Vec::new()), AsReported;
+    CKA_ENCAPSULATE_TEMPLATE Bytes Public ANY, Constant(|_| Vec::new()), AsReported;
 
-    // Private keys (4.9)
-    CKA_SENSITIVE           Flag  Private None, Constant(|_| flag(true)), AsReported;
-    CKA_DECRYPT             Flag  Private None, Material(|material, half| usage(material, half, Half::Private, KeyUsage::EncryptDecrypt)), Input;
-    CKA_SIGN                Flag  Private None, Material(|material, half| usage(material, half, Half::Private, KeyUsage::SignVerify)), Input;
-    CKA_SIGN_RECOVER        Flag  Private None, Constant(|_| flag(false)), Dropped;
-    CKA_UNWRAP              Flag  Private None, Constant(|_| flag(false)), Dropped;
-    CKA_EXTRACTABLE         Flag  Private None, Constant(|_| flag(false)), AsReported;
-    CKA_ALWAYS_SENSITIVE    Flag  Private None, Constant(|_| flag(true)), Never;
-    CKA_NEVER_EXTRACTABLE   Flag  Private None, Constant(|_| flag(true)), Never;
-    CKA_WRAP_WITH_TRUSTED   Flag  Private None, Constant(|_| flag(false)), AsReported;
-    CKA_UNWRAP_TEMPLATE     Bytes Private None, Constant(|_| Vec::new()), AsReported;
-    CKA_ALWAYS_AUTHENTICATE Flag  Private None, Constant(|_| flag(false)), AsReported;
+    // Private keys (4.9); most of it holds for secret keys (4.10) too
+    CKA_SENSITIVE           Flag  Own     ANY, Constant(|_| flag(true)), AsReported;
+    CKA_DECRYPT             Flag  Private ANY, Material(|key| usage(key, &[Part::Private], KeyUsage::EncryptDecrypt)), Input;
+    CKA_SIGN                Flag  Own     ANY, Material(signs), Input;
+    CKA_SIGN_RECOVER        Flag  Private ANY, Constant(|_| flag(false)), Dropped;
+    CKA_UNWRAP              Flag  Private ANY, Material(|key| usage(key, &[Part::Private], KeyUsage::EncryptDecrypt)), Dropped;
+    CKA_DECAPSULATE         Flag  Private ANY, Material(|key| usage(key, &[Part::Private], KeyUsage::EncapsulateDecapsulate)), Input;
+    CKA_EXTRACTABLE         Flag  Own     ANY, Constant(|_| flag(false)), AsReported;
+    CKA_ALWAYS_SENSITIVE    Flag  Own     ANY, Material(|key| flag(key.material.local.unwrap_or(true)).into()), Never;
+    CKA_NEVER_EXTRACTABLE   Flag  Own     ANY, Material(|key| flag(key.material.local.unwrap_or(true)).into()), Never;
+    CKA_WRAP_WITH_TRUSTED   Flag  Own     ANY, Constant(|_| flag(false)), AsReported;
+    CKA_UNWRAP_TEMPLATE     Bytes Own     ANY, Constant(|_| Vec::new()), AsReported;
+    CKA_DERIVE_TEMPLATE     Bytes Own     ANY, Constant(|_| Vec::new()), AsReported;
+    CKA_DECAPSULATE_TEMPLATE Bytes Private ANY, Constant(|_| Vec::new()), AsReported;
+    CKA_ALWAYS_AUTHENTICATE Flag  Private ANY, Constant(|_| flag(false)), AsReported;
+
+    // Secret keys (4.10)
+    CKA_VERIFY              Flag  Secret  ANY, Material(signs), Input;
+    CKA_ENCRYPT             Flag  Secret  ANY, Constant(|_| flag(false)), Dropped;
+    CKA_DECRYPT             Flag  Secret  ANY, Constant(|_| flag(false)), Dropped;
+    CKA_WRAP                Flag  Secret  ANY, Constant(|_| flag(false)), Dropped;
+    CKA_UNWRAP              Flag  Secret  ANY, Constant(|_| flag(false)), Dropped;
+    CKA_TRUSTED             Flag  Secret  ANY, Constant(|_| flag(false)), AsReported;
+    CKA_WRAP_TEMPLATE       Bytes Secret  ANY, Constant(|_| Vec::new()), AsReported;
+    CKA_VALUE               Bytes Secret  ANY, Secret, Never;
+    CKA_VALUE_LEN           Ulong Secret  ANY, Material(value_len), Input;
 
     // RSA keys (6.1)
-    CKA_MODULUS             Bytes Both    RSA, Material(modulus), Never;
+    CKA_MODULUS             Bytes Pair    RSA, Material(modulus), Never;
     CKA_MODULUS_BITS        Ulong Public  RSA, Material(modulus_bits), Input;
-    CKA_PUBLIC_EXPONENT     Bytes Both    RSA, Material(public_exponent), Input;
+    CKA_PUBLIC_EXPONENT     Bytes Pair    RSA, Material(public_exponent), Input;
     CKA_PRIVATE_EXPONENT    Bytes Private RSA, Secret, Never;
     CKA_PRIME_1             Bytes Private RSA, Secret, Never;
     CKA_PRIME_2             Bytes Private RSA, Secret, Never;
@@ -178,74 +169,81 @@ const TABLE: &[Row] = rows! {
     CKA_EXPONENT_2          Bytes Private RSA, Secret, Never;
     CKA_COEFFICIENT         Bytes Private RSA, Secret, Never;
 
-    // EC keys (6.3)
-    CKA_EC_PARAMS           Bytes Both    EC, Material(ec_params), Input;
-    CKA_EC_POINT            Bytes Public  EC, Material(ec_point), Never;
-    CKA_VALUE               Bytes Private EC, Secret, Never;
+    // EC and Edwards keys (6.3)
+    CKA_EC_PARAMS           Bytes Pair    CURVES, Material(ec_params), Input;
+    CKA_EC_POINT            Bytes Public  CURVES, Material(ec_point), Never;
+    CKA_VALUE               Bytes Private CURVES, Secret, Never;
+
+    // ML-DSA and ML-KEM keys (6.67, 6.68)
+    CKA_PARAMETER_SET       Ulong Pair    LATTICES, Material(parameter_set), Input;
+    CKA_VALUE               Bytes Public  LATTICES, Material(encoded), Never;
+    CKA_VALUE               Bytes Private LATTICES, Secret, Never;
+    CKA_SEED                Bytes Private LATTICES, Secret, Never;
 };
 
-/// An attribute of an object, as far as it is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Value<'a> {
-    Known(Cow<'a, [u8]>),
-    /// The object has it and will not show it.
-    Sensitive,
-    /// The object has no such attribute.
-    Absent,
-    /// Not known before the key's public half is fetched.
-    NotFetched,
-}
-
-/// Reads an attribute of one half of a key; `material` is `None` while the public half was not
-/// fetched.
+/// Reads an attribute of a key; `material` is `None` while KMS was not asked about it.
 pub(crate) fn read<'a>(
     key: &'a Key,
     material: Option<&'a KeyMaterial>,
-    half: Half,
+    part: Part,
     type_: CK_ATTRIBUTE_TYPE,
 ) -> Value<'a> {
-    let Some(row) = find(type_).filter(|row| row.on.includes(half)) else {
-        return Value::Absent;
+    let Some(material) = material else {
+        return match rows(type_, part).next().map(|row| row.source) {
+            None => Value::Absent,
+            Some(Constant(value)) => Value::Known(value(part).into()),
+            Some(Listing(value)) => Value::Known(value(key, part)),
+            Some(Material(_) | Secret) => Value::NotFetched,
+        };
     };
-    match row.source {
-        Constant(value) => Value::Known(value(half).into()),
-        Listing(value) => Value::Known(value(key, half)),
-        Material(_) | Secret if material.is_none() => Value::NotFetched,
-        _ if row.key_type.is_some() && row.key_type != material.map(KeyMaterial::key_type) => {
-            Value::Absent
-        }
-        Material(value) => material.map_or(Value::NotFetched, |material| {
-            Value::Known(value(material, half))
-        }),
-        Secret => Value::Sensitive,
+    read_known(
+        KmsView {
+            key,
+            material,
+            part,
+        },
+        type_,
+    )
+}
+
+/// Reads an attribute of a key that KMS was asked about.
+pub(crate) fn read_known(object: KmsView<'_>, type_: CK_ATTRIBUTE_TYPE) -> Value<'_> {
+    let key_type = object.key_type();
+    let row = rows(type_, object.part).find(|row| row.is_of(key_type));
+    match row.map(|row| row.source) {
+        None => Value::Absent,
+        Some(Constant(value)) => Value::Known(value(object.part).into()),
+        Some(Listing(value)) => Value::Known(value(object.key, object.part)),
+        Some(Material(value)) => Value::Known(value(object)),
+        Some(Secret) => Value::Sensitive,
     }
 }
 
-/// Checks what a C_GenerateKeyPair template says about this half of a key of `key_type`.
+/// Checks what a template says about this part of a new key of `key_type`.
 ///
 /// What is left to the caller are the attributes that it must interpret.
 pub(crate) fn check_at_generate(
     type_: CK_ATTRIBUTE_TYPE,
     value: &[u8],
-    half: Half,
+    part: Part,
     key_type: CK_KEY_TYPE,
 ) -> Result<()> {
-    let Some(row) = find(type_) else {
+    let Some(known) = TABLE.iter().find(|row| row.type_ == type_) else {
         return Err(Error::new(
             CKR_ATTRIBUTE_TYPE_INVALID,
             format!("{} is unknown", name(type_)),
         ));
     };
-    row.shape.check(type_, value)?;
-    if !row.on.includes(half) || row.key_type.is_some_and(|wanted| wanted != key_type) {
+    known.shape.check(type_, value)?;
+    let Some(row) = rows(type_, part).find(|row| row.is_of(key_type)) else {
         return Err(Error::new(
             CKR_TEMPLATE_INCONSISTENT,
-            format!("{} does not belong to this half of the key pair", row.name),
+            format!("{} does not belong to this object of the key", known.name),
         ));
-    }
+    };
     match (row.at_generate, row.source) {
         (AtGenerate::Input | AtGenerate::Dropped, _) => Ok(()),
-        (AtGenerate::AsReported, Constant(reported)) if reported(half) == value => Ok(()),
+        (AtGenerate::AsReported, Constant(reported)) if reported(part) == value => Ok(()),
         (AtGenerate::AsReported, _) => Err(Error::new(
             CKR_TEMPLATE_INCONSISTENT,
             format!("a key in KMS cannot have this value of {}", row.name),
@@ -257,90 +255,144 @@ pub(crate) fn check_at_generate(
     }
 }
 
-/// True when C_SetAttributeValue may be asked about this attribute of `half` at all.
-pub(crate) fn exists(type_: CK_ATTRIBUTE_TYPE, half: Half) -> bool {
-    find(type_).is_some_and(|row| row.on.includes(half))
+/// True when C_SetAttributeValue may be asked about this attribute of `part` at all.
+pub(crate) fn exists(type_: CK_ATTRIBUTE_TYPE, part: Part) -> bool {
+    rows(type_, part).next().is_some()
+}
+
+/// Every attribute that some key in KMS has, once.
+pub(crate) fn all() -> impl Iterator<Item = CK_ATTRIBUTE_TYPE> {
+    let first = |index: &usize| {
+        let type_ = TABLE[*index].type_;
+        TABLE.iter().position(|row| row.type_ == type_) == Some(*index)
+    };
+    (0..TABLE.len())
+        .filter(first)
+        .map(|index| TABLE[index].type_)
 }
 
 /// The specification's name of an attribute, or its number.
 pub(crate) fn name(type_: CK_ATTRIBUTE_TYPE) -> Cow<'static, str> {
-    find(type_).map_or_else(
+    TABLE.iter().find(|row| row.type_ == type_).map_or_else(
         || format!("attribute {type_:#x}").into(),
         |row| row.name.into(),
     )
 }
 
-fn find(type_: CK_ATTRIBUTE_TYPE) -> Option<&'static Row> {
-    TABLE.iter().find(|row| row.type_ == type_)
+fn rows(type_: CK_ATTRIBUTE_TYPE, part: Part) -> impl Iterator<Item = &'static Row> {
+    TABLE
+        .iter()
+        .filter(move |row| row.type_ == type_ && row.on.includes(part))
 }
 
-fn flag(value: bool) -> Vec<u8> {
-    vec![CK_BBOOL::from(value)]
-}
-
-fn ulong(value: CK_ULONG) -> Vec<u8> {
-    value.to_ne_bytes().to_vec()
+impl Row {
+    fn is_of(&self, key_type: CK_KEY_TYPE) -> bool {
+        self.key_types.is_empty() || self.key_types.contains(&key_type)
+    }
 }
 
 /// The key's ARN; the public object's carries a suffix, since no two objects of a token share this
 /// attribute.
-fn unique_id(key: &Key, half: Half) -> Cow<'_, [u8]> {
-    match half {
-        Half::Private => key.entry.arn.as_bytes().into(),
-        Half::Public => format!("{}#public", key.entry.arn).into_bytes().into(),
+fn unique_id(key: &Key, part: Part) -> Cow<'_, [u8]> {
+    match part {
+        Part::Private | Part::Secret => key.entry.arn.as_bytes().into(),
+        Part::Public => format!("{}#public", key.entry.arn).into_bytes().into(),
     }
 }
 
-fn usage(material: &KeyMaterial, half: Half, able: Half, usage: KeyUsage) -> Cow<'static, [u8]> {
-    flag(half == able && material.usage == usage).into()
+fn usage(key: KmsView<'_>, able: &[Part], usage: KeyUsage) -> Cow<'static, [u8]> {
+    flag(able.contains(&key.part) && key.material.usage == usage).into()
 }
 
-fn key_gen_mechanism(material: &KeyMaterial, _: Half) -> Cow<'static, [u8]> {
-    let mechanism = match material.public {
-        PublicKey::Rsa(_) => CKM_RSA_PKCS_KEY_PAIR_GEN,
-        _ => CKM_EC_KEY_PAIR_GEN,
+fn signs(key: KmsView<'_>) -> Cow<'static, [u8]> {
+    let usage = match key.part {
+        Part::Private => KeyUsage::SignVerify,
+        Part::Secret => KeyUsage::GenerateVerifyMac,
+        Part::Public => return flag(false).into(),
+    };
+    flag(key.material.usage == usage).into()
+}
+
+/// The mechanism that makes such keys; that of an imported key is unknown.
+fn key_gen_mechanism(key: KmsView<'_>) -> Cow<'static, [u8]> {
+    let by_type = || {
+        let made_as = key.key.restrictions.key_type?;
+        let facts = spec::HMACS.iter().find(|facts| facts.key_type == made_as)?;
+        Some(facts.generated_by)
+    };
+    let mechanism = match key.material.local {
+        Some(false) => CK_UNAVAILABLE_INFORMATION,
+        _ => by_type().unwrap_or_else(|| spec::generated_by(key.material.spec)),
     };
     ulong(mechanism).into()
 }
 
-fn allowed_mechanisms(material: &KeyMaterial, half: Half) -> Cow<'static, [u8]> {
-    mechanism::usable_by(material, half)
-        .flat_map(CK_ULONG::to_ne_bytes)
-        .collect::<Vec<_>>()
-        .into()
+fn allowed_mechanisms(key: KmsView<'_>) -> Cow<'_, [u8]> {
+    match key.key.restrictions.of(key.part) {
+        Some(given) => mechanisms(given.iter().copied()).into(),
+        None => mechanisms(mechanism::usable_by_kms(key)).into(),
+    }
 }
 
-fn modulus(material: &KeyMaterial, _: Half) -> Cow<'_, [u8]> {
-    match &material.public {
-        PublicKey::Rsa(key) => key.modulus().into(),
+fn value_len(key: KmsView<'_>) -> Cow<'static, [u8]> {
+    let facts = spec::HmacFacts::of_spec(key.material.spec);
+    ulong(facts.map_or(0, spec::HmacFacts::key_len) as CK_ULONG).into()
+}
+
+fn public<'a>(key: KmsView<'a>, part: impl Fn(&'a PublicKey) -> &'a [u8]) -> Cow<'a, [u8]> {
+    key.material
+        .public
+        .as_ref()
+        .map(|public| part(public).into())
+        .unwrap_or_default()
+}
+
+fn modulus(key: KmsView<'_>) -> Cow<'_, [u8]> {
+    match &key.material.public {
+        Some(PublicKey::Rsa(key)) => key.modulus().into(),
         _ => Cow::default(),
     }
 }
 
-fn modulus_bits(material: &KeyMaterial, _: Half) -> Cow<'_, [u8]> {
-    match &material.public {
-        PublicKey::Rsa(key) => ulong(key.modulus_bits() as CK_ULONG).into(),
+fn modulus_bits(key: KmsView<'_>) -> Cow<'_, [u8]> {
+    match &key.material.public {
+        Some(PublicKey::Rsa(key)) => ulong(key.modulus_bits() as CK_ULONG).into(),
         _ => Cow::default(),
     }
 }
 
-fn public_exponent(material: &KeyMaterial, _: Half) -> Cow<'_, [u8]> {
-    match &material.public {
-        PublicKey::Rsa(key) => key.exponent().into(),
+fn public_exponent(key: KmsView<'_>) -> Cow<'_, [u8]> {
+    match &key.material.public {
+        Some(PublicKey::Rsa(key)) => key.exponent().into(),
         _ => Cow::default(),
     }
 }
 
-fn ec_params(material: &KeyMaterial, _: Half) -> Cow<'_, [u8]> {
-    match &material.public {
-        PublicKey::Ec(key) => key.curve().ec_params().into(),
+fn ec_params(key: KmsView<'_>) -> Cow<'_, [u8]> {
+    match &key.material.public {
+        Some(PublicKey::Ec(key)) => key.curve().ec_params().into(),
+        Some(PublicKey::Ed25519(_)) => edwards::ED25519_PARAMS.into(),
         _ => Cow::default(),
     }
 }
 
-fn ec_point(material: &KeyMaterial, _: Half) -> Cow<'_, [u8]> {
-    match &material.public {
-        PublicKey::Ec(key) => key.ec_point().into(),
+fn ec_point(key: KmsView<'_>) -> Cow<'_, [u8]> {
+    match &key.material.public {
+        Some(PublicKey::Ec(key)) => key.ec_point().into(),
+        Some(PublicKey::Ed25519(key)) => key.ec_point().into(),
+        _ => Cow::default(),
+    }
+}
+
+fn parameter_set(key: KmsView<'_>) -> Cow<'_, [u8]> {
+    let set = key.material.public.as_ref().and_then(spec::parameter_set);
+    set.map(|set| ulong(set).into()).unwrap_or_default()
+}
+
+fn encoded(key: KmsView<'_>) -> Cow<'_, [u8]> {
+    match &key.material.public {
+        Some(PublicKey::MlDsa(key)) => key.raw().into(),
+        Some(PublicKey::MlKem(key)) => key.raw().into(),
         _ => Cow::default(),
     }
 }

@@ -1,110 +1,89 @@
-//! Objects: what PKCS#11 shows of a KMS key.
+//! Objects: what PKCS#11 shows of KMS keys, and what lives in this process beside them.
 
 pub(crate) mod attributes;
+pub(crate) mod kms;
+pub(crate) mod local;
 pub(crate) mod spec;
 pub(crate) mod template;
+pub(crate) mod value;
 
+use std::fmt;
 use std::sync::Arc;
 
-use once_cell::sync::OnceCell;
 use pkcs11_sys::*;
 
+pub(crate) use kms::{Key, KeyMaterial, KmsObject, KmsView, Names, Part, Restrictions};
+pub(crate) use local::{Body, LocalObject};
+pub(crate) use value::Value;
+
 use crate::crypto::PublicKey;
-use crate::crypto::public_key::SpkiError;
-use crate::kms::{KeyAnswer, KeyEntry, KeySpec, KeyUsage};
+use crate::mechanism::Use;
 
-/// The two objects of a key pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Half {
-    Private,
-    Public,
-}
-
-impl Half {
-    pub(crate) fn class(self) -> CK_OBJECT_CLASS {
-        match self {
-            Self::Private => CKO_PRIVATE_KEY,
-            Self::Public => CKO_PUBLIC_KEY,
-        }
-    }
-}
-
-/// CKA_ID and CKA_LABEL of one object: any bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Names {
-    pub(crate) id: Vec<u8>,
-    pub(crate) label: Vec<u8>,
-}
-
-/// A KMS key of a token. Immutable but for its public half, which is fetched when first needed.
-#[derive(Debug)]
-pub(crate) struct Key {
-    pub(crate) entry: KeyEntry,
-    pub(crate) private: Names,
-    pub(crate) public: Names,
-    /// False when the token's configuration refuses to destroy keys.
-    pub(crate) destroyable: bool,
-    /// Shared by the copies of this key in successive snapshots.
-    pub(crate) material: Arc<OnceCell<Arc<KeyMaterial>>>,
-}
-
-impl Key {
-    pub(crate) fn names(&self, half: Half) -> &Names {
-        match half {
-            Half::Private => &self.private,
-            Half::Public => &self.public,
-        }
-    }
-}
-
-/// What KMS tells of a key; it never changes.
-#[derive(Debug)]
-pub(crate) struct KeyMaterial {
-    pub(crate) spec: KeySpec,
-    pub(crate) usage: KeyUsage,
-    pub(crate) public: PublicKey,
-}
-
-impl KeyMaterial {
-    /// Takes GetPublicKey's answer, unless its parts contradict each other.
-    pub(crate) fn new(answer: &KeyAnswer) -> Result<Self, MaterialError> {
-        let KeyAnswer { spec, usage, .. } = *answer;
-        let spki = answer.public.as_deref();
-        let public = PublicKey::from_spki(spki.ok_or(MaterialError::NoPublicHalf(spec))?)?;
-        if spec::of_key(&public) != Some(spec) {
-            return Err(MaterialError::OtherSpec(spec));
-        }
-        Ok(Self {
-            spec,
-            usage,
-            public,
-        })
-    }
-
-    pub(crate) fn key_type(&self) -> CK_KEY_TYPE {
-        match self.public {
-            PublicKey::Rsa(_) => CKK_RSA,
-            _ => CKK_EC,
-        }
-    }
-}
-
-/// Why an answer of GetPublicKey is of no use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub(crate) enum MaterialError {
-    #[error("the public key is {0}")]
-    Spki(#[from] SpkiError),
-    #[error("a key of spec {0} has no public half")]
-    NoPublicHalf(KeySpec),
-    #[error("the public key is not of the spec that KMS names, {0}")]
-    OtherSpec(KeySpec),
-}
-
-/// One object: a half of a key whose public half is known.
+/// One object whose attributes can all be read.
 #[derive(Clone, Debug)]
-pub(crate) struct Object {
-    pub(crate) key: Arc<Key>,
-    pub(crate) material: Arc<KeyMaterial>,
-    pub(crate) half: Half,
+pub(crate) enum Object {
+    /// A part of a key in KMS.
+    Kms(KmsObject),
+    /// One that lives in this process: a session object.
+    Local(Arc<LocalObject>),
+}
+
+impl Object {
+    /// Reads an attribute.
+    pub(crate) fn read(&self, type_: CK_ATTRIBUTE_TYPE) -> Value<'_> {
+        match self {
+            Self::Kms(object) => attributes::read_known(object.view(), type_),
+            Self::Local(object) => object.read(type_),
+        }
+    }
+
+    pub(crate) fn class(&self) -> CK_OBJECT_CLASS {
+        match self {
+            Self::Kms(object) => object.part.class(),
+            Self::Local(object) => object.class(),
+        }
+    }
+
+    /// CKA_KEY_TYPE of a key, `None` for other objects.
+    pub(crate) fn key_type(&self) -> Option<CK_KEY_TYPE> {
+        match self {
+            Self::Kms(object) => Some(object.view().key_type()),
+            Self::Local(object) => object.ulong(CKA_KEY_TYPE),
+        }
+    }
+
+    /// The public key that the object is.
+    pub(crate) fn public_key(&self) -> Option<&PublicKey> {
+        match self {
+            Self::Kms(object) if object.part == Part::Public => object.material.public.as_ref(),
+            Self::Kms(_) => None,
+            Self::Local(object) => match object.body() {
+                Body::PublicKey(key) => Some(key),
+                _ => None,
+            },
+        }
+    }
+
+    /// Whether the object's attributes allow it to be used so.
+    pub(crate) fn permits(&self, use_: Use) -> bool {
+        self.read(use_.attribute()).is_true()
+    }
+
+    /// The mechanisms that the object is restricted to, by the will of whoever made it.
+    pub(crate) fn restriction(&self) -> Option<Vec<CK_MECHANISM_TYPE>> {
+        match self {
+            Self::Kms(object) => object.key.restrictions.of(object.part).map(<[_]>::to_vec),
+            Self::Local(object) => object.restriction(),
+        }
+    }
+}
+
+/// How the log names an object.
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kms(object) => f.write_str(&object.key.entry.arn),
+            Self::Local(_) => f.write_str("a session object"),
+        }
+    }
 }

@@ -2,7 +2,8 @@
 
 use pkcs11_sys::*;
 
-use super::attributes::{self, Shape};
+use super::attributes;
+use super::value::Shape;
 use crate::error::{Error, Result};
 
 /// One attribute of a template.

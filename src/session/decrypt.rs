@@ -6,14 +6,14 @@ use zeroize::Zeroizing;
 use super::Session;
 use crate::crypto::{Hash, PublicKey, oaep};
 use crate::error::{Error, Result};
-use crate::kms::{EncryptionAlgorithm, KeyUsage};
-use crate::mechanism::{self, Mechanism};
-use crate::object::{Half, Object};
+use crate::kms::EncryptionAlgorithm;
+use crate::mechanism::{self, Mechanism, Use};
+use crate::object::{KmsObject, Object};
 use crate::reply::{Reply, Room};
 
 /// A decryption under way.
 pub(super) struct Decrypt {
-    key: Object,
+    key: KmsObject,
     hash: Hash,
     algorithm: EncryptionAlgorithm,
     /// The ciphertext and plaintext of a call whose buffer was too small, so that the next one
@@ -32,7 +32,9 @@ impl Session {
         };
         self.decrypt.start(|| {
             let (hash, algorithm) = mechanism::oaep(mechanism)?;
-            let key = rsa_key(self.key(key, Half::Private)?)?;
+            let Object::Kms(key) = self.key(key, mechanism, Use::Decrypt)? else {
+                return Err(CKR_KEY_TYPE_INCONSISTENT.into());
+            };
             Ok(Decrypt {
                 key,
                 hash,
@@ -46,7 +48,7 @@ impl Session {
     /// only the decryption tells.
     pub(crate) fn decrypt(&self, ciphertext: &[u8], room: Room) -> Result<Reply> {
         self.decrypt.step(|mut operation| {
-            let PublicKey::Rsa(key) = &operation.key.material.public else {
+            let Some(PublicKey::Rsa(key)) = &operation.key.material.public else {
                 return Err(CKR_KEY_TYPE_INCONSISTENT.into());
             };
             let Room::Bytes(capacity) = room else {
@@ -76,21 +78,5 @@ impl Session {
             }
             Ok((None, Reply::Bytes(plaintext)))
         })
-    }
-}
-
-/// Refuses a key that RSAES-OAEP cannot be used with.
-pub(super) fn rsa_key(key: Object) -> Result<Object> {
-    let arn = &key.key.entry.arn;
-    match (&key.material.public, key.material.usage) {
-        (PublicKey::Rsa(_), KeyUsage::EncryptDecrypt) => Ok(key),
-        (PublicKey::Rsa(_), usage) => Err(Error::new(
-            CKR_KEY_FUNCTION_NOT_PERMITTED,
-            format!("{arn}: the key's usage in KMS is {usage}"),
-        )),
-        _ => Err(Error::new(
-            CKR_KEY_TYPE_INCONSISTENT,
-            format!("{arn}: RSAES-OAEP wants an RSA key"),
-        )),
     }
 }

@@ -12,15 +12,15 @@ impl Session {
             return self.digest.cancel();
         };
         self.digest
-            .start(|| mechanism::digest(mechanism).map(|hash| Message::new(Some(hash))))
+            .start(|| mechanism::digest(mechanism).map(Message::to_digest))
     }
 
     pub(crate) fn digest(&self, data: &[u8], room: Room) -> Result<Reply> {
         self.digest.step(|message| {
             message.check_one_part()?;
-            Ok(match room.refuse(message.multi_part_hash()?.len()) {
+            Ok(match room.refuse(message.digest_len()) {
                 Some(length) => (Some(message), length),
-                None => (None, message.whole(data).into_owned().into()),
+                None => (None, message.whole(data)?.into_owned().into()),
             })
         })
     }
@@ -34,7 +34,7 @@ impl Session {
 
     pub(crate) fn digest_final(&self, room: Room) -> Result<Reply> {
         self.digest.step(|message| {
-            Ok(match room.refuse(message.multi_part_hash()?.len()) {
+            Ok(match room.refuse(message.digest_len()) {
                 Some(length) => (Some(message), length),
                 None => (None, message.finish()?.into()),
             })

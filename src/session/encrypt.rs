@@ -3,11 +3,10 @@
 use pkcs11_sys::*;
 
 use super::Session;
-use super::decrypt::rsa_key;
 use crate::crypto::{Hash, PublicKey, oaep};
 use crate::error::{Error, Result};
-use crate::mechanism::{self, Mechanism};
-use crate::object::{Half, Object};
+use crate::mechanism::{self, Mechanism, Use};
+use crate::object::Object;
 use crate::reply::{Reply, Room};
 
 /// An encryption under way.
@@ -29,7 +28,7 @@ impl Session {
         self.encrypt.start(|| {
             let (hash, _) = mechanism::oaep(mechanism)?;
             Ok(Encrypt {
-                key: rsa_key(self.key(key, Half::Public)?)?,
+                key: self.key(key, mechanism, Use::Encrypt)?,
                 hash,
             })
         })
@@ -37,7 +36,7 @@ impl Session {
 
     pub(crate) fn encrypt(&self, plaintext: &[u8], room: Room) -> Result<Reply> {
         self.encrypt.step(|operation| {
-            let PublicKey::Rsa(key) = &operation.key.material.public else {
+            let Some(PublicKey::Rsa(key)) = operation.key.public_key() else {
                 return Err(CKR_KEY_TYPE_INCONSISTENT.into());
             };
             if let Some(length) = room.refuse(key.modulus_len()) {

@@ -2,54 +2,127 @@
 
 use std::borrow::Cow;
 
-use pkcs11_sys::{CKR_OPERATION_ACTIVE, CKR_OPERATION_NOT_INITIALIZED};
+use pkcs11_sys::*;
+use zeroize::Zeroizing;
 
-use crate::crypto::{Hash, Hasher};
+use crate::crypto::hmac::Hmac;
+use crate::crypto::ml_dsa::Mu;
+use crate::crypto::{Hash, Hasher, PublicKey};
 use crate::error::{Error, Result};
+use crate::mechanism::signature::{Input, MAX_RAW_MESSAGE, SignatureScheme};
+use crate::object::{Body, Object};
 
 /// Data on its way to becoming what is signed, verified or answered.
 #[derive(Debug)]
 pub(super) struct Message {
-    /// `None` for mechanisms that take their data as it is, in one part.
-    hash: Option<Hash>,
-    parts: Option<Hasher>,
+    intake: Intake,
+    /// Parts were handed in, be it empty ones.
+    in_parts: bool,
+}
+
+/// What becomes of the data.
+#[derive(Debug)]
+enum Intake {
+    /// It is taken as it is, in one part.
+    OnePart,
+    /// It is taken as it is, up to what KMS takes, since KMS does the hashing.
+    Raw(Zeroizing<Vec<u8>>),
+    Hash(Hasher),
+    Mu(Mu),
+    /// MACed here, with a key of this process.
+    Hmac(Hmac),
 }
 
 impl Message {
-    pub(super) fn new(hash: Option<Hash>) -> Self {
-        Self { hash, parts: None }
+    /// A message to digest.
+    pub(super) fn to_digest(hash: Hash) -> Self {
+        Self::new(Intake::Hash(Hasher::new(hash)))
+    }
+
+    /// A message to sign or verify with `key`, which fits the scheme.
+    pub(super) fn of(
+        scheme: &SignatureScheme,
+        key: &Object,
+        public: Option<&PublicKey>,
+    ) -> Result<Self> {
+        Ok(Self::new(match scheme {
+            SignatureScheme::Rsa(_, Input::Message(hash))
+            | SignatureScheme::Ecdsa(Input::Message(hash)) => Intake::Hash(Hasher::new(*hash)),
+            SignatureScheme::Rsa(..) | SignatureScheme::Ecdsa(_) => Intake::OnePart,
+            SignatureScheme::Ed25519 => Intake::Raw(Zeroizing::default()),
+            SignatureScheme::MlDsa { context } => match public {
+                Some(PublicKey::MlDsa(key)) => {
+                    Intake::Mu(Mu::new(key, context).map_err(|error| {
+                        Error::new(CKR_MECHANISM_PARAM_INVALID, error.to_string())
+                    })?)
+                }
+                _ => return Err(CKR_KEY_TYPE_INCONSISTENT.into()),
+            },
+            SignatureScheme::Hmac { hash, .. } => match key {
+                Object::Local(object) => match object.body() {
+                    Body::SecretKey(value) => Intake::Hmac(Hmac::new(*hash, value)),
+                    Body::PublicKey(_) => return Err(CKR_KEY_TYPE_INCONSISTENT.into()),
+                },
+                Object::Kms(_) => Intake::Raw(Zeroizing::default()),
+            },
+        }))
+    }
+
+    fn new(intake: Intake) -> Self {
+        Self {
+            intake,
+            in_parts: false,
+        }
     }
 
     /// Takes one part of several.
     pub(super) fn add(&mut self, part: &[u8]) -> Result<()> {
-        let hash = self.multi_part_hash()?;
-        self.parts
-            .get_or_insert_with(|| Hasher::new(hash))
-            .update(part);
+        self.check_multi_part()?;
+        self.in_parts = true;
+        match &mut self.intake {
+            Intake::OnePart => {}
+            Intake::Raw(bytes) => {
+                check_raw_len(bytes.len() + part.len())?;
+                bytes.extend_from_slice(part);
+            }
+            Intake::Hash(hasher) => hasher.update(part),
+            Intake::Mu(mu) => mu.update(part),
+            Intake::Hmac(hmac) => hmac.update(part),
+        }
         Ok(())
     }
 
-    /// All of the data in one part: its digest, or for mechanisms without a hash the data itself.
-    pub(super) fn whole<'a>(&self, data: &'a [u8]) -> Cow<'a, [u8]> {
-        match self.hash {
-            Some(hash) => hash.digest(data).to_vec().into(),
-            None => data.into(),
+    /// All of the data in one part: its digest or MAC, or the data itself.
+    pub(super) fn whole(self, data: &[u8]) -> Result<Cow<'_, [u8]>> {
+        match self.intake {
+            Intake::OnePart => Ok(data.into()),
+            Intake::Raw(_) => {
+                check_raw_len(data.len())?;
+                Ok(data.into())
+            }
+            Intake::Hash(_) | Intake::Mu(_) | Intake::Hmac(_) => {
+                let mut message = self;
+                message.add(data)?;
+                message.finish().map(Cow::Owned)
+            }
         }
     }
 
-    /// The digest of all parts; of the empty message when there were none.
+    /// The digest or MAC of all parts, or all of them; of the empty message when there were none.
     pub(super) fn finish(self) -> Result<Vec<u8>> {
-        let hash = self.multi_part_hash()?;
-        Ok(self
-            .parts
-            .unwrap_or_else(|| Hasher::new(hash))
-            .finish()
-            .to_vec())
+        self.check_multi_part()?;
+        Ok(match self.intake {
+            Intake::OnePart => Vec::new(),
+            Intake::Raw(bytes) => bytes.to_vec(),
+            Intake::Hash(hasher) => hasher.finish().to_vec(),
+            Intake::Mu(mu) => mu.finish().to_vec(),
+            Intake::Hmac(hmac) => hmac.finish().as_ref().to_vec(),
+        })
     }
 
     /// Refuses a one-part call after parts were handed in.
     pub(super) fn check_one_part(&self) -> Result<()> {
-        if self.parts.is_none() {
+        if !self.in_parts {
             return Ok(());
         }
         Err(Error::new(
@@ -58,13 +131,32 @@ impl Message {
         ))
     }
 
-    /// The hash of a multiple-part operation; refuses mechanisms that take their data in one part.
-    pub(super) fn multi_part_hash(&self) -> Result<Hash> {
-        self.hash.ok_or_else(|| {
-            Error::new(
+    /// Refuses mechanisms that take their data in one part.
+    pub(super) fn check_multi_part(&self) -> Result<()> {
+        match self.intake {
+            Intake::OnePart => Err(Error::new(
                 CKR_OPERATION_NOT_INITIALIZED,
                 "the mechanism takes its data in one part: there is no multiple-part operation",
-            )
-        })
+            )),
+            _ => Ok(()),
+        }
     }
+
+    /// The length of the digest, in bytes, for a message to digest.
+    pub(super) fn digest_len(&self) -> usize {
+        match &self.intake {
+            Intake::Hash(hasher) => hasher.digest_len(),
+            _ => 0,
+        }
+    }
+}
+
+fn check_raw_len(len: usize) -> Result<()> {
+    if len <= MAX_RAW_MESSAGE {
+        return Ok(());
+    }
+    Err(Error::new(
+        CKR_DATA_LEN_RANGE,
+        format!("KMS hashes the message itself, and takes {MAX_RAW_MESSAGE} bytes at most"),
+    ))
 }

@@ -5,6 +5,7 @@ mod digest;
 mod encrypt;
 mod find;
 mod message;
+mod objects;
 mod sign;
 mod slot;
 mod table;
@@ -18,13 +19,15 @@ pub(crate) use table::SessionTable;
 
 use crate::error::{Error, Result};
 use crate::kms::Phase;
-use crate::object::{Half, Object};
+use crate::mechanism::{self, Mechanism, Use};
+use crate::object::Object;
 use crate::token::Token;
 use slot::Slot;
 
 /// One session: its token, its kind, and one slot for each kind of operation, so that none blocks
 /// another.
 pub(crate) struct Session {
+    handle: CK_SESSION_HANDLE,
     token: Arc<Token>,
     read_write: bool,
     find: Slot<find::Find>,
@@ -46,8 +49,9 @@ pub(crate) enum Kind {
 }
 
 impl Session {
-    fn new(token: Arc<Token>, read_write: bool) -> Self {
+    fn new(handle: CK_SESSION_HANDLE, token: Arc<Token>, read_write: bool) -> Self {
         Self {
+            handle,
             token,
             read_write,
             find: Slot::default(),
@@ -103,8 +107,8 @@ impl Session {
         }
     }
 
-    /// The key that an `*Init` names: of the half that can do it.
-    fn key(&self, handle: CK_OBJECT_HANDLE, half: Half) -> Result<Object> {
+    /// The key that an `*Init` names, one that its mechanism can be used with.
+    fn key(&self, handle: CK_OBJECT_HANDLE, mechanism: Mechanism<'_>, use_: Use) -> Result<Object> {
         let object = self
             .token
             .object(handle, Phase::Init)
@@ -112,15 +116,7 @@ impl Session {
                 CKR_OBJECT_HANDLE_INVALID => Error::from(CKR_KEY_HANDLE_INVALID),
                 _ => error,
             })?;
-        if object.half == half {
-            return Ok(object);
-        }
-        Err(Error::new(
-            CKR_KEY_FUNCTION_NOT_PERMITTED,
-            format!(
-                "{}: the operation wants the {half:?} half of the pair",
-                object.key.entry.arn
-            ),
-        ))
+        mechanism::check(mechanism, use_, &object)?;
+        Ok(object)
     }
 }

@@ -1,4 +1,4 @@
-//! C_Sign*: hashing here, one Sign request at the end.
+//! C_Sign*: hashing here, one request at the end.
 
 use pkcs11_sys::*;
 
@@ -7,8 +7,8 @@ use super::message::Message;
 use crate::crypto::{PublicKey, ecdsa};
 use crate::error::{Error, Result};
 use crate::mechanism::signature::{SignatureScheme, signature_len};
-use crate::mechanism::{self, Mechanism};
-use crate::object::{Half, Object};
+use crate::mechanism::{self, Mechanism, Use};
+use crate::object::Object;
 use crate::reply::{Reply, Room};
 
 /// A signature in the making.
@@ -30,12 +30,12 @@ impl Session {
         };
         self.sign.start(|| {
             let scheme = mechanism::signature(mechanism)?;
-            let key = self.key(key, Half::Private)?;
-            check_use(mechanism, scheme, &key)?;
+            let key = self.key(key, mechanism, Use::Sign)?;
+            let message = Message::of(&scheme, &key, pair_of(&key))?;
             Ok(Sign {
                 key,
                 scheme,
-                message: Message::new(scheme.message_hash()),
+                message,
             })
         })
     }
@@ -43,14 +43,16 @@ impl Session {
     pub(crate) fn sign(&self, data: &[u8], room: Room) -> Result<Reply> {
         self.sign.step(|operation| {
             operation.message.check_one_part()?;
-            if let Some(length) = room.refuse(signature_len(&operation.key.material)) {
+            if let Some(length) = room.refuse(operation.signature_len()) {
                 return Ok((Some(operation), length));
             }
-            let digest = operation.message.whole(data);
-            Ok((
-                None,
-                self.request_signature(&operation.key, operation.scheme, &digest)?,
-            ))
+            let Sign {
+                key,
+                scheme,
+                message,
+            } = operation;
+            let signature = self.signature(&key, &scheme, &message.whole(data)?)?;
+            Ok((None, signature.into()))
         })
     }
 
@@ -63,28 +65,53 @@ impl Session {
 
     pub(crate) fn sign_final(&self, room: Room) -> Result<Reply> {
         self.sign.step(|operation| {
-            operation.message.multi_part_hash()?;
-            if let Some(length) = room.refuse(signature_len(&operation.key.material)) {
+            operation.message.check_multi_part()?;
+            if let Some(length) = room.refuse(operation.signature_len()) {
                 return Ok((Some(operation), length));
             }
-            let digest = operation.message.finish()?;
-            Ok((
-                None,
-                self.request_signature(&operation.key, operation.scheme, &digest)?,
-            ))
+            let Sign {
+                key,
+                scheme,
+                message,
+            } = operation;
+            let signature = self.signature(&key, &scheme, &message.finish()?)?;
+            Ok((None, signature.into()))
         })
+    }
+
+    /// Signs what a message became.
+    fn signature(&self, key: &Object, scheme: &SignatureScheme, data: &[u8]) -> Result<Vec<u8>> {
+        match scheme {
+            SignatureScheme::Hmac { len, .. } => {
+                let mut mac = self.mac(key, data)?;
+                mac.truncate(*len);
+                Ok(mac)
+            }
+            _ => self.request_signature(key, scheme, data),
+        }
+    }
+
+    /// The MAC over a message: KMS's answer for a key in KMS; for one of this process the message
+    /// became its MAC on the way.
+    pub(super) fn mac(&self, key: &Object, data: &[u8]) -> Result<Vec<u8>> {
+        match key {
+            Object::Kms(key) => self.token.generate_mac(key, data),
+            Object::Local(_) => Ok(data.to_vec()),
+        }
     }
 
     fn request_signature(
         &self,
         key: &Object,
-        scheme: SignatureScheme,
-        digest: &[u8],
-    ) -> Result<Reply> {
-        let material = &key.material;
-        let prepared = scheme.prepare(material, digest)?;
-        let signature = self.token.sign(&key.key, &prepared)?;
-        let signature = match &material.public {
+        scheme: &SignatureScheme,
+        data: &[u8],
+    ) -> Result<Vec<u8>> {
+        let (Object::Kms(object), Some(public)) = (key, pair_of(key)) else {
+            return Err(CKR_KEY_TYPE_INCONSISTENT.into());
+        };
+        let prepared = scheme.prepare(public, data)?;
+        let signature = self.token.sign(&object.key, &prepared)?;
+        let signature = match public {
             PublicKey::Ec(key) => {
                 ecdsa::raw_from_der(key.curve(), &signature).map_err(|error| {
                     Error::new(CKR_DEVICE_ERROR, format!("KMS signed oddly: {error}"))
@@ -92,37 +119,30 @@ impl Session {
             }
             _ => signature,
         };
-        if signature.len() != signature_len(material) {
+        if signature.len() != signature_len(public) {
             return Err(Error::new(
                 CKR_DEVICE_ERROR,
                 format!("KMS answered a signature of {} bytes", signature.len()),
             ));
         }
-        Ok(signature.into())
+        Ok(signature)
     }
 }
 
-/// Refuses a key that the mechanism cannot be used with.
-pub(super) fn check_use(
-    mechanism: Mechanism<'_>,
-    scheme: SignatureScheme,
-    key: &Object,
-) -> Result<()> {
-    let arn = &key.key.entry.arn;
-    if scheme.key_type() != key.material.key_type() {
-        return Err(Error::new(
-            CKR_KEY_TYPE_INCONSISTENT,
-            format!(
-                "{arn}: a {} key does not fit mechanism {:#x}",
-                key.material.spec, mechanism.type_
-            ),
-        ));
+impl Sign {
+    fn signature_len(&self) -> usize {
+        match (&self.scheme, pair_of(&self.key)) {
+            (SignatureScheme::Hmac { len, .. }, _) => *len,
+            (_, Some(public)) => signature_len(public),
+            (_, None) => 0,
+        }
     }
-    if !mechanism::usable_by(&key.material, key.half).any(|usable| usable == mechanism.type_) {
-        return Err(Error::new(
-            CKR_KEY_FUNCTION_NOT_PERMITTED,
-            format!("{arn}: the key's usage in KMS is {}", key.material.usage),
-        ));
+}
+
+/// The public key of the pair whose private key signs.
+fn pair_of(key: &Object) -> Option<&PublicKey> {
+    match key {
+        Object::Kms(object) => object.material.public.as_ref(),
+        Object::Local(_) => None,
     }
-    Ok(())
 }

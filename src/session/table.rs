@@ -34,8 +34,8 @@ impl SessionTable {
             ));
         }
         let read_write = flags & CKF_RW_SESSION != 0;
-        let session = Arc::new(Session::new(Arc::clone(token), read_write));
         let handle = handle::next();
+        let session = Arc::new(Session::new(handle, Arc::clone(token), read_write));
         let mut open = self.open.write();
         open.sessions.insert(handle, session);
         let counts = open.counts.entry(token.slot()).or_default();
@@ -51,6 +51,7 @@ impl SessionTable {
             .sessions
             .remove(&handle)
             .ok_or(CKR_SESSION_HANDLE_INVALID)?;
+        session.token().end_session(handle);
         let counts = open.counts.entry(session.token().slot()).or_default();
         counts.all -= 1;
         counts.read_write -= usize::from(session.read_write);
@@ -65,6 +66,7 @@ impl SessionTable {
         open.sessions
             .retain(|_, session| session.token().slot() != token.slot());
         open.counts.remove(&token.slot());
+        token.end_sessions();
         token.login().end();
     }
 

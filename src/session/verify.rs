@@ -1,15 +1,15 @@
-//! C_Verify*: local, with the public key.
+//! C_Verify*: local, with the public key; a MAC by KMS, which alone has the key.
 
 use pkcs11_sys::*;
 
 use super::Session;
 use super::message::Message;
-use super::sign::check_use;
+use crate::crypto::hmac::constant_time_eq;
 use crate::crypto::verify::{VerifyError, verify_digest};
 use crate::error::{Error, Result};
 use crate::mechanism::signature::SignatureScheme;
-use crate::mechanism::{self, Mechanism};
-use crate::object::{Half, Object};
+use crate::mechanism::{self, Mechanism, Use};
+use crate::object::Object;
 
 /// A verification under way.
 #[derive(Debug)]
@@ -30,12 +30,12 @@ impl Session {
         };
         self.verify.start(|| {
             let scheme = mechanism::signature(mechanism)?;
-            let key = self.key(key, Half::Public)?;
-            check_use(mechanism, scheme, &key)?;
+            let key = self.key(key, mechanism, Use::Verify)?;
+            let message = Message::of(&scheme, &key, key.public_key())?;
             Ok(Verify {
                 key,
                 scheme,
-                message: Message::new(scheme.message_hash()),
+                message,
             })
         })
     }
@@ -43,12 +43,8 @@ impl Session {
     pub(crate) fn verify(&self, data: &[u8], signature: &[u8]) -> Result<()> {
         self.verify.step(|operation| {
             operation.message.check_one_part()?;
-            check(
-                &operation.key,
-                operation.scheme,
-                &operation.message.whole(data),
-                signature,
-            )?;
+            let message = operation.message.whole(data)?;
+            self.check(&operation.key, &operation.scheme, &message, signature)?;
             Ok((None, ()))
         })
     }
@@ -62,29 +58,61 @@ impl Session {
 
     pub(crate) fn verify_final(&self, signature: &[u8]) -> Result<()> {
         self.verify.step(|operation| {
-            let digest = operation.message.finish()?;
-            check(&operation.key, operation.scheme, &digest, signature)?;
+            let message = operation.message.finish()?;
+            self.check(&operation.key, &operation.scheme, &message, signature)?;
             Ok((None, ()))
         })
     }
-}
 
-fn check(key: &Object, scheme: SignatureScheme, digest: &[u8], signature: &[u8]) -> Result<()> {
-    let prepared = scheme.prepare(&key.material, digest)?;
-    verify_digest(
-        &key.material.public,
-        prepared.scheme,
-        &prepared.digest,
-        signature,
-    )
-    .map_err(|error| {
-        let rv = match error {
-            VerifyError::Invalid => CKR_SIGNATURE_INVALID,
-            VerifyError::LengthRange => CKR_SIGNATURE_LEN_RANGE,
-            VerifyError::DigestLength => CKR_DATA_LEN_RANGE,
-            VerifyError::Unsupported => CKR_FUNCTION_FAILED,
-            VerifyError::NoThread => CKR_HOST_MEMORY,
-        };
-        Error::new(rv, error.to_string())
-    })
+    /// Checks the signature over what a message became.
+    fn check(
+        &self,
+        key: &Object,
+        scheme: &SignatureScheme,
+        data: &[u8],
+        signature: &[u8],
+    ) -> Result<()> {
+        if let SignatureScheme::Hmac { hash, len } = scheme {
+            return self.check_mac(key, data, signature, *len, hash.len());
+        }
+        let public = key.public_key().ok_or(CKR_KEY_TYPE_INCONSISTENT)?;
+        let prepared = scheme.prepare(public, data)?;
+        verify_digest(public, prepared.scheme, &prepared.message, signature).map_err(|error| {
+            let rv = match error {
+                VerifyError::Invalid => CKR_SIGNATURE_INVALID,
+                VerifyError::LengthRange => CKR_SIGNATURE_LEN_RANGE,
+                VerifyError::DigestLength => CKR_DATA_LEN_RANGE,
+                VerifyError::Unsupported => CKR_FUNCTION_FAILED,
+                VerifyError::NoThread => CKR_HOST_MEMORY,
+            };
+            Error::new(rv, error.to_string())
+        })
+    }
+
+    /// KMS compares whole MACs; one that was cut off is compared here with the one that KMS makes.
+    fn check_mac(
+        &self,
+        key: &Object,
+        data: &[u8],
+        mac: &[u8],
+        len: usize,
+        full: usize,
+    ) -> Result<()> {
+        if mac.len() != len {
+            return Err(Error::new(
+                CKR_SIGNATURE_LEN_RANGE,
+                format!("a MAC of {} bytes; the mechanism's has {len}", mac.len()),
+            ));
+        }
+        match key {
+            Object::Kms(key) if len == full => self.token.verify_mac(key, data, mac),
+            _ => {
+                let expected = self.mac(key, data)?;
+                if constant_time_eq(expected.get(..len).unwrap_or_default(), mac) {
+                    return Ok(());
+                }
+                Err(CKR_SIGNATURE_INVALID.into())
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::Token;
 use crate::config::OnDestroy;
 use crate::error::{Error, Result};
 use crate::kms::{KeyEntry, Phase};
-use crate::object::Half;
+use crate::object::Part;
 
 impl Token {
     /// Destroys an object. The private one takes the KMS key with it, as configured; the public one
@@ -16,12 +16,12 @@ impl Token {
             return Ok(());
         }
         let snapshot = self.view.latest();
-        let (key, half) = snapshot.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
-        match half {
-            Half::Public => self
+        let (key, part) = snapshot.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
+        match part {
+            Part::Public => self
                 .view
                 .change(|inventory| inventory.public_destroyed(&key.entry)),
-            Half::Private => {
+            Part::Private | Part::Secret => {
                 self.destroy_key(&key.entry)?;
                 self.view
                     .change(|inventory| inventory.destroyed(&key.entry));

@@ -9,9 +9,8 @@ use super::Token;
 use super::inventory::{Shown, Snapshot};
 use crate::error::{Error, Result};
 use crate::kms::Phase;
-use crate::object::attributes::{self, Value};
 use crate::object::template::Template;
-use crate::object::{Half, Key, KeyMaterial, Object};
+use crate::object::{Key, KeyMaterial, KmsObject, Object, Part, attributes};
 
 impl Token {
     /// The handles of all objects that match a template.
@@ -31,26 +30,32 @@ impl Token {
                 .collect(),
         };
         self.fetch_materials(&candidates)?;
-        Ok(candidates
+        let mut found: Vec<_> = candidates
             .iter()
             .filter(|shown| matches(shown, template))
             .map(|shown| shown.handle)
-            .collect())
+            .collect();
+        found.extend(self.locals.find(template));
+        Ok(found)
     }
 
     /// The object behind a handle, its public half fetched.
     pub(crate) fn object(&self, handle: CK_OBJECT_HANDLE, phase: Phase) -> Result<Object> {
+        if let Some(object) = self.locals.get(handle) {
+            return Ok(Object::Local(object));
+        }
         let snapshot = self.view.latest();
-        let (key, half) = snapshot.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
+        let (key, part) = snapshot.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
         if key.material.get().is_none() {
             self.materials.fetch(&*self.kms, &[key]);
         }
         match key.material.get() {
-            Some(material) => Ok(Object {
+            Some(material) if material.has(part) => Ok(Object::Kms(KmsObject {
                 key: Arc::clone(key),
                 material: Arc::clone(material),
-                half,
-            }),
+                part,
+            })),
+            Some(_) => Err(CKR_OBJECT_HANDLE_INVALID.into()),
             None => Err(self.why_hidden(key, phase)),
         }
     }
@@ -101,7 +106,7 @@ fn names_unknown_key(snapshot: &Snapshot, template: &Template<'_>) -> bool {
         return false;
     }
     let named = |shown: Shown<'_>| {
-        let names = shown.key.names(shown.half);
+        let names = shown.key.names(shown.part);
         id.is_none_or(|id| names.id == id) && label.is_none_or(|label| names.label == label)
     };
     match id {
@@ -115,7 +120,7 @@ fn may_match(shown: &Shown<'_>, template: &Template<'_>) -> bool {
     agrees(
         shown.key,
         shown.key.material.get().map(|m| &**m),
-        shown.half,
+        shown.part,
         template,
         true,
     )
@@ -123,7 +128,10 @@ fn may_match(shown: &Shown<'_>, template: &Template<'_>) -> bool {
 
 fn matches(shown: &Shown<'_>, template: &Template<'_>) -> bool {
     match shown.key.material.get() {
-        Some(material) => agrees(shown.key, Some(material), shown.half, template, false),
+        Some(material) => {
+            material.has(shown.part)
+                && agrees(shown.key, Some(material), shown.part, template, false)
+        }
         None => false,
     }
 }
@@ -131,15 +139,12 @@ fn matches(shown: &Shown<'_>, template: &Template<'_>) -> bool {
 fn agrees(
     key: &Key,
     material: Option<&KeyMaterial>,
-    half: Half,
+    part: Part,
     template: &Template<'_>,
     when_not_fetched: bool,
 ) -> bool {
-    template.iter().all(
-        |attribute| match attributes::read(key, material, half, attribute.type_) {
-            Value::Known(value) => *value == *attribute.value,
-            Value::NotFetched => when_not_fetched,
-            Value::Sensitive | Value::Absent => false,
-        },
-    )
+    template.iter().all(|attribute| {
+        attributes::read(key, material, part, attribute.type_)
+            .matches(attribute.value, when_not_fetched)
+    })
 }

@@ -11,9 +11,10 @@ use once_cell::sync::OnceCell;
 use pkcs11_sys::CK_OBJECT_HANDLE;
 
 use super::names::{PairNames, warn_of_bad_ids};
+use super::restrictions;
 use crate::handle;
 use crate::kms::{KeyEntry, Tags};
-use crate::object::{Half, Key, KeyMaterial};
+use crate::object::{Key, KeyMaterial, Part, Restrictions};
 
 /// How long the overlay wins; KMS says changes are visible within minutes at most.
 const OVERLAY: Duration = Duration::from_mins(15);
@@ -26,47 +27,67 @@ pub(super) struct Listed {
     pub(super) alias: Option<String>,
 }
 
+/// What the tags of a key say that its objects show.
+struct TagFacts {
+    names: PairNames,
+    restrictions: Restrictions,
+}
+
+impl TagFacts {
+    fn of_key(entry: &KeyEntry, tags: &Tags, alias: Option<&str>) -> Self {
+        Self {
+            names: PairNames::of_key(entry, tags, alias),
+            restrictions: restrictions::in_tags(tags),
+        }
+    }
+
+    fn are_of(&self, key: &Key) -> bool {
+        key.names == self.names.private
+            && key.public_names == self.names.public
+            && key.restrictions == self.restrictions
+    }
+}
+
 /// The keys of a token at one moment.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
-    keys: Vec<(Arc<Key>, [CK_OBJECT_HANDLE; 2])>,
-    by_handle: HashMap<CK_OBJECT_HANDLE, (usize, Half)>,
+    keys: Vec<(Arc<Key>, [CK_OBJECT_HANDLE; Part::ALL.len()])>,
+    by_handle: HashMap<CK_OBJECT_HANDLE, (usize, Part)>,
     by_id: HashMap<Vec<u8>, Vec<usize>>,
     /// Public objects that were destroyed without their private halves.
     without_public: HashSet<usize>,
 }
 
 impl Snapshot {
-    /// Every object, private half first.
+    /// Every object, private half first. A key that KMS was not asked about may turn out to be a
+    /// pair or a secret key: it shows all of its possible objects.
     pub(super) fn objects(&self) -> impl Iterator<Item = Shown<'_>> {
-        (0..self.keys.len()).flat_map(|index| self.halves(index))
+        (0..self.keys.len()).flat_map(|index| self.parts(index))
     }
 
     /// The objects whose CKA_ID is `id` (and perhaps others of the same pairs).
     pub(super) fn objects_by_id(&self, id: &[u8]) -> impl Iterator<Item = Shown<'_>> {
         let indices = self.by_id.get(id).map(Vec::as_slice).unwrap_or_default();
-        indices.iter().flat_map(|index| self.halves(*index))
+        indices.iter().flat_map(|index| self.parts(*index))
     }
 
-    pub(super) fn object(&self, handle: CK_OBJECT_HANDLE) -> Option<(&Arc<Key>, Half)> {
-        let (index, half) = *self.by_handle.get(&handle)?;
-        self.keys.get(index).map(|(key, _)| (key, half))
+    pub(super) fn object(&self, handle: CK_OBJECT_HANDLE) -> Option<(&Arc<Key>, Part)> {
+        let (index, part) = *self.by_handle.get(&handle)?;
+        self.keys.get(index).map(|(key, _)| (key, part))
     }
 
-    fn halves(&self, index: usize) -> impl Iterator<Item = Shown<'_>> {
-        let halves = self.keys.get(index).map(|(key, [private, public])| {
-            let public = (!self.without_public.contains(&index)).then_some(*public);
-            [(Half::Private, Some(*private)), (Half::Public, public)]
+    fn parts(&self, index: usize) -> impl Iterator<Item = Shown<'_>> {
+        let parts = self.keys.get(index).map(|(key, handles)| {
+            let material = key.material.get();
+            let without_public = self.without_public.contains(&index);
+            Part::ALL
                 .into_iter()
-                .filter_map(move |(half, handle)| {
-                    Some(Shown {
-                        key,
-                        half,
-                        handle: handle?,
-                    })
-                })
+                .zip(*handles)
+                .filter(move |(part, _)| material.is_none_or(|material| material.has(*part)))
+                .filter(move |(part, _)| !(without_public && *part == Part::Public))
+                .map(move |(part, handle)| Shown { key, part, handle })
         });
-        halves.into_iter().flatten()
+        parts.into_iter().flatten()
     }
 }
 
@@ -74,7 +95,7 @@ impl Snapshot {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shown<'a> {
     pub(super) key: &'a Arc<Key>,
-    pub(super) half: Half,
+    pub(super) part: Part,
     pub(super) handle: CK_OBJECT_HANDLE,
 }
 
@@ -82,7 +103,7 @@ pub(super) struct Shown<'a> {
 #[derive(Debug)]
 pub(super) struct Inventory {
     destroyable: bool,
-    assigned: HashMap<(String, Half), CK_OBJECT_HANDLE>,
+    assigned: HashMap<(String, Part), CK_OBJECT_HANDLE>,
     listed: BTreeMap<String, Listed>,
     written: HashMap<String, Written>,
     destroyed: HashMap<String, Instant>,
@@ -134,10 +155,10 @@ impl Inventory {
 
     /// Takes a key that this process created, with its public half.
     pub(super) fn created(&mut self, entry: KeyEntry, tags: Tags, material: Arc<KeyMaterial>) {
-        let names = PairNames::of_key(&entry, &tags, None);
+        let facts = TagFacts::of_key(&entry, &tags, None);
         let key = self.make_key(
             entry.clone(),
-            names,
+            facts,
             Arc::new(OnceCell::with_value(material)),
         );
         self.keys.insert(entry.arn.clone(), key);
@@ -170,8 +191,10 @@ impl Inventory {
     pub(super) fn destroyed(&mut self, entry: &KeyEntry) {
         self.destroyed.insert(entry.arn.clone(), Instant::now());
         self.written.remove(&entry.arn);
-        self.assigned.remove(&(entry.arn.clone(), Half::Private));
-        if let Some(handle) = self.assigned.remove(&(entry.arn.clone(), Half::Public))
+        for part in [Part::Private, Part::Secret] {
+            self.assigned.remove(&(entry.arn.clone(), part));
+        }
+        if let Some(handle) = self.assigned.remove(&(entry.arn.clone(), Part::Public))
             && !self.without_public.remove(&entry.arn)
         {
             self.orphans.insert(handle);
@@ -195,11 +218,14 @@ impl Inventory {
     /// Forgets what was fetched of a key, because KMS says that its state changed.
     pub(super) fn forget_material(&mut self, entry: &KeyEntry) {
         if let Some(key) = self.keys.get(&entry.arn) {
-            let names = PairNames {
-                private: key.private.clone(),
-                public: key.public.clone(),
+            let facts = TagFacts {
+                names: PairNames {
+                    private: key.names.clone(),
+                    public: key.public_names.clone(),
+                },
+                restrictions: key.restrictions.clone(),
             };
-            let key = self.make_key(entry.clone(), names, Arc::default());
+            let key = self.make_key(entry.clone(), facts, Arc::default());
             self.keys.insert(entry.arn.clone(), key);
         }
     }
@@ -227,27 +253,28 @@ impl Inventory {
             if !self.keys.contains_key(&entry.arn) {
                 warn_of_bad_ids(&entry, &tags);
             }
-            let names = PairNames::of_key(&entry, &tags, alias.as_deref());
-            let key = self.key(entry, names);
-            let handles = [Half::Private, Half::Public].map(|half| self.handle(&key.entry, half));
+            let facts = TagFacts::of_key(&entry, &tags, alias.as_deref());
+            let key = self.key(entry, facts);
+            let handles = Part::ALL.map(|part| self.handle(&key.entry, part));
             let index = snapshot.keys.len();
-            snapshot
-                .by_handle
-                .insert(handles[0], (index, Half::Private));
-            if self.without_public.contains(&key.entry.arn) {
+            let without_public = self.without_public.contains(&key.entry.arn);
+            if without_public {
                 snapshot.without_public.insert(index);
-            } else {
-                snapshot.by_handle.insert(handles[1], (index, Half::Public));
+            }
+            for (part, handle) in Part::ALL.into_iter().zip(handles) {
+                if !(without_public && part == Part::Public) {
+                    snapshot.by_handle.insert(handle, (index, part));
+                }
             }
             snapshot
                 .by_id
-                .entry(key.private.id.clone())
+                .entry(key.names.id.clone())
                 .or_default()
                 .push(index);
-            if key.public.id != key.private.id {
+            if key.public_names.id != key.names.id {
                 snapshot
                     .by_id
-                    .entry(key.public.id.clone())
+                    .entry(key.public_names.id.clone())
                     .or_default()
                     .push(index);
             }
@@ -278,35 +305,34 @@ impl Inventory {
             .collect()
     }
 
-    fn key(&self, entry: KeyEntry, names: PairNames) -> Arc<Key> {
+    fn key(&self, entry: KeyEntry, facts: TagFacts) -> Arc<Key> {
         match self.keys.get(&entry.arn) {
-            Some(key) if key.private == names.private && key.public == names.public => {
-                Arc::clone(key)
-            }
-            Some(key) => self.make_key(entry, names, Arc::clone(&key.material)),
-            None => self.make_key(entry, names, Arc::default()),
+            Some(key) if facts.are_of(key) => Arc::clone(key),
+            Some(key) => self.make_key(entry, facts, Arc::clone(&key.material)),
+            None => self.make_key(entry, facts, Arc::default()),
         }
     }
 
     fn make_key(
         &self,
         entry: KeyEntry,
-        names: PairNames,
+        facts: TagFacts,
         material: Arc<OnceCell<Arc<KeyMaterial>>>,
     ) -> Arc<Key> {
         Arc::new(Key {
             entry,
-            private: names.private,
-            public: names.public,
+            names: facts.names.private,
+            public_names: facts.names.public,
+            restrictions: facts.restrictions,
             destroyable: self.destroyable,
             material,
         })
     }
 
-    fn handle(&mut self, entry: &KeyEntry, half: Half) -> CK_OBJECT_HANDLE {
+    fn handle(&mut self, entry: &KeyEntry, part: Part) -> CK_OBJECT_HANDLE {
         *self
             .assigned
-            .entry((entry.arn.clone(), half))
+            .entry((entry.arn.clone(), part))
             .or_insert_with(handle::next)
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::kms::{KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind};
-use crate::object::{Key, KeyMaterial, MaterialError};
+use crate::object::{Key, KeyMaterial};
 
 /// How long a failed fetch is taken for an answer.
 const FAILURE_LASTS: Duration = Duration::from_secs(5);
@@ -137,12 +137,13 @@ impl Drop for Landing<'_> {
 
 fn material(key: &Key, answer: &KeyAnswer) -> Result<KeyMaterial, KmsError> {
     KeyMaterial::new(answer).map_err(|error| {
-        let kind = match error {
-            MaterialError::NoPublicHalf(_) => KmsErrorKind::Unsupported,
-            _ => KmsErrorKind::BadAnswer,
-        };
         let arn = Some(key.entry.arn.as_str());
-        KmsError::local(kind, "GetPublicKey", arn, error.to_string())
+        KmsError::local(
+            KmsErrorKind::BadAnswer,
+            "GetPublicKey",
+            arn,
+            error.to_string(),
+        )
     })
 }
 

@@ -7,10 +7,13 @@ mod flight;
 mod generate;
 mod info;
 mod inventory;
+mod locals;
 mod login;
 mod materials;
 mod names;
 mod operations;
+mod restrictions;
+mod session_objects;
 mod view;
 
 use std::sync::Arc;
@@ -23,6 +26,7 @@ pub(crate) use names::Renaming;
 
 use crate::config::TokenConfig;
 use crate::kms::{Kms, Runtime};
+use locals::Locals;
 use materials::Materials;
 use view::View;
 
@@ -34,6 +38,7 @@ pub(crate) struct Token {
     kms: Arc<dyn Kms>,
     view: Arc<View>,
     materials: Materials,
+    locals: Locals,
     login: Login,
 }
 
@@ -52,6 +57,7 @@ impl Token {
             kms,
             config,
             materials: Materials::default(),
+            locals: Locals::default(),
             login: Login::default(),
         }
     }

@@ -14,10 +14,10 @@ use pkcs11_sys::CKR_ATTRIBUTE_VALUE_INVALID;
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::kms::{KeyEntry, Tags};
-use crate::object::{Half, Names};
+use crate::object::{Names, Part};
 
 /// The longest tag value, in characters.
-const MAX_VALUE: usize = 256;
+pub(super) const MAX_VALUE: usize = 256;
 
 const PRIVATE_TAGS: NameTags = NameTags {
     id: "p11:id",
@@ -90,10 +90,10 @@ pub(crate) struct Renaming {
 impl Renaming {
     /// The tags to write. Renaming the private half renames its pair, unless the public half has
     /// own names.
-    pub(super) fn to_tags(&self, half: Half) -> Result<Tags> {
-        let names = match half {
-            Half::Private => &PRIVATE_TAGS,
-            Half::Public => &PUBLIC_TAGS,
+    pub(super) fn to_tags(&self, part: Part) -> Result<Tags> {
+        let names = match part {
+            Part::Private | Part::Secret => &PRIVATE_TAGS,
+            Part::Public => &PUBLIC_TAGS,
         };
         let mut tags = Tags::new();
         if let Some(id) = &self.id {
@@ -285,7 +285,7 @@ mod tests {
             label: Some(vec![b'%'; 86]),
         };
         assert_eq!(
-            renaming.to_tags(Half::Private).map_err(|e| e.rv()),
+            renaming.to_tags(Part::Private).map_err(|e| e.rv()),
             Err(CKR_ATTRIBUTE_VALUE_INVALID)
         );
     }

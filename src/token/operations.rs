@@ -9,10 +9,11 @@ use super::{Renaming, Token};
 use crate::config::RandomSource;
 use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::kms::{EncryptionAlgorithm, KeyEntry, KmsError, KmsErrorKind, MessageType, Phase};
+use crate::kms::{EncryptionAlgorithm, KeyEntry, KmsError, KmsErrorKind, MacAlgorithm, Phase};
 use crate::mechanism::signature::Prepared;
+use crate::object::spec::HmacFacts;
 use crate::object::template::Template;
-use crate::object::{Key, Object, attributes};
+use crate::object::{Key, KmsObject, attributes};
 
 impl Token {
     /// Signs; the answer is in KMS's encoding.
@@ -21,10 +22,26 @@ impl Token {
             .sign(
                 &key.entry,
                 prepared.algorithm,
-                MessageType::Digest,
-                &prepared.digest,
+                prepared.message_type,
+                &prepared.message,
             )
             .map_err(|error| self.failed(&key.entry, error, Phase::Sign))
+    }
+
+    /// The MAC of a message under an HMAC key.
+    pub(crate) fn generate_mac(&self, key: &KmsObject, message: &[u8]) -> Result<Vec<u8>> {
+        let entry = &key.key.entry;
+        self.kms
+            .generate_mac(entry, mac_algorithm(key)?, message)
+            .map_err(|error| self.failed(entry, error, Phase::Sign))
+    }
+
+    /// Has KMS compare a whole MAC.
+    pub(crate) fn verify_mac(&self, key: &KmsObject, message: &[u8], mac: &[u8]) -> Result<()> {
+        let entry = &key.key.entry;
+        self.kms
+            .verify_mac(entry, mac_algorithm(key)?, message, mac)
+            .map_err(|error| self.failed(entry, error, Phase::Verify))
     }
 
     /// Decrypts an RSAES-OAEP ciphertext.
@@ -52,13 +69,13 @@ impl Token {
     }
 
     /// Rewrites an object's CKA_ID and CKA_LABEL: the only attributes of a KMS key that can change.
-    pub(crate) fn set_attributes(&self, object: &Object, template: &Template<'_>) -> Result<()> {
+    pub(crate) fn set_attributes(&self, object: &KmsObject, template: &Template<'_>) -> Result<()> {
         let mut renaming = Renaming::default();
         for attribute in template.iter() {
             match attribute.type_ {
                 CKA_ID => renaming.id = Some(attribute.value.to_vec()),
                 CKA_LABEL => renaming.label = Some(attribute.value.to_vec()),
-                other if attributes::exists(other, object.half) => {
+                other if attributes::exists(other, object.part) => {
                     return Err(Error::new(
                         CKR_ATTRIBUTE_READ_ONLY,
                         format!("{} of a KMS key cannot be changed", attributes::name(other)),
@@ -72,7 +89,7 @@ impl Token {
                 }
             }
         }
-        let mut tags = renaming.to_tags(object.half)?;
+        let mut tags = renaming.to_tags(object.part)?;
         template.check_no_contradiction()?;
         if tags.is_empty() {
             return Ok(());
@@ -98,4 +115,11 @@ impl Token {
         }
         error.into_error(phase)
     }
+}
+
+/// The one algorithm of an HMAC key.
+fn mac_algorithm(key: &KmsObject) -> Result<MacAlgorithm> {
+    HmacFacts::of_spec(key.material.spec)
+        .map(|facts| facts.algorithm)
+        .ok_or_else(|| CKR_KEY_TYPE_INCONSISTENT.into())
 }

@@ -8,7 +8,7 @@ use super::super::memory::{check_buffer, check_pointer, template, write};
 use crate::error::{Error, Result};
 use crate::kms::Phase;
 use crate::module::Module;
-use crate::object::attributes::{self, Value};
+use crate::object::{Value, attributes};
 
 pub(in super::super) unsafe fn destroy(
     module: &Module,
@@ -41,12 +41,7 @@ pub(in super::super) unsafe fn get_attributes(
     // Every attribute is answered; the first refusal is the function's answer.
     let mut refusal = Ok(());
     for attribute in attributes {
-        let value = attributes::read(
-            &object.key,
-            Some(&object.material),
-            object.half,
-            attribute.type_,
-        );
+        let value = object.read(attribute.type_);
         // SAFETY: by this function's contract.
         let answered = unsafe { answer(attribute, &value) };
         refusal = refusal.and(answered);
@@ -65,8 +60,7 @@ pub(in super::super) unsafe fn set_attributes(
     // SAFETY: by this function's contract.
     let template = unsafe { template(template_, count) }?;
     let object = session.token().object(object, Phase::SetAttribute)?;
-    session.check_read_write()?;
-    session.token().set_attributes(&object, &template)
+    session.set_attributes(&object, &template)
 }
 
 pub(in super::super) unsafe fn find_init(

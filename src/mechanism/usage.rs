@@ -1,0 +1,184 @@
+//! What a key may be used for, and with which mechanisms.
+
+use pkcs11_sys::*;
+
+use super::signature::Signing;
+use super::{Mechanism, Row, TABLE, Work, find};
+use crate::error::{Error, Result};
+use crate::object::attributes::read_known;
+use crate::object::spec::HmacFacts;
+use crate::object::{KmsView, LocalObject, Object, Part};
+
+/// A way of using a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    Sign,
+    Verify,
+    Encrypt,
+    Decrypt,
+}
+
+/// What PKCS#11 has for a way of using a key.
+struct Facts {
+    use_: Use,
+    flag: CK_FLAGS,
+    attribute: CK_ATTRIBUTE_TYPE,
+    /// The class that, beside secret keys, can be used so.
+    class: CK_OBJECT_CLASS,
+    verb: &'static str,
+}
+
+macro_rules! uses {
+    ($($use_:ident $flag:ident $attribute:ident $class:ident $verb:literal;)+) => {
+        &[$(Facts {
+            use_: Use::$use_,
+            flag: $flag,
+            attribute: $attribute,
+            class: $class,
+            verb: $verb,
+        }),+]
+    };
+}
+
+const USES: &[Facts] = uses! {
+    Sign        CKF_SIGN        CKA_SIGN        CKO_PRIVATE_KEY "signs";
+    Verify      CKF_VERIFY      CKA_VERIFY      CKO_PUBLIC_KEY  "verifies";
+    Encrypt     CKF_ENCRYPT     CKA_ENCRYPT     CKO_PUBLIC_KEY  "encrypts";
+    Decrypt     CKF_DECRYPT     CKA_DECRYPT     CKO_PRIVATE_KEY "decrypts";
+};
+
+impl Use {
+    fn facts(self) -> &'static Facts {
+        // Every use has its row, as a test sees to.
+        USES.iter().find(|row| row.use_ == self).unwrap_or(&USES[0])
+    }
+
+    /// The attribute that allows a key to be used so.
+    pub(crate) fn attribute(self) -> CK_ATTRIBUTE_TYPE {
+        self.facts().attribute
+    }
+
+    /// Whether objects of this class can be used so.
+    fn is_of(self, class: CK_OBJECT_CLASS) -> bool {
+        class == CKO_SECRET_KEY || class == self.facts().class
+    }
+}
+
+/// Refuses a key that the mechanism cannot be used with in this way.
+pub(crate) fn check(mechanism: Mechanism<'_>, use_: Use, key: &Object) -> Result<()> {
+    let row = find(mechanism.type_)?;
+    let verb = use_.facts().verb;
+    if row.flags & use_.facts().flag == 0 {
+        return Err(Error::new(
+            CKR_MECHANISM_INVALID,
+            format!("mechanism {:#x} is none that {verb}", mechanism.type_),
+        ));
+    }
+    let Some(key_type) = key.key_type() else {
+        return Err(Error::new(CKR_KEY_HANDLE_INVALID, "the object is no key"));
+    };
+    if !use_.is_of(key.class()) {
+        return Err(Error::new(
+            CKR_KEY_FUNCTION_NOT_PERMITTED,
+            format!("{key}: not the object of the pair that {verb}"),
+        ));
+    }
+    if !row.key_types.contains(&key_type) {
+        return Err(Error::new(
+            CKR_KEY_TYPE_INCONSISTENT,
+            format!(
+                "{key}: a key of type {key_type:#x} does not fit mechanism {:#x}",
+                mechanism.type_
+            ),
+        ));
+    }
+    if !key.permits(use_) {
+        let usage = match key {
+            Object::Kms(object) => format!("the key's usage in KMS is {}", object.material.usage),
+            Object::Local(_) => "its attributes do not allow it".to_owned(),
+        };
+        return Err(Error::new(
+            CKR_KEY_FUNCTION_NOT_PERMITTED,
+            format!("{key}: {usage}"),
+        ));
+    }
+    if let Object::Kms(object) = key
+        && !row.suits(object.view())
+    {
+        return Err(Error::new(
+            CKR_KEY_TYPE_INCONSISTENT,
+            format!(
+                "{key}: KMS has no such algorithm for a key of spec {}",
+                object.material.spec
+            ),
+        ));
+    }
+    if key
+        .restriction()
+        .is_some_and(|allowed| !allowed.contains(&mechanism.type_))
+    {
+        return Err(Error::new(
+            CKR_MECHANISM_INVALID,
+            format!(
+                "{key}: mechanism {:#x} is not among its CKA_ALLOWED_MECHANISMS",
+                mechanism.type_
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// The mechanisms that a key in KMS can be used with.
+pub(crate) fn usable_by_kms(key: KmsView<'_>) -> Vec<CK_MECHANISM_TYPE> {
+    let permits = |attribute| read_known(key, attribute).is_true();
+    usable(key.part.class(), key.key_type(), permits)
+        .filter(|row| row.suits(key))
+        .map(|row| row.type_)
+        .collect()
+}
+
+/// The mechanisms that a key in this process can be used with.
+pub(crate) fn usable_by_local(key: &LocalObject) -> Vec<CK_MECHANISM_TYPE> {
+    let key_type = key.ulong(CKA_KEY_TYPE);
+    let rows = key_type.map(|type_| usable(key.class(), type_, |attribute| key.flag(attribute)));
+    rows.into_iter().flatten().map(|row| row.type_).collect()
+}
+
+fn usable(
+    class: CK_OBJECT_CLASS,
+    key_type: CK_KEY_TYPE,
+    permits: impl Fn(CK_ATTRIBUTE_TYPE) -> bool,
+) -> impl Iterator<Item = &'static Row> {
+    let uses: CK_FLAGS = USES
+        .iter()
+        .filter(|row| row.use_.is_of(class) && permits(row.attribute))
+        .map(|row| row.flag)
+        .sum();
+    TABLE
+        .iter()
+        .filter(move |row| row.flags & uses != 0 && row.key_types.contains(&key_type))
+}
+
+impl Row {
+    /// Whether KMS can do the row's work with a key of the row's type: an HMAC key has one hash.
+    fn suits(&self, key: KmsView<'_>) -> bool {
+        match (self.work, key.part) {
+            (Work::Sign(Signing::Hmac { hash }), Part::Secret) => {
+                HmacFacts::of_spec(key.material.spec).is_some_and(|facts| facts.hash == hash)
+            }
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_use_has_its_row() {
+        for use_ in [Use::Sign, Use::Verify, Use::Encrypt, Use::Decrypt] {
+            assert_eq!(USES.iter().filter(|row| row.use_ == use_).count(), 1);
+        }
+    }
+}

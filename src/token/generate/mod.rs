@@ -1,0 +1,194 @@
+//! C_GenerateKeyPair and C_GenerateKey: templates become one CreateKey request.
+
+mod pair;
+mod secret;
+
+use std::sync::Arc;
+
+use pkcs11_sys::*;
+
+use super::names::PairNames;
+use super::{Token, restrictions};
+use crate::config::Selection;
+use crate::error::{Error, Result};
+use crate::kms::{KeyEntry, KeySpec, KeyUsage, NewKey, Phase};
+use crate::mechanism::Mechanism;
+use crate::object::template::Template;
+use crate::object::value::mechanisms_in;
+use crate::object::{KeyMaterial, Names, Part, Restrictions, attributes};
+
+/// The handles of a new pair.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewPair {
+    pub(crate) public: CK_OBJECT_HANDLE,
+    pub(crate) private: CK_OBJECT_HANDLE,
+}
+
+/// What templates ask for.
+struct Wanted {
+    spec: KeySpec,
+    usage: KeyUsage,
+    names: PairNames,
+    restrictions: Restrictions,
+}
+
+impl Token {
+    /// Makes a key pair in KMS and waits until it can be used.
+    pub(crate) fn generate_pair(
+        &self,
+        mechanism: Mechanism<'_>,
+        public: &Template<'_>,
+        private: &Template<'_>,
+    ) -> Result<NewPair> {
+        self.check_makes_keys()?;
+        let (spec, usage) = pair::kind(&self.config, mechanism, public, private)?;
+        let entry = self.create(&Wanted {
+            spec,
+            usage,
+            names: PairNames {
+                private: names(private),
+                public: names(public),
+            },
+            restrictions: Restrictions {
+                key_type: None,
+                mechanisms: restriction(private),
+                public_mechanisms: restriction(public),
+            },
+        })?;
+        Ok(NewPair {
+            public: self.handle_of(&entry, Part::Public)?,
+            private: self.handle_of(&entry, Part::Private)?,
+        })
+    }
+
+    /// Makes an HMAC key in KMS and waits until it can be used.
+    pub(crate) fn generate_secret(
+        &self,
+        mechanism: Mechanism<'_>,
+        template: &Template<'_>,
+    ) -> Result<CK_OBJECT_HANDLE> {
+        self.check_makes_keys()?;
+        let (spec, key_type) = secret::kind(mechanism, template)?;
+        let names = names(template);
+        let entry = self.create(&Wanted {
+            spec,
+            usage: KeyUsage::GenerateVerifyMac,
+            names: PairNames {
+                private: names.clone(),
+                public: names,
+            },
+            restrictions: Restrictions {
+                key_type,
+                mechanisms: restriction(template),
+                public_mechanisms: None,
+            },
+        })?;
+        self.handle_of(&entry, Part::Secret)
+    }
+
+    fn check_makes_keys(&self) -> Result<()> {
+        match self.config.selection {
+            Selection::Keys(_) => Err(Error::new(
+                CKR_TOKEN_WRITE_PROTECTED,
+                "the token shows the keys that its configuration lists; a new one would not be among them",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn create(&self, wanted: &Wanted) -> Result<KeyEntry> {
+        let (spec, usage) = (wanted.spec, wanted.usage);
+        let mut tags = wanted.names.to_tags()?;
+        tags.extend(restrictions::to_tags(&wanted.restrictions)?);
+        tags.extend(self.config.tags().clone());
+        let description = self.config.description.as_str().to_owned();
+        let request = NewKey {
+            spec,
+            usage,
+            description,
+            tags: tags.clone(),
+        };
+        // The other keys first: a token that cannot be listed makes no key that nobody would find.
+        self.view.snapshot()?;
+        let (entry, answer) = self
+            .kms
+            .create_key(&request)
+            .map_err(|error| error.into_error(Phase::Generate))?;
+        let material = KeyMaterial::new(&answer).map_err(|error| {
+            Error::new(
+                CKR_DEVICE_ERROR,
+                format!("{} was made, but: {error}", entry.arn),
+            )
+        })?;
+        tracing::info!("{}: created ({spec}, {usage})", entry.arn);
+        self.view
+            .change(|inventory| inventory.created(entry.clone(), tags, Arc::new(material)));
+        Ok(entry)
+    }
+
+    fn handle_of(&self, entry: &KeyEntry, part: Part) -> Result<CK_OBJECT_HANDLE> {
+        self.view
+            .latest()
+            .objects()
+            .find(|shown| shown.part == part && shown.key.entry == *entry)
+            .map(|shown| shown.handle)
+            .ok_or_else(|| Error::new(CKR_GENERAL_ERROR, "the new key is not in the snapshot"))
+    }
+}
+
+/// Checks every attribute of one template by the attribute table, and what its class and key type
+/// say.
+fn check(template: &Template<'_>, part: Part, key_type: CK_KEY_TYPE) -> Result<()> {
+    for attribute in template.iter() {
+        attributes::check_at_generate(attribute.type_, attribute.value, part, key_type)?;
+    }
+    template.check_no_contradiction()?;
+    for (type_, wanted) in [(CKA_CLASS, part.class()), (CKA_KEY_TYPE, key_type)] {
+        if template.ulong(type_)?.is_some_and(|given| given != wanted) {
+            return Err(Error::new(
+                CKR_TEMPLATE_INCONSISTENT,
+                format!("{} contradicts the mechanism", attributes::name(type_)),
+            ));
+        }
+    }
+    if template.flag(CKA_TOKEN)? != Some(true) {
+        return Err(Error::new(
+            CKR_TEMPLATE_INCONSISTENT,
+            "keys in KMS outlive the session: the template needs CKA_TOKEN = CK_TRUE",
+        ));
+    }
+    Ok(())
+}
+
+fn names(template: &Template<'_>) -> Names {
+    let bytes = |type_| template.get(type_).unwrap_or_default().to_vec();
+    Names {
+        id: bytes(CKA_ID),
+        label: bytes(CKA_LABEL),
+    }
+}
+
+fn restriction(template: &Template<'_>) -> Option<Vec<CK_MECHANISM_TYPE>> {
+    template.get(CKA_ALLOWED_MECHANISMS).map(mechanisms_in)
+}
+
+fn missing(attribute: &str) -> Error {
+    Error::new(
+        CKR_TEMPLATE_INCOMPLETE,
+        format!("the template has no {attribute}"),
+    )
+}
+
+fn bad(attribute: &str, advice: &str) -> Error {
+    Error::new(
+        CKR_ATTRIBUTE_VALUE_INVALID,
+        format!("{attribute}: {advice}"),
+    )
+}
+
+fn no_use(uses: &str) -> Error {
+    Error::new(
+        CKR_TEMPLATE_INCONSISTENT,
+        format!("the template leaves the key without use: set {uses}"),
+    )
+}

@@ -1,0 +1,77 @@
+//! The objects of a token that live in this process: each belongs to the session that made it, every
+//! session of the application sees it, and it goes with its session.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use pkcs11_sys::*;
+
+use crate::handle;
+use crate::object::LocalObject;
+use crate::object::template::Template;
+
+/// Session objects by handle.
+#[derive(Debug, Default)]
+pub(super) struct Locals(RwLock<BTreeMap<CK_OBJECT_HANDLE, Entry>>);
+
+#[derive(Debug)]
+struct Entry {
+    owner: CK_SESSION_HANDLE,
+    object: Arc<LocalObject>,
+}
+
+impl Locals {
+    pub(super) fn add(&self, owner: CK_SESSION_HANDLE, object: LocalObject) -> CK_OBJECT_HANDLE {
+        let handle = handle::next();
+        let object = Arc::new(object);
+        self.0.write().insert(handle, Entry { owner, object });
+        handle
+    }
+
+    pub(super) fn get(&self, handle: CK_OBJECT_HANDLE) -> Option<Arc<LocalObject>> {
+        let objects = self.0.read();
+        objects.get(&handle).map(|entry| Arc::clone(&entry.object))
+    }
+
+    /// Puts a changed object in an object's place; false when that is gone.
+    pub(super) fn replace(&self, handle: CK_OBJECT_HANDLE, object: LocalObject) -> bool {
+        match self.0.write().get_mut(&handle) {
+            Some(entry) => {
+                entry.object = Arc::new(object);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes an object away; false when there is none.
+    pub(super) fn remove(&self, handle: CK_OBJECT_HANDLE) -> bool {
+        self.0.write().remove(&handle).is_some()
+    }
+
+    /// The session is closed.
+    pub(super) fn end_session(&self, owner: CK_SESSION_HANDLE) {
+        self.0.write().retain(|_, entry| entry.owner != owner);
+    }
+
+    /// Every session of the token is closed.
+    pub(super) fn clear(&self) {
+        self.0.write().clear();
+    }
+
+    /// The objects that a template describes, oldest first.
+    pub(super) fn find(&self, template: &Template<'_>) -> Vec<CK_OBJECT_HANDLE> {
+        let objects = self.0.read();
+        let matches = |object: &LocalObject| {
+            template
+                .iter()
+                .all(|attribute| object.read(attribute.type_).matches(attribute.value, false))
+        };
+        objects
+            .iter()
+            .filter(|(_, entry)| matches(&entry.object))
+            .map(|(handle, _)| *handle)
+            .collect()
+    }
+}

@@ -1,0 +1,17 @@
+//! Objects of the application's sessions: made, changed, destroyed without any request.
+
+use pkcs11_sys::*;
+
+use super::Token;
+
+impl Token {
+    /// Takes a session's objects away.
+    pub(crate) fn end_session(&self, session: CK_SESSION_HANDLE) {
+        self.locals.end_session(session);
+    }
+
+    /// Takes all sessions' objects away.
+    pub(crate) fn end_sessions(&self) {
+        self.locals.clear();
+    }
+}
