@@ -72,10 +72,10 @@ pub(crate) fn verify_mu(
     }
     let verified = on_a_stack_of_its_own(|| {
         let verifier = key.verifier().ok_or(VerifyError::Unsupported)?;
-        match verifier.verifies(mu, signature) {
-            true => Ok(()),
-            false => Err(VerifyError::Invalid),
+        if !verifier.verifies(mu, signature) {
+            return Err(VerifyError::Invalid);
         }
+        Ok(())
     });
     verified.unwrap_or(Err(VerifyError::NoThread))
 }

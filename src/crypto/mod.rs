@@ -1,30 +1,29 @@
 //! Local cryptography: what needs no private key.
 //!
-//! Digests, encodings, signature verification and public-key encryption, on aws-lc-rs and the
-//! `der` family. Private keys stay in KMS; nothing here can hold one.
+//! Digests, encodings, signature verification, public-key encryption and encapsulation, and what
+//! the secret keys of a session do, on aws-lc-rs and the `der` family; ML-DSA over mu and the AES
+//! key wrap of 192 bits, which aws-lc-rs has not, are RustCrypto's. Private keys stay in KMS;
+//! nothing here can hold one.
 
+#![cfg_attr(
+    not(test),
+    expect(dead_code, reason = "for mechanisms that are not in the table yet")
+)]
+
+pub(crate) mod aes;
 mod asn1;
 pub(crate) mod curve;
 pub(crate) mod digest_info;
 pub(crate) mod ecdsa;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for mechanisms that are not in the table yet")
-)]
 pub(crate) mod edwards;
 pub(crate) mod hash;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for mechanisms that are not in the table yet")
-)]
+pub(crate) mod hmac;
+pub(crate) mod kdf;
 pub(crate) mod ml_dsa;
+pub(crate) mod ml_kem;
 pub(crate) mod oaep;
 #[cfg(test)]
 mod openssl;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for mechanisms that are not in the table yet")
-)]
 pub(crate) mod public_key;
 #[cfg(test)]
 mod python;
@@ -33,12 +32,7 @@ pub(crate) mod verify;
 
 pub(crate) use curve::Curve;
 pub(crate) use hash::{Hash, Hasher};
-pub(crate) use public_key::{EcPublicKey, Ed25519PublicKey, PublicKey, RsaPublicKey};
-#[cfg_attr(
-    not(test),
-    expect(
-        unused_imports,
-        reason = "for mechanisms that are not in the table yet"
-    )
-)]
-pub(crate) use public_key::{MlDsaPublicKey, MlDsaSet, MlKemPublicKey, MlKemSet};
+pub(crate) use public_key::{
+    EcPublicKey, Ed25519PublicKey, MlDsaPublicKey, MlDsaSet, MlKemPublicKey, MlKemSet, PublicKey,
+    RsaPublicKey,
+};
