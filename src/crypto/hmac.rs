@@ -129,4 +129,14 @@ mod tests {
             assert!(!constant_time_eq(mac, &changed));
         }
     }
+
+    #[test]
+    fn nothing_printed_tells_the_mac_or_the_key() {
+        let printed = format!(
+            "{:?} {:?}",
+            Hmac::new(Hash::Sha256, b"key"),
+            mac(Hash::Sha256, b"key", b"")
+        );
+        assert_eq!(printed, "Hmac(Sha256) Mac { .. }");
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
+use super::python::hex;
 use super::{Curve, Hash};
 
 /// A directory of keys and messages, removed when dropped.
@@ -79,6 +80,29 @@ impl Openssl {
         run(openssl("dgst")
             .args(["-binary", hash_option(hash)])
             .arg(self.new_file(message)))
+    }
+
+    pub(super) fn hmac(&self, hash: Hash, key: &[u8], message: &[u8]) -> Vec<u8> {
+        run(openssl("dgst")
+            .args(["-binary", hash_option(hash), "-mac", "HMAC", "-macopt"])
+            .arg(format!("hexkey:{}", hex(key)))
+            .arg(self.new_file(message)))
+    }
+
+    /// What `openssl enc` makes with this cipher (`-aes-128-cbc`), key and initialization vector.
+    pub(super) fn encrypt(
+        &self,
+        cipher: &str,
+        key: &[u8],
+        iv: &[u8],
+        options: &[&str],
+        plaintext: &[u8],
+    ) -> Vec<u8> {
+        run(openssl("enc")
+            .args([cipher, "-K", &hex(key), "-iv", &hex(iv)])
+            .args(options)
+            .arg("-in")
+            .arg(self.new_file(plaintext)))
     }
 
     /// A signature of the message's hash; EC signatures in DER.

@@ -8,7 +8,9 @@ pub(super) fn python(script: &str, args: &[&str]) -> Vec<Vec<u8>> {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |digits, byte| {
+        digits + &format!("{byte:02x}")
+    })
 }
 
 /// The bytes of a string of hexadecimal digits; blanks do not matter.

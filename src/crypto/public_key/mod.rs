@@ -335,7 +335,7 @@ mod tests {
             (&modulus[..], &[2][..], SpkiError::Invalid),
             (&modulus, &[1], SpkiError::Invalid),
             (&modulus, &[0], SpkiError::Invalid),
-            (&modulus[1..], &[3], SpkiError::UnsupportedModulus(2040)),
+            (&[0xff; 255], &[3], SpkiError::UnsupportedModulus(2040)),
             (&[], &[3], SpkiError::Malformed),
             (&[0; 256], &[3], SpkiError::UnsupportedModulus(0)),
         ] {
