@@ -3,6 +3,7 @@
 //! Nothing here trusts a certificate: no signature is checked, and no chain.
 
 pub(crate) mod attributes;
+pub(crate) mod creation;
 #[cfg(test)]
 pub(crate) mod issued;
 #[cfg(test)]
