@@ -44,6 +44,8 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     assert_eq!(ca.region.as_ref().unwrap().as_str(), "eu-west-1");
     assert_eq!(ca.tags()["TeleportCluster"], "teleport.example.com");
     assert_eq!(ca.deletion_window_days, 7);
+    let directory = Some("/var/lib/kms-pkcs11/cluster-ca".into());
+    assert_eq!(ca.certificate_directory, directory);
 
     let Selection::Keys(keys) = &signing.selection else {
         panic!("{signing:?}");
@@ -52,6 +54,8 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     assert_eq!(keys[0].as_str(), "alias/release-signing");
     assert_eq!(*signing.tags(), Tags::new());
     assert_eq!(signing.on_destroy, OnDestroy::Refuse);
+    let chain = PathBuf::from("/etc/kms-pkcs11/release-signing-chain.pem");
+    assert_eq!(signing.certificates, [chain]);
 
     let endpoint = tests.endpoint.as_ref().unwrap();
     assert_eq!(endpoint.as_str(), "http://127.0.0.1:8080");
@@ -69,6 +73,8 @@ fn every_setting_is_read_into_its_own_place() {
         region = "eu-north-1"
         endpoint = "https://kms.example.com"
         tags = { Team = "payments", "cost centre" = "" }
+        certificates = ["/etc/chain.pem", "/etc/root.pem"]
+        certificate_directory = "/var/lib/certificates"
         on_destroy = "disable"
         deletion_window_days = 8
         rsa_usage_when_both = "decrypt"
@@ -92,6 +98,8 @@ fn every_setting_is_read_into_its_own_place() {
         region: Some("eu-north-1".parse().unwrap()),
         endpoint: Some("https://kms.example.com".parse().unwrap()),
         selection: Selection::Tags(Tags::from(tags)),
+        certificates: vec!["/etc/chain.pem".into(), "/etc/root.pem".into()],
+        certificate_directory: Some("/var/lib/certificates".into()),
         on_destroy: OnDestroy::Disable,
         deletion_window_days: 8,
         rsa_usage_when_both: token.rsa_usage_when_both,
@@ -148,8 +156,8 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
         (
             "[[token]]\nlabel = \"a\"\n  lable = \"b\"",
             "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, tags, keys, \
-             on_destroy, deletion_window_days, rsa_usage_when_both, description, random, deadline, \
-             connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
+             certificates, certificate_directory, on_destroy, deletion_window_days, \
+             rsa_usage_when_both, description, random, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
              refresh_interval, miss_refresh_interval, retries, concurrency",
         ),
         (
@@ -223,6 +231,18 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
         (
             "[[token]]\nkeys = []",
             "2:8: keys is an empty array; allowed: an array of at least one key id, alias or ARN",
+        ),
+        (
+            "[[token]]\ncertificates = []",
+            "2:16: certificates is an empty array; allowed: an array of at least one absolute path",
+        ),
+        (
+            "[[token]]\ncertificates = [\n  \"/etc/chain.pem\",\n  \"root.pem\"\n]",
+            "4:3: certificates is \"root.pem\"; allowed: an absolute path",
+        ),
+        (
+            "[[token]]\ncertificate_directory = \"certificates\"",
+            "2:25: certificate_directory is \"certificates\"; allowed: an absolute path",
         ),
         (
             "[[token]]\nkeys = [\"alias/a\"]\ntags = { a = \"b\" }",

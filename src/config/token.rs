@@ -1,9 +1,10 @@
 //! The settings of one token, `[[token]]` in the file.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ConfigError;
-use super::names::{Description, Endpoint, Label, Region};
+use super::names::{AbsolutePath, Description, Endpoint, Label, Region};
 use super::section::{Entry, Section, integer, one_of};
 use super::selection::Selection;
 use crate::kms::{KeySpec, KeyUsage, Tags};
@@ -17,6 +18,11 @@ pub(crate) struct TokenConfig {
     /// `None`: the region's, or what the environment says.
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) selection: Selection,
+
+    /// PEM files whose certificates are shown, too.
+    pub(crate) certificates: Vec<PathBuf>,
+    /// Where certificates are stored, one PEM file each. `None`: in the tags of their keys.
+    pub(crate) certificate_directory: Option<PathBuf>,
 
     /// What becomes of a KMS key whose private key object is destroyed.
     pub(crate) on_destroy: OnDestroy,
@@ -53,6 +59,12 @@ impl TokenConfig {
         section.set("region", &mut token.region, Entry::parse_some)?;
         section.set("endpoint", &mut token.endpoint, Entry::parse_some)?;
         token.selection = Selection::read(&mut section)?;
+
+        let directory = &mut token.certificate_directory;
+        section.set("certificates", &mut token.certificates, read_paths)?;
+        section.set("certificate_directory", directory, |entry| {
+            read_path(entry).map(Some)
+        })?;
 
         let window = &mut token.deletion_window_days;
         let usage = &mut token.rsa_usage_when_both;
@@ -97,6 +109,8 @@ impl Default for TokenConfig {
             region: None,
             endpoint: None,
             selection: Selection::All,
+            certificates: Vec::new(),
+            certificate_directory: None,
             on_destroy: OnDestroy::Schedule,
             deletion_window_days: 30,
             rsa_usage_when_both: RsaUsage::default(),
@@ -113,6 +127,16 @@ impl Default for TokenConfig {
             concurrency: 16,
         }
     }
+}
+
+fn read_paths(entry: Entry<'_>) -> Result<Vec<PathBuf>, ConfigError> {
+    let elements = entry.elements("an array of at least one absolute path")?;
+    elements.into_iter().map(read_path).collect()
+}
+
+fn read_path(entry: Entry<'_>) -> Result<PathBuf, ConfigError> {
+    let AbsolutePath(path) = entry.parse()?;
+    Ok(path)
 }
 
 /// What becomes of a KMS key whose private key object is destroyed.

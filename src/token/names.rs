@@ -146,8 +146,23 @@ fn encode_id(id: &[u8]) -> Result<String> {
 }
 
 fn encode_label(label: &[u8]) -> Result<String> {
+    let escaped = escape_label(label);
+    if escaped.len() > MAX_VALUE {
+        return Err(Error::new(
+            CKR_ATTRIBUTE_VALUE_INVALID,
+            format!(
+                "CKA_LABEL needs {} characters in a tag of the key, which holds {MAX_VALUE}",
+                escaped.len()
+            ),
+        ));
+    }
+    Ok(escaped)
+}
+
+/// Text of the tag alphabet for a label of any bytes and any length.
+pub(super) fn escape_label(label: &[u8]) -> String {
     let last = label.len().saturating_sub(1);
-    let encoded: String = label
+    label
         .iter()
         .enumerate()
         .map(|(index, byte)| match byte {
@@ -165,22 +180,12 @@ fn encode_label(label: &[u8]) -> Result<String> {
             b' ' if index != 0 && index != last => " ".to_owned(),
             other => format!("={other:02X}"),
         })
-        .collect();
-    if encoded.len() > MAX_VALUE {
-        return Err(Error::new(
-            CKR_ATTRIBUTE_VALUE_INVALID,
-            format!(
-                "CKA_LABEL needs {} characters in a tag of the key, which holds {MAX_VALUE}",
-                encoded.len()
-            ),
-        ));
-    }
-    Ok(encoded)
+        .collect()
 }
 
 /// Reads a label back; a `=` that is not followed by two hexadecimal digits stands for itself, so
 /// that labels typed by hand read as typed.
-fn decode_label(value: &str) -> Vec<u8> {
+pub(super) fn decode_label(value: &str) -> Vec<u8> {
     let mut label = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
     while let Some((first, tail)) = rest.split_first() {

@@ -1,0 +1,20 @@
+//! What the tests of the folder share.
+
+use std::fs;
+
+use tracing::level_filters::LevelFilter;
+
+use crate::config::LogConfig;
+use crate::log::Log;
+
+/// What `run` answers, and the lines it adds to the log.
+pub(super) fn logged<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let log = Log::new(&LogConfig {
+        level: LevelFilter::WARN,
+        file: Some(file.path().to_owned()),
+    });
+    let answer = log.scope(run);
+    let text = fs::read_to_string(file.path()).unwrap();
+    (answer, text.lines().map(str::to_owned).collect())
+}
