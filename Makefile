@@ -23,10 +23,11 @@ build: ## The module (target/debug/libkms_pkcs11.so), the emulator and the tools
 .PHONY: lint
 lint: ## Format and lints, without changing anything
 	cargo fmt --all --check
+	cargo fmt --manifest-path softhsm-conformance/kryoptic/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
 .PHONY: conformance
-conformance: setup build ## One scenario table on SoftHSM2 and on the module, answers compared
+conformance: setup build ## One scenario table on SoftHSM2 or Kryoptic and on the module, answers compared
 	cargo run -p softhsm-conformance
 
 # Cargo optimises a library across crates only when it is built as nothing but a cdylib, and then it wants

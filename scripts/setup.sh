@@ -2,7 +2,7 @@
 # Installs what the demo or the tests need and the machine lacks; does nothing when nothing is missing.
 #
 #   scripts/setup.sh demo    pkcs11-tool, openssl and ssh-keygen
-#   scripts/setup.sh [test]  all of the above, the other PKCS#11 clients, a Python environment, cargo-nextest
+#   scripts/setup.sh [test]  all of the above, the other PKCS#11 clients, a Python environment, cargo-nextest, Kryoptic
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,11 +10,13 @@ readonly VENV=target/venv
 readonly TOOLS=target/tools
 readonly REQUIREMENTS=tests/requirements.txt
 readonly NEXTEST_VERSION=0.9.143
+readonly KRYOPTIC=softhsm-conformance/kryoptic
 
 readonly DEMO_PACKAGES=(gcc libc6-dev opensc openssl openssh-client)
 readonly TEST_PACKAGES=(
     "${DEMO_PACKAGES[@]}"
     softhsm2                                  # the token that answers are compared with
+    libclang-dev make perl                    # Kryoptic, the other one, is built from its crates
     golang-go                                 # the first client is a Go program
     golang-github-thalesignite-crypto11-dev
     golang-golang-x-crypto-dev
@@ -32,6 +34,7 @@ main() {
             check_toolchain
             install_python_environment
             install_nextest
+            build_kryoptic
             ;;
         *)
             fail "usage: scripts/setup.sh [demo|test]"
@@ -82,6 +85,12 @@ install_nextest() {
     PATH="$PWD/$TOOLS/bin:$PATH" cargo nextest --version >/dev/null 2>&1 && return
     say "building cargo-nextest into $TOOLS (some minutes, once)"
     cargo install --locked --root "$TOOLS" --version "$NEXTEST_VERSION" cargo-nextest
+}
+
+# Cargo does nothing when the library is there already.
+build_kryoptic() {
+    [ -f target/kryoptic/debug/libkryoptic.so ] || say "building Kryoptic into target/kryoptic (some minutes, once)"
+    cargo build --quiet --locked --manifest-path "$KRYOPTIC/Cargo.toml" --target-dir target/kryoptic
 }
 
 is_installed() {

@@ -1,40 +1,49 @@
-//! Two modules' transcripts compared, step by step, under a table of allowed differences.
+//! The transcripts of kms-pkcs11 and of its references compared, step by step, under a table of allowed differences.
 
 use std::io::{self, Write};
 
 use crate::differences::{Difference, Row};
+use crate::reference::Reference;
 use crate::transcript::{Step, Transcript};
 
 /// What stands for the answer to a call that a module never came to.
 const NOT_REACHED: &str = "not reached";
 
-/// Compares the transcripts that both modules gave of the same scenarios, in the same order.
+/// What both modules gave of one scenario.
+#[derive(Clone, Debug)]
+pub(crate) struct Pair {
+    pub(crate) reference: Reference,
+    pub(crate) theirs: Transcript,
+    pub(crate) ours: Transcript,
+}
+
+/// Compares the transcripts of scenarios.
 pub(crate) fn compare(
-    softhsm: &[Transcript],
-    module: &[Transcript],
+    pairs: &[Pair],
     differences: impl Iterator<Item = &'static Difference>,
 ) -> Comparison {
     let mut table = Table::new(differences);
     let mut comparison = Comparison {
-        scenarios: softhsm.len(),
+        scenarios: pairs.len(),
         ..Comparison::default()
     };
-    for (softhsm, module) in softhsm.iter().zip(module) {
-        for (whose, transcript) in [("SoftHSM2", softhsm), ("kms-pkcs11", module)] {
-            for failure in &transcript.failures {
-                let failure = format!("{}: {whose}: {failure}", transcript.scenario);
-                comparison.failures.push(failure);
-            }
+    for pair in pairs {
+        let scenario = &pair.ours.scenario;
+        let reference = pair.reference.to_string();
+        for (whose, transcript) in [(&*reference, &pair.theirs), ("kms-pkcs11", &pair.ours)] {
+            let failures = transcript.failures.iter();
+            let failures = failures.map(|failure| format!("{scenario}: {whose}: {failure}"));
+            comparison.failures.extend(failures);
         }
-        for (softhsm_step, module_step) in aligned(&softhsm.steps, &module.steps) {
-            let mut step = ComparedStep::new(&softhsm.scenario, softhsm_step, module_step);
-            if step.softhsm != step.module {
+        for steps in aligned(&pair.theirs.steps, &pair.ours.steps) {
+            let mut step = ComparedStep::new(scenario, pair.reference, steps);
+            if step.theirs != step.ours {
                 step.verdict = table.verdict(&step);
             }
             comparison.steps.push(step);
         }
     }
-    comparison.stale = table.stale(softhsm);
+    comparison.stale = table.stale(pairs);
     comparison
 }
 
@@ -71,9 +80,9 @@ impl Comparison {
                 step.print(out)?;
             }
         }
-        for (scenario, step, softhsm, module) in &self.stale {
+        for (scenario, step, theirs, ours) in &self.stale {
             writeln!(out, "STALE: the table has a difference that did not occur")?;
-            print_answers(out, scenario, step, softhsm, module)?;
+            print_answers(out, scenario, step, ("reference", theirs), ours)?;
         }
         for failure in &self.failures {
             writeln!(out, "FAILURE: {failure}")?;
@@ -94,10 +103,11 @@ impl Comparison {
 #[derive(Debug)]
 pub(crate) struct ComparedStep {
     pub(crate) scenario: String,
+    pub(crate) reference: Reference,
     pub(crate) step: String,
-    /// What is compared of each answer.
-    pub(crate) softhsm: String,
-    pub(crate) module: String,
+    /// What is compared of each answer: the reference's and that of kms-pkcs11.
+    pub(crate) theirs: String,
+    pub(crate) ours: String,
     /// All that is known of each answer.
     in_full: (String, String),
     pub(crate) verdict: Verdict,
@@ -125,16 +135,21 @@ impl Verdict {
 }
 
 impl ComparedStep {
-    fn new(scenario: &str, softhsm: Option<&Step>, module: Option<&Step>) -> Self {
-        let name = softhsm.or(module).map(|step| step.name.clone());
+    fn new(
+        scenario: &str,
+        reference: Reference,
+        (theirs, ours): (Option<&Step>, Option<&Step>),
+    ) -> Self {
+        let name = theirs.or(ours).map(|step| step.name.clone());
         let answer = |step: Option<&Step>| step.map_or(NOT_REACHED.to_owned(), Step::answer);
         let in_full = |step: Option<&Step>| step.map_or(NOT_REACHED.to_owned(), Step::in_full);
         Self {
             scenario: scenario.to_owned(),
+            reference,
             step: name.unwrap_or_default(),
-            softhsm: answer(softhsm),
-            module: answer(module),
-            in_full: (in_full(softhsm), in_full(module)),
+            theirs: answer(theirs),
+            ours: answer(ours),
+            in_full: (in_full(theirs), in_full(ours)),
             verdict: Verdict::Equal,
         }
     }
@@ -154,6 +169,7 @@ impl ComparedStep {
                 why,
                 ..
             }) => {
+                let backs = backs.beside(self.reference);
                 writeln!(out, "allowed: {backs} ({section}). {why}")?;
             }
             Verdict::Unexplained => writeln!(out, "UNEXPLAINED")?,
@@ -162,7 +178,7 @@ impl ComparedStep {
             out,
             &self.scenario,
             &self.step,
-            &self.in_full.0,
+            (&self.reference.to_string(), &self.in_full.0),
             &self.in_full.1,
         )
     }
@@ -172,12 +188,12 @@ fn print_answers(
     out: &mut impl Write,
     scenario: &str,
     step: &str,
-    softhsm: &str,
-    module: &str,
+    (reference, theirs): (&str, &str),
+    ours: &str,
 ) -> io::Result<()> {
     writeln!(out, "    {scenario}, {step}")?;
-    writeln!(out, "    SoftHSM2    {softhsm}")?;
-    writeln!(out, "    kms-pkcs11  {module}")
+    writeln!(out, "    {reference:<10}  {theirs}")?;
+    writeln!(out, "    kms-pkcs11  {ours}")
 }
 
 /// The allowed differences, row by row, and whether each has occurred.
@@ -199,7 +215,7 @@ impl Table {
     }
 
     fn verdict(&mut self, step: &ComparedStep) -> Verdict {
-        let seen: Row<'_> = (&step.scenario, &step.step, &step.softhsm, &step.module);
+        let seen: Row<'_> = (&step.scenario, &step.step, &step.theirs, &step.ours);
         match self.rows.iter_mut().find(|(row, ..)| **row == seen) {
             Some((_, difference, occurred)) => {
                 *occurred = true;
@@ -210,12 +226,8 @@ impl Table {
     }
 
     /// The rows about these scenarios that have not occurred.
-    fn stale(&self, scenarios: &[Transcript]) -> Vec<&'static Row<'static>> {
-        let was_run = |row: &Row| {
-            scenarios
-                .iter()
-                .any(|transcript| transcript.scenario == row.0)
-        };
+    fn stale(&self, pairs: &[Pair]) -> Vec<&'static Row<'static>> {
+        let was_run = |row: &Row| pairs.iter().any(|pair| pair.ours.scenario == row.0);
         let rows = self
             .rows
             .iter()
@@ -225,17 +237,14 @@ impl Table {
 }
 
 /// Steps of the same name beside each other, in the order of the first list, then what only the second has.
-fn aligned<'a>(
-    softhsm: &'a [Step],
-    module: &'a [Step],
-) -> Vec<(Option<&'a Step>, Option<&'a Step>)> {
+fn aligned<'a>(theirs: &'a [Step], ours: &'a [Step]) -> Vec<(Option<&'a Step>, Option<&'a Step>)> {
     let find = |steps: &'a [Step], name: &str| steps.iter().find(|step| step.name == name);
-    let both = softhsm
+    let both = theirs
         .iter()
-        .map(|step| (Some(step), find(module, &step.name)));
-    let rest = module
+        .map(|step| (Some(step), find(ours, &step.name)));
+    let rest = ours
         .iter()
-        .filter(|step| find(softhsm, &step.name).is_none());
+        .filter(|step| find(theirs, &step.name).is_none());
     both.chain(rest.map(|step| (None, Some(step)))).collect()
 }
 
@@ -253,71 +262,80 @@ mod tests {
         seen: &[("sign", "C_Sign", "CKR_OK", "CKR_DATA_LEN_RANGE")],
     };
 
-    fn transcript(scenario: &str, rv: &str) -> Vec<Transcript> {
+    fn transcript(scenario: &str, rv: &str) -> Transcript {
         let step = Step {
             name: "C_Sign".to_owned(),
             rv: rv.to_owned(),
             details: Vec::new(),
         };
-        vec![Transcript {
+        Transcript {
             scenario: scenario.to_owned(),
             steps: vec![step],
-            failures: Vec::new(),
-        }]
+            ..Transcript::default()
+        }
+    }
+
+    /// Compares the transcripts of one scenario.
+    fn passes(
+        theirs: &Transcript,
+        ours: &Transcript,
+        differences: impl Iterator<Item = &'static Difference>,
+    ) -> bool {
+        let pair = Pair {
+            reference: Reference::SoftHsm,
+            theirs: theirs.clone(),
+            ours: ours.clone(),
+        };
+        compare(&[pair], differences).passed()
     }
 
     #[test]
     fn equal_answers_pass() {
         let same = transcript("sign", "CKR_OK");
-        assert!(compare(&same, &same, iter::empty()).passed());
+        assert!(passes(&same, &same, iter::empty()));
     }
 
     #[test]
     fn a_difference_fails_unless_the_table_has_it() {
-        let (softhsm, module) = (
-            transcript("sign", "CKR_OK"),
-            transcript("sign", "CKR_DATA_LEN_RANGE"),
-        );
-        assert!(!compare(&softhsm, &module, iter::empty()).passed());
-        assert!(compare(&softhsm, &module, iter::once(&ALLOWED)).passed());
+        let theirs = transcript("sign", "CKR_OK");
+        let ours = transcript("sign", "CKR_DATA_LEN_RANGE");
+        assert!(!passes(&theirs, &ours, iter::empty()));
+        assert!(passes(&theirs, &ours, iter::once(&ALLOWED)));
     }
 
     #[test]
     fn a_difference_fails_when_the_table_has_it_the_other_way_round() {
-        let (softhsm, module) = (
-            transcript("sign", "CKR_DATA_LEN_RANGE"),
-            transcript("sign", "CKR_OK"),
-        );
-        assert!(!compare(&softhsm, &module, iter::once(&ALLOWED)).passed());
+        let theirs = transcript("sign", "CKR_DATA_LEN_RANGE");
+        let ours = transcript("sign", "CKR_OK");
+        assert!(!passes(&theirs, &ours, iter::once(&ALLOWED)));
     }
 
     #[test]
     fn a_row_of_the_table_that_does_not_occur_fails() {
         let same = transcript("sign", "CKR_OK");
-        assert!(!compare(&same, &same, iter::once(&ALLOWED)).passed());
+        assert!(!passes(&same, &same, iter::once(&ALLOWED)));
     }
 
     #[test]
     fn a_row_about_a_scenario_that_was_not_run_is_no_matter() {
         let same = transcript("another", "CKR_OK");
-        assert!(compare(&same, &same, iter::once(&ALLOWED)).passed());
+        assert!(passes(&same, &same, iter::once(&ALLOWED)));
     }
 
     #[test]
     fn a_call_that_one_module_never_came_to_is_a_difference() {
         let whole = transcript("sign", "CKR_OK");
         let mut short = whole.clone();
-        short[0].steps.clear();
-        assert!(!compare(&short, &whole, iter::empty()).passed());
-        assert!(!compare(&whole, &short, iter::empty()).passed());
+        short.steps.clear();
+        assert!(!passes(&short, &whole, iter::empty()));
+        assert!(!passes(&whole, &short, iter::empty()));
     }
 
     #[test]
     fn a_failure_fails_even_when_both_modules_share_it() {
         let mut failed = transcript("sign", "CKR_OK");
-        failed[0]
-            .failures
-            .push("wrote outside of the memory it was given".to_owned());
-        assert!(!compare(&failed, &failed, iter::empty()).passed());
+        let fault = "wrote outside of the memory it was given";
+        failed.failures.push(fault.to_owned());
+        assert!(!passes(&failed, &failed, iter::empty()));
     }
 }

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use cryptoki_sys::*;
 
 use crate::arguments::{Input, Locking, Mechanism, Output, Place, Template};
+use crate::cross::Evidence;
 use crate::driver::{Answer, Module};
 use crate::keys::KeyPair;
 use crate::names;
 use crate::openssl::{self, Signed};
+use crate::spki;
 use crate::transcript::{Detail, Step, Transcript};
 
 /// The user's PIN of both tokens.
@@ -97,14 +99,13 @@ impl Ctx {
 
     /// Records a fault that fails the run, whatever the other module did.
     pub(crate) fn fail(&mut self, fault: &str) {
-        let after = self
-            .transcript
-            .steps
-            .last()
-            .map_or("the start", |step| &step.name);
-        self.transcript
-            .failures
-            .push(format!("{fault} (after {after})"));
+        let fault = format!("{fault} (after {})", self.last_step());
+        self.transcript.failures.push(fault);
+    }
+
+    fn last_step(&self) -> String {
+        let last = self.transcript.steps.last();
+        last.map_or("the start".to_owned(), |step| step.name.clone())
     }
 
     fn push(&mut self, name: &str, rv: String, details: Vec<Detail>) {
@@ -176,7 +177,8 @@ impl Ctx {
     }
 }
 
-/// Signing and generation. Every signature is handed to OpenSSL, so that no scenario can forget to.
+/// Signing and generation. Every signature is handed to OpenSSL, and kept for the other module, so that no
+/// scenario can forget to.
 impl Ctx {
     pub(crate) fn generate_key_pair<'a, 'b>(
         &mut self,
@@ -267,9 +269,11 @@ impl Ctx {
         let Some(public) = self.pairs.get(&signed.key).copied() else {
             return self.fail("a signature was made with a key whose public half is unknown");
         };
-        let spki = self.quietly(|ctx| ctx.public_key_info(session, public));
-        if let Err(reason) = openssl::verify(&spki, &signed, signature) {
+        let public = self.quietly(|ctx| ctx.public_values(session, public));
+        if let Err(reason) = openssl::verify(&spki::of(&public), &signed, signature) {
             self.fail(&format!("OpenSSL does not verify the signature: {reason}"));
         }
+        let evidence = Evidence::new(self.last_step(), public, signed, signature);
+        self.transcript.signatures.push(evidence);
     }
 }

@@ -1,15 +1,16 @@
-//! Where the two modules may differ, and why.
+//! Where kms-pkcs11 and a reference may differ, and why.
 //!
-//! Sections are those of the PKCS #11 Specification 3.1. Every row is an answer that was seen; a row that no
+//! Sections are those of the PKCS #11 Specification 3.1, beside Kryoptic those of 3.2. Every row is an answer that was seen; a row that no
 //! longer occurs fails the run as an unexplained difference does.
 
 mod across;
 mod cryptography;
+mod interfaces;
 mod object;
 mod templates;
 mod token;
 
-use std::fmt;
+use crate::reference::Reference;
 
 /// Differences that have one reason.
 #[derive(Debug)]
@@ -25,18 +26,31 @@ pub(crate) struct Difference {
 #[derive(Debug)]
 pub(crate) struct Chapter {
     pub(crate) title: &'static str,
+    /// Whose answers all of its rows hold against those of kms-pkcs11.
+    pub(crate) reference: Reference,
     pub(crate) differences: &'static [Difference],
 }
 
-/// Scenario, step, SoftHSM2's answer, kms-pkcs11's answer.
+/// Scenario, step, the reference's answer, kms-pkcs11's answer.
 pub(crate) type Row<'a> = (&'a str, &'a str, &'a str, &'a str);
 
 /// Whose answer the specification asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backs {
-    SoftHsm,
+    Reference,
     Module,
     Both,
+}
+
+impl Backs {
+    /// The same as a sentence, without its period.
+    pub(crate) fn beside(self, reference: Reference) -> String {
+        match self {
+            Self::Reference => format!("{reference}'s answer is the specification's"),
+            Self::Module => "kms-pkcs11's answer is the specification's".to_owned(),
+            Self::Both => "the specification allows both".to_owned(),
+        }
+    }
 }
 
 /// Every difference, chapter by chapter.
@@ -48,40 +62,44 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Difference> {
 pub(crate) const CHAPTERS: &[Chapter] = &[
     Chapter {
         title: "General functions, slots, sessions, and what is left out",
+        reference: Reference::SoftHsm,
         differences: token::DIFFERENCES,
     },
     Chapter {
         title: "Objects",
+        reference: Reference::SoftHsm,
         differences: object::DIFFERENCES,
     },
     Chapter {
         title: "Templates of key pairs",
+        reference: Reference::SoftHsm,
         differences: templates::DIFFERENCES,
     },
     Chapter {
         title: "Cryptography",
+        reference: Reference::SoftHsm,
         differences: cryptography::DIFFERENCES,
     },
     Chapter {
         title: "Kinds of sessions, handles, orders of calls",
+        reference: Reference::SoftHsm,
         differences: across::DIFFERENCES,
+    },
+    Chapter {
+        title: "Interfaces and functions of versions 3.0 and 3.2",
+        reference: Reference::Kryoptic,
+        differences: interfaces::DIFFERENCES,
     },
 ];
 
-impl fmt::Display for Backs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::SoftHsm => "SoftHSM2's answer is the specification's",
-            Self::Module => "kms-pkcs11's answer is the specification's",
-            Self::Both => "the specification allows both",
-        })
-    }
-}
-
-/// Rows, by scenario and step: SoftHSM2's answer `=>` that of kms-pkcs11.
+/// Rows, by scenario and step: the reference's answer `=>` that of kms-pkcs11. Scenarios in brackets have
+/// the same steps.
 macro_rules! rows {
-    ($($scenario:literal { $($step:literal: $softhsm:literal => $module:literal,)+ })+) => {
-        &[$($(($scenario, $step, $softhsm, $module),)+)+]
+    ($($scenario:literal { $($step:literal: $reference:literal => $module:literal,)+ })+) => {
+        &[$($(($scenario, $step, $reference, $module),)+)+]
+    };
+    ($([$($scenario:literal),+] $steps:tt)+) => {
+        rows! { $($($scenario $steps)+)+ }
     };
 }
 use rows;

@@ -18,11 +18,23 @@ use crate::transcript::ABSENT;
 
 pub(crate) use crate::driver::raw::Answer;
 
-/// A loaded module and its function list of version 2.40.
+type GetFunctionList = unsafe extern "C" fn(*mut *mut CK_FUNCTION_LIST) -> CK_RV;
+type GetInterfaceList = unsafe extern "C" fn(*mut CK_INTERFACE, *mut CK_ULONG) -> CK_RV;
+type GetInterface = unsafe extern "C" fn(
+    *mut CK_UTF8CHAR,
+    *mut CK_VERSION,
+    *mut *mut CK_INTERFACE,
+    CK_FLAGS,
+) -> CK_RV;
+
+/// A loaded module and its function lists.
 #[derive(Debug)]
 pub(crate) struct Module {
     library: &'static Library,
+    /// Of version 2.40.
     functions: &'static CK_FUNCTION_LIST,
+    /// Of version 3.2, if the module has come so far.
+    newest: Option<&'static CK_FUNCTION_LIST_3_2>,
 }
 
 impl Module {
@@ -34,20 +46,50 @@ impl Module {
         // Never unloaded, so that the function list outlives every call.
         let library: &'static Library = Box::leak(Box::new(library));
         // SAFETY: PKCS#11 defines the signature of the symbol of this name.
-        let get = unsafe {
-            library.get::<unsafe extern "C" fn(*mut *mut CK_FUNCTION_LIST) -> CK_RV>(
-                b"C_GetFunctionList",
-            )
-        }
-        .map_err(|error| error.to_string())?;
+        let get = unsafe { library.get::<GetFunctionList>(b"C_GetFunctionList") }
+            .map_err(|error| error.to_string())?;
         let mut list = ptr::null_mut();
         // SAFETY: `list` lives across the call, which only writes one pointer to it.
         let rv = unsafe { get(&raw mut list) };
         // SAFETY: a module answers a pointer to its constant list, valid while it is loaded: for ever.
         match unsafe { list.as_ref() } {
-            Some(functions) if rv == CKR_OK => Ok(Self { library, functions }),
+            Some(functions) if rv == CKR_OK => Ok(Self {
+                library,
+                functions,
+                newest: newest(library),
+            }),
             _ => Err(format!("C_GetFunctionList answered {rv:#x}")),
         }
+    }
+
+    /// A function that is exported beside the list.
+    ///
+    /// # Safety
+    ///
+    /// `T` is the type that PKCS#11 defines for the function of this name.
+    unsafe fn symbol<T: Copy>(&self, name: &[u8]) -> Option<T> {
+        // SAFETY: by this function's contract.
+        unsafe { self.library.get::<T>(name) }.ok().map(|it| *it)
+    }
+}
+
+/// The function list of version 3.2.
+fn newest(library: &Library) -> Option<&'static CK_FUNCTION_LIST_3_2> {
+    // SAFETY: PKCS#11 3.0 defines the signature of the symbol of this name.
+    let get = unsafe { library.get::<GetInterface>(b"C_GetInterface") }.ok()?;
+    let mut name = *b"PKCS 11\0";
+    let mut version = CK_VERSION { major: 3, minor: 2 };
+    let mut interface = ptr::null_mut();
+    // SAFETY: the name is terminated, and all pointers live across the call.
+    let rv = unsafe { get(name.as_mut_ptr(), &raw mut version, &raw mut interface, 0) };
+    // SAFETY: NULL, or one of the module's interfaces, which are constant and valid while it is loaded.
+    let interface = unsafe { interface.as_ref() }.filter(|_| rv == CKR_OK)?;
+    // SAFETY: the list of an interface of this name and version has this type.
+    unsafe {
+        interface
+            .pFunctionList
+            .cast::<CK_FUNCTION_LIST_3_2>()
+            .as_ref()
     }
 }
 
@@ -65,6 +107,7 @@ macro_rules! call {
 }
 
 mod cryptography;
+mod newer;
 mod object;
 mod raw;
 mod token;

@@ -8,16 +8,26 @@ use cryptoki_sys::CK_ULONG;
 const MARGIN: usize = 64;
 
 /// What guarded memory is made of.
-pub(crate) trait Cell: Copy + PartialEq + Debug {
+pub(crate) trait Cell: Copy + Debug {
     const CANARY: Self;
+
+    fn is_canary(&self) -> bool;
 }
 
 impl Cell for u8 {
     const CANARY: Self = 0xc5;
+
+    fn is_canary(&self) -> bool {
+        *self == Self::CANARY
+    }
 }
 
 impl Cell for CK_ULONG {
     const CANARY: Self = CK_ULONG::from_ne_bytes([0xc5; size_of::<CK_ULONG>()]);
+
+    fn is_canary(&self) -> bool {
+        *self == Self::CANARY
+    }
 }
 
 /// Memory that a module may write to, between two margins that it may not.
@@ -54,7 +64,7 @@ impl<T: Cell> Guarded<T> {
     pub(crate) fn intact(&self) -> bool {
         let (before, rest) = self.cells.split_at(MARGIN);
         let after = &rest[self.room..];
-        before.iter().chain(after).all(|cell| *cell == T::CANARY)
+        before.iter().chain(after).all(T::is_canary)
     }
 }
 

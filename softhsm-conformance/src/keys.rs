@@ -4,7 +4,6 @@ use cryptoki_sys::*;
 
 use crate::arguments::{Attribute, Mechanism, Output, bytes, flag, number};
 use crate::ctx::Ctx;
-use crate::spki;
 
 /// The handles of a key pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,27 +198,36 @@ impl Ctx {
         found.first().copied()
     }
 
-    /// A public key's `SubjectPublicKeyInfo`, put together from its attributes.
-    pub(crate) fn public_key_info(
+    /// The attributes that make a public key, as far as it has them.
+    pub(crate) fn public_values(
         &mut self,
         session: CK_SESSION_HANDLE,
         public: CK_OBJECT_HANDLE,
-    ) -> Vec<u8> {
-        let room = Output::Room(1024);
-        let mut ask = |kind| {
+    ) -> Vec<(CK_ATTRIBUTE_TYPE, Vec<u8>)> {
+        let room = Output::Room(LONGEST_PUBLIC_VALUE);
+        let mut value = |kind| {
             self.get_attribute_value(session, public, &[(kind, room)])
                 .pop()
                 .flatten()
         };
-        match (
-            ask(CKA_MODULUS),
-            ask(CKA_PUBLIC_EXPONENT),
-            ask(CKA_EC_PARAMS),
-            ask(CKA_EC_POINT),
-        ) {
-            (Some(modulus), Some(exponent), _, _) => spki::rsa(&modulus, &exponent),
-            (_, _, Some(curve), Some(point)) => spki::ec(&curve, &point),
-            _ => panic!("object {public} shows neither an RSA nor an EC public key"),
-        }
+        let values = PUBLIC_VALUES.iter();
+        values
+            .filter_map(|kind| Some((*kind, value(*kind)?)))
+            .collect()
     }
 }
+
+/// What a template for `C_CreateObject` says of a public key; each type of key has some of them.
+const PUBLIC_VALUES: &[CK_ATTRIBUTE_TYPE] = &[
+    CKA_CLASS,
+    CKA_KEY_TYPE,
+    CKA_MODULUS,
+    CKA_PUBLIC_EXPONENT,
+    CKA_EC_PARAMS,
+    CKA_EC_POINT,
+    CKA_PARAMETER_SET,
+    CKA_VALUE,
+];
+
+/// The value of a public key of ML-DSA-87 is the longest, with 2592 bytes.
+const LONGEST_PUBLIC_VALUE: usize = 2592;

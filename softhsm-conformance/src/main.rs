@@ -1,5 +1,5 @@
-//! The `softhsm-conformance` command: one table of scenarios, run against SoftHSM2 and against kms-pkcs11,
-//! answers compared step by step.
+//! The `softhsm-conformance` command: one table of scenarios, run against kms-pkcs11 and against SoftHSM2 or,
+//! where that has no answer, Kryoptic; answers compared step by step.
 //!
 //! Each module runs in processes of its own, so that a crash is a finding about a scenario and not the end
 //! of the run. Where the modules may differ, `differences.rs` says so and why; any other difference fails,
@@ -14,6 +14,7 @@
 mod arguments;
 mod child;
 mod compare;
+mod cross;
 mod ctx;
 mod describe;
 mod differences;
@@ -24,6 +25,7 @@ mod keys;
 mod mechanisms;
 mod names;
 mod openssl;
+mod reference;
 mod report;
 mod scenarios;
 mod spki;
@@ -41,31 +43,36 @@ use lexopt::ValueExt;
 
 use crate::report::Report;
 use crate::scenarios::Scenario;
-use crate::subjects::Subjects;
+use crate::subjects::{Libraries, Subjects};
 use crate::walk::Plan;
 
 const USAGE: &str = "\
-Usage: softhsm-conformance [compare] [--softhsm PATH] [--module PATH] [--only NAME]... [--verbose]
-                           [--report PATH]
-       softhsm-conformance walk [--seed N] [--steps N] [--rounds N] [--softhsm PATH] [--module PATH]
+Usage: softhsm-conformance [compare] [LIBRARIES] [--only NAME]... [--verbose] [--report PATH]
+       softhsm-conformance walk [LIBRARIES] [--seed N] [--steps N] [--rounds N]
        softhsm-conformance run --module PATH [--only NAME]...
+       softhsm-conformance verify --module PATH --evidence PATH
        softhsm-conformance follow --module PATH
        softhsm-conformance list
 
-compare  runs every scenario on SoftHSM2 and on kms-pkcs11 over kms-emulator and compares (the default)
-walk     makes random calls on both and compares; prints what differs as a scenario, as short as it gets
+compare  runs every scenario on kms-pkcs11 over kms-emulator and on its reference and compares (the default)
+walk     makes random calls on kms-pkcs11 and SoftHSM2; prints what differs as a scenario, as short as it gets
 run      runs scenarios on one module, set up by the environment, and prints a JSON line for each
+verify   verifies the signatures of another module on one module, and prints a JSON line for each
 follow   makes the calls of a walk on one module, told about in JSON lines
 list     prints the names of the scenarios
 
---softhsm PATH  SoftHSM2's library (/usr/lib/softhsm/libsofthsm2.so)
---module PATH   the module to run or to compare with SoftHSM2 (libkms_pkcs11.so beside this program)
---only NAME     only the scenario NAME, or those whose names begin with it; may be repeated
---verbose       print every step with both answers
---seed N        the seed of the first round (1); each round takes the next
---steps N       calls in a round (400)
---rounds N      rounds (20)
---report PATH   write what a run of all scenarios found to PATH, unless it failed
+LIBRARIES are any of:
+--module PATH    the module to run or to compare (libkms_pkcs11.so beside this program)
+--softhsm PATH   SoftHSM2's library (/usr/lib/softhsm/libsofthsm2.so)
+--kryoptic PATH  Kryoptic's library (target/kryoptic/debug/libkryoptic.so)
+
+--only NAME      only the scenario NAME, or those whose names begin with it; may be repeated
+--verbose        print every step with both answers
+--seed N         the seed of the first round (1); each round takes the next
+--steps N        calls in a round (400)
+--rounds N       rounds (20)
+--report PATH    write what a run of all scenarios found to PATH, unless it failed
+--evidence PATH  the signatures, in JSON
 ";
 
 fn main() -> ExitCode {
@@ -94,6 +101,11 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             let module = options.module.ok_or("run needs --module")?;
             child::run(&module, &scenarios, &mut out)?;
         }
+        Command::Verify => {
+            let module = options.module.ok_or("verify needs --module")?;
+            let evidence = options.evidence.ok_or("verify needs --evidence")?;
+            cross::serve(&module, &evidence, &mut out)?;
+        }
         Command::Follow => {
             let module = options.module.ok_or("follow needs --module")?;
             walk::serve(&module)?;
@@ -104,9 +116,10 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             }
         }
         Command::Compare => {
-            let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
-            let (softhsm, module) = options.subjects()?.transcripts(&names)?;
-            let comparison = compare::compare(&softhsm, &module, differences::all());
+            let subjects = options.subjects()?;
+            let mut pairs = subjects.pairs(&scenarios)?;
+            let crossings = cross::verify(&subjects, &mut pairs)?;
+            let comparison = compare::compare(&pairs, differences::all());
             comparison.print(&mut out, options.verbose)?;
             if !comparison.passed() {
                 return Ok(ExitCode::FAILURE);
@@ -114,6 +127,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             if let Some(path) = options.report {
                 let report = Report {
                     comparison: &comparison,
+                    crossings: &crossings,
                     differences: differences::CHAPTERS,
                 };
                 fs::write(path, report.to_string())?;
@@ -127,6 +141,7 @@ enum Command {
     Compare,
     Walk,
     Run,
+    Verify,
     Follow,
     List,
     Help,
@@ -135,7 +150,9 @@ enum Command {
 struct Options {
     command: Command,
     softhsm: Option<PathBuf>,
+    kryoptic: Option<PathBuf>,
     module: Option<PathBuf>,
+    evidence: Option<PathBuf>,
     only: Vec<String>,
     verbose: bool,
     report: Option<PathBuf>,
@@ -147,7 +164,9 @@ impl Options {
         let mut options = Self {
             command: Command::Compare,
             softhsm: None,
+            kryoptic: None,
             module: None,
+            evidence: None,
             only: Vec::new(),
             verbose: false,
             report: None,
@@ -164,9 +183,12 @@ impl Options {
                 Value(command) if command == "walk" => options.command = Command::Walk,
                 Value(command) if command == "follow" => options.command = Command::Follow,
                 Value(command) if command == "run" => options.command = Command::Run,
+                Value(command) if command == "verify" => options.command = Command::Verify,
                 Value(command) if command == "list" => options.command = Command::List,
                 Long("help") | Short('h') => options.command = Command::Help,
                 Long("softhsm") => options.softhsm = Some(arguments.value()?.into()),
+                Long("kryoptic") => options.kryoptic = Some(arguments.value()?.into()),
+                Long("evidence") => options.evidence = Some(arguments.value()?.into()),
                 Long("module") => options.module = Some(arguments.value()?.into()),
                 Long("only") => options.only.push(arguments.value()?.string()?),
                 Long("verbose") => options.verbose = true,
@@ -184,12 +206,13 @@ impl Options {
     }
 
     fn subjects(&self) -> io::Result<Subjects> {
-        let softhsm = self.softhsm.clone();
-        let module = self.module.clone();
-        Subjects::new(
-            &softhsm.unwrap_or_else(kms_pkcs11_testkit::softhsm),
-            &module.unwrap_or_else(kms_pkcs11_testkit::module),
-        )
+        let or =
+            |path: &Option<PathBuf>, default: fn() -> PathBuf| path.clone().unwrap_or_else(default);
+        Subjects::new(Libraries {
+            module: or(&self.module, kms_pkcs11_testkit::module),
+            softhsm: or(&self.softhsm, kms_pkcs11_testkit::softhsm),
+            kryoptic: or(&self.kryoptic, kms_pkcs11_testkit::kryoptic),
+        })
     }
 
     fn scenarios(&self) -> Result<Vec<&'static Scenario>, String> {

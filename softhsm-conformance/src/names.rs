@@ -34,10 +34,10 @@ macro_rules! functions {
     ($($function:ident)*) => { &[$(stringify!($function),)*] };
 }
 
-/// The functions of version 2.40 in the order of their list, and the one that is exported beside it.
+/// The functions of versions 2.40, 3.0 and 3.2 in the order of their lists.
 pub(crate) const FUNCTIONS: &[&str] = functions! {
-    C_Initialize C_Finalize C_GetInfo C_GetFunctionList C_GetInterfaceList C_GetSlotList
-    C_GetSlotInfo C_GetTokenInfo C_GetMechanismList C_GetMechanismInfo C_InitToken C_InitPIN
+    C_Initialize C_Finalize C_GetInfo C_GetFunctionList C_GetSlotList C_GetSlotInfo
+    C_GetTokenInfo C_GetMechanismList C_GetMechanismInfo C_InitToken C_InitPIN
     C_SetPIN C_OpenSession C_CloseSession C_CloseAllSessions C_GetSessionInfo C_GetOperationState
     C_SetOperationState C_Login C_Logout C_CreateObject C_CopyObject C_DestroyObject C_GetObjectSize
     C_GetAttributeValue C_SetAttributeValue C_FindObjectsInit C_FindObjects C_FindObjectsFinal
@@ -48,6 +48,9 @@ pub(crate) const FUNCTIONS: &[&str] = functions! {
     C_SignEncryptUpdate C_DecryptVerifyUpdate C_GenerateKey C_GenerateKeyPair C_WrapKey C_UnwrapKey
     C_DeriveKey C_SeedRandom C_GenerateRandom C_GetFunctionStatus C_CancelFunction
     C_WaitForSlotEvent
+    C_GetInterfaceList C_GetInterface C_LoginUser C_SessionCancel
+    C_EncapsulateKey C_DecapsulateKey C_VerifySignatureInit C_VerifySignature
+    C_VerifySignatureUpdate C_VerifySignatureFinal C_GetSessionValidationFlags
 };
 
 macro_rules! names {

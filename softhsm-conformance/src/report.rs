@@ -5,14 +5,17 @@ use std::fmt::{self, Display, Formatter};
 use std::ptr;
 
 use crate::compare::{ComparedStep, Comparison, Verdict};
+use crate::cross::Crossing;
 use crate::differences::{Chapter, Difference};
 use crate::names::FUNCTIONS;
+use crate::reference::Reference;
 use crate::walk;
 
 /// A comparison, to be printed as Markdown.
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     pub(crate) comparison: &'a Comparison,
+    pub(crate) crossings: &'a [Crossing],
     /// The table of allowed differences, which gives the document its order.
     pub(crate) differences: &'a [Chapter],
 }
@@ -28,12 +31,13 @@ impl Display for Report<'_> {
 }
 
 const INTRODUCTION: &str = "\
-# Conformance: kms-pkcs11 beside SoftHSM2
+# Conformance: kms-pkcs11 beside SoftHSM2 and Kryoptic
 
 Written by `softhsm-conformance compare --report softhsm-conformance/REPORT.md`, never by hand; a test fails
-when it is not what a run finds. Every scenario goes through the C function lists of both modules, and every
-return value, length, attribute and structure that they answer is compared. Signatures are verified by
-OpenSSL beside that.
+when it is not what a run finds. Every scenario goes through the C function lists of kms-pkcs11 and of a reference,
+and every return value, length, attribute and structure that they answer is compared. The reference is SoftHSM2,
+or Kryoptic where SoftHSM2 has no answer, as to everything that came with versions 3.0 and 3.2. Every signature is
+verified by OpenSSL, and by the other module with the public key imported.
 
 ";
 
@@ -53,6 +57,17 @@ impl Report<'_> {
             ("unexplained differences", count(Verdict::is_unexplained)),
         ] {
             writeln!(f, "| {what} | {count} |")?;
+        }
+        for crossing in self.crossings {
+            let Crossing {
+                maker,
+                verifier,
+                signatures,
+            } = crossing;
+            writeln!(
+                f,
+                "| signatures of {maker} that {verifier} verified | {signatures} |"
+            )?;
         }
         writeln!(f)
     }
@@ -86,8 +101,10 @@ impl Report<'_> {
             "| {title} | {} | {} | {} | {} | {equal} | {} |",
             scenarios.len(),
             steps.len(),
-            answers(steps.iter().map(|step| step.softhsm.as_str())),
-            answers(steps.iter().map(|step| step.module.as_str())),
+            Reference::ALL
+                .map(|reference| theirs(&steps, reference))
+                .join(" | "),
+            answers(steps.iter().map(|step| step.ours.as_str())),
             steps.len() - equal,
         )
     }
@@ -97,13 +114,18 @@ impl Report<'_> {
         for chapter in self.differences {
             writeln!(f, "\n### {}", chapter.title)?;
             for difference in chapter.differences {
-                self.difference(f, difference)?;
+                self.difference(f, chapter.reference, difference)?;
             }
         }
         Ok(())
     }
 
-    fn difference(&self, f: &mut Formatter<'_>, difference: &'static Difference) -> fmt::Result {
+    fn difference(
+        &self,
+        f: &mut Formatter<'_>,
+        reference: Reference,
+        difference: &'static Difference,
+    ) -> fmt::Result {
         let is_this = |step: &&ComparedStep| match step.verdict {
             Verdict::Allowed(allowed) => ptr::eq(allowed, difference),
             Verdict::Equal | Verdict::Unexplained => false,
@@ -111,14 +133,16 @@ impl Report<'_> {
         writeln!(
             f,
             "\n**{}.** {} ({}.)\n",
-            difference.section, difference.why, difference.backs
+            difference.section,
+            difference.why,
+            difference.backs.beside(reference)
         )?;
-        writeln!(f, "| scenario | call | SoftHSM2 | kms-pkcs11 |")?;
+        writeln!(f, "| scenario | call | {reference} | kms-pkcs11 |")?;
         writeln!(f, "| --- | --- | --- | --- |")?;
         for step in self.comparison.steps.iter().filter(is_this) {
             let (scenario, call) = (&step.scenario, &step.step);
-            let (softhsm, module) = (code(&step.softhsm), code(&step.module));
-            writeln!(f, "| {scenario} | {call} | {softhsm} | {module} |")?;
+            let (theirs, ours) = (code(&step.theirs), code(&step.ours));
+            writeln!(f, "| {scenario} | {call} | {theirs} | {ours} |")?;
         }
         Ok(())
     }
@@ -133,7 +157,7 @@ fn rules(f: &mut Formatter<'_>) -> fmt::Result {
             "| **{}.** {} ({}.) | {} | {} |",
             rule.section,
             rule.why,
-            rule.backs,
+            rule.backs.beside(Reference::SoftHsm),
             answers(rule.softhsm),
             answers(rule.module)
         )?;
@@ -144,18 +168,18 @@ fn rules(f: &mut Formatter<'_>) -> fmt::Result {
 const MATRIX: &str = "\
 ## Functions
 
-The functions of version 2.40, in the order of their list. Under each module: calls answered with `CKR_OK`
+Functions in the order of their lists. Under each module: calls answered with `CKR_OK`
 and calls refused; *out* when the initialised module answered nothing but `CKR_FUNCTION_NOT_SUPPORTED`.
 Observations are what follows from several answers.
 
-| function | scenarios | calls | SoftHSM2 | kms-pkcs11 | equal | allowed differences |
-| --- | ---: | ---: | --- | --- | ---: | ---: |
+| function | scenarios | calls | SoftHSM2 | Kryoptic | kms-pkcs11 | equal | allowed differences |
+| --- | ---: | ---: | --- | --- | --- | ---: | ---: |
 ";
 
 const DIFFERENCES: &str = "\
 ## Allowed differences
 
-Sections are those of the PKCS #11 Specification 3.1.
+Sections are those of the PKCS #11 Specification 3.1, beside Kryoptic those of 3.2.
 ";
 
 const RULES_OF_WALKS: &str = "
@@ -167,6 +191,12 @@ rules must explain it, by the call and the state that it was made in.
 | rule | SoftHSM2 | kms-pkcs11 |
 | --- | --- | --- |
 ";
+
+/// How a reference answered the calls of one function that it was asked for.
+fn theirs(steps: &[&ComparedStep], reference: Reference) -> String {
+    let asked = steps.iter().filter(|step| step.reference == reference);
+    answers(asked.map(|step| step.theirs.as_str()))
+}
 
 /// How a module answered the calls of one function.
 fn answers<'a>(answers: impl Iterator<Item = &'a str>) -> String {

@@ -1,5 +1,7 @@
 //! The little DER that it takes to hand keys and signatures to OpenSSL.
 
+use cryptoki_sys::*;
+
 /// `rsaEncryption` with its NULL parameters, as an `AlgorithmIdentifier`.
 const RSA_ENCRYPTION: &[u8] = &[
     0x30, 13, 0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0,
@@ -12,14 +14,32 @@ const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
 const SEQUENCE: u8 = 0x30;
 
+/// The `SubjectPublicKeyInfo` of a public key, from its attributes.
+pub(crate) fn of(public: &[(CK_ATTRIBUTE_TYPE, Vec<u8>)]) -> Vec<u8> {
+    let value = |wanted| {
+        let found = public.iter().find(|(kind, _)| *kind == wanted);
+        found.map(|(_, value)| value.as_slice())
+    };
+    match (
+        value(CKA_MODULUS),
+        value(CKA_PUBLIC_EXPONENT),
+        value(CKA_EC_PARAMS),
+        value(CKA_EC_POINT),
+    ) {
+        (Some(modulus), Some(exponent), _, _) => rsa(modulus, exponent),
+        (_, _, Some(curve), Some(point)) => ec(curve, point),
+        _ => panic!("a key shows neither an RSA nor an EC public key"),
+    }
+}
+
 /// The `SubjectPublicKeyInfo` of an RSA key, from big-endian numbers.
-pub(crate) fn rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+fn rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let key = element(SEQUENCE, &[integer(modulus), integer(exponent)].concat());
     element(SEQUENCE, &[RSA_ENCRYPTION, &bits(&key)].concat())
 }
 
 /// The `SubjectPublicKeyInfo` of an EC key, from `CKA_EC_PARAMS` and `CKA_EC_POINT`.
-pub(crate) fn ec(curve: &[u8], point: &[u8]) -> Vec<u8> {
+fn ec(curve: &[u8], point: &[u8]) -> Vec<u8> {
     let algorithm = element(SEQUENCE, &[EC_PUBLIC_KEY, curve].concat());
     element(SEQUENCE, &[algorithm, bits(octets(point))].concat())
 }

@@ -1,69 +1,107 @@
-//! The two modules that are compared: set up, run in child processes, their transcripts collected.
+//! The modules that are compared: set up, run in child processes, their transcripts collected.
 
-use std::collections::VecDeque;
+mod tokens;
+
+use std::collections::{HashMap, VecDeque};
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
-use std::{env, fs, io, thread};
+use std::{env, thread};
 
 use kms_emulator::{Emulator, Options};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::child::Line;
-use crate::ctx::PIN;
+use crate::compare::Pair;
+use crate::cross::{Evidence, Finding};
+use crate::reference::Reference;
+use crate::scenarios::Scenario;
 use crate::transcript::{Step, Transcript};
 
 /// How long one scenario, or one call of a walk, may take, on a machine that is busy with other things.
 pub(crate) const ANSWER_BOUND: Duration = Duration::from_mins(1);
 
-/// SoftHSM2 with a token, and kms-pkcs11 with an emulated KMS.
+/// kms-pkcs11 with an emulated KMS, and the references with a token each.
 #[derive(Debug)]
 pub(crate) struct Subjects {
-    pub(crate) softhsm: Subject,
     pub(crate) module: Subject,
+    pub(crate) softhsm: Subject,
+    kryoptic: Subject,
     // What the modules run on: as long as they are used.
-    _token: SoftHsmToken,
+    _tokens: [TempDir; 2],
     _emulator: Emulator,
 }
 
+/// Where the modules are.
+#[derive(Debug)]
+pub(crate) struct Libraries {
+    pub(crate) module: PathBuf,
+    pub(crate) softhsm: PathBuf,
+    pub(crate) kryoptic: PathBuf,
+}
+
 impl Subjects {
-    /// Sets both modules up.
-    pub(crate) fn new(softhsm: &Path, module: &Path) -> io::Result<Self> {
-        let token = SoftHsmToken::new()?;
+    /// Sets the modules up.
+    pub(crate) fn new(libraries: Libraries) -> io::Result<Self> {
         let emulator = Emulator::start(Options::default()).map_err(io::Error::other)?;
-        let softhsm = Subject {
-            module: softhsm.to_owned(),
-            environment: vec![("SOFTHSM2_CONF", token.configuration().into_os_string())],
-            may_crash: true,
-        };
         let module = Subject {
-            module: module.to_owned(),
+            name: "kms-pkcs11".to_owned(),
+            module: libraries.module,
             environment: kms_environment(&emulator),
             may_crash: false,
+            imports_public_keys: false,
+        };
+        let (softhsm_token, softhsm) = tokens::softhsm()?;
+        let (kryoptic_token, kryoptic) = tokens::kryoptic(&libraries.kryoptic)?;
+        let reference = |which: Reference, module, environment| Subject {
+            name: which.to_string(),
+            module,
+            environment: vec![environment],
+            may_crash: true,
+            imports_public_keys: true,
         };
         Ok(Self {
-            softhsm,
             module,
-            _token: token,
+            softhsm: reference(Reference::SoftHsm, libraries.softhsm, softhsm),
+            kryoptic: reference(Reference::Kryoptic, libraries.kryoptic, kryoptic),
+            _tokens: [softhsm_token, kryoptic_token],
             _emulator: emulator,
         })
     }
 
-    /// Runs the scenarios of these names on SoftHSM2 and on kms-pkcs11, both at the same time.
-    pub(crate) fn transcripts(
-        &self,
-        names: &[&str],
-    ) -> io::Result<(Vec<Transcript>, Vec<Transcript>)> {
+    pub(crate) fn of(&self, reference: Reference) -> &Subject {
+        match reference {
+            Reference::SoftHsm => &self.softhsm,
+            Reference::Kryoptic => &self.kryoptic,
+        }
+    }
+
+    /// Runs scenarios on kms-pkcs11 and each on its reference, all at the same time.
+    pub(crate) fn pairs(&self, scenarios: &[&Scenario]) -> io::Result<Vec<Pair>> {
+        let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
         thread::scope(|scope| {
-            let softhsm = scope.spawn(|| self.softhsm.transcripts(names));
-            let module = self.module.transcripts(names)?;
-            let softhsm = softhsm
-                .join()
-                .map_err(|_| io::Error::other("a thread panicked"))??;
-            Ok((softhsm, module))
+            let theirs = Reference::ALL.map(|reference| {
+                let names = scenarios.iter().filter(|it| it.reference == reference);
+                let names: Vec<&str> = names.map(|scenario| scenario.name).collect();
+                scope.spawn(move || self.of(reference).transcripts(&names))
+            });
+            let ours = self.module.transcripts(&names)?;
+            let mut theirs_by_name = HashMap::new();
+            for thread in theirs {
+                let panicked = |_| io::Error::other("a thread panicked");
+                let transcripts = thread.join().map_err(panicked)??;
+                let by_name = transcripts.into_iter().map(|it| (it.scenario.clone(), it));
+                theirs_by_name.extend(by_name);
+            }
+            let pairs = scenarios.iter().zip(ours).map(|(scenario, ours)| Pair {
+                reference: scenario.reference,
+                theirs: theirs_by_name.remove(scenario.name).unwrap_or_default(),
+                ours,
+            });
+            Ok(pairs.collect())
         })
     }
 }
@@ -80,59 +118,16 @@ fn kms_environment(emulator: &Emulator) -> Vec<(&'static str, OsString)> {
     ]
 }
 
-/// An initialised token of SoftHSM2 in a directory of its own.
-#[derive(Debug)]
-struct SoftHsmToken {
-    directory: TempDir,
-}
-
-impl SoftHsmToken {
-    fn new() -> io::Result<Self> {
-        let token = Self {
-            directory: TempDir::new()?,
-        };
-        let tokens = token.directory.path().join("tokens");
-        fs::create_dir(&tokens)?;
-        fs::write(
-            token.configuration(),
-            format!(
-                "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
-                tokens.display()
-            ),
-        )?;
-        let output = Command::new("softhsm2-util")
-            .args([
-                "--init-token",
-                "--free",
-                "--label",
-                "aws-kms",
-                "--so-pin",
-                "12345678",
-                "--pin",
-            ])
-            .arg(String::from_utf8_lossy(PIN).as_ref())
-            .env("SOFTHSM2_CONF", token.configuration())
-            .output()?;
-        if output.status.success() {
-            Ok(token)
-        } else {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            Err(io::Error::other(format!("softhsm2-util: {said}")))
-        }
-    }
-
-    fn configuration(&self) -> PathBuf {
-        self.directory.path().join("softhsm2.conf")
-    }
-}
-
 /// A module and the environment that sets it up.
 #[derive(Debug)]
 pub(crate) struct Subject {
+    pub(crate) name: String,
     module: PathBuf,
     environment: Vec<(&'static str, OsString)>,
     /// Whether a crash is an answer, to be listed among the differences, rather than a failure.
     may_crash: bool,
+    /// Whether it verifies the signatures of others: `C_CreateObject` takes public keys.
+    pub(crate) imports_public_keys: bool,
 }
 
 impl Subject {
@@ -153,20 +148,28 @@ impl Subject {
         Ok(transcripts)
     }
 
+    /// Has signatures verified in one child process: one finding for each, in the same order.
+    pub(crate) fn verify(&self, evidence: &[&Evidence]) -> io::Result<Vec<Finding>> {
+        let mut file = NamedTempFile::new()?;
+        serde_json::to_writer(&mut file, evidence)?;
+        file.flush()?;
+        let mut command = self.command("verify")?;
+        command.arg("--evidence").arg(file.path());
+        let (mut child, lines) = Running::start(command)?;
+        let finding = |_: &&Evidence| match lines.recv_timeout(ANSWER_BOUND) {
+            Ok(line) => Ok(serde_json::from_str(&line)?),
+            Err(error) => Err(io::Error::other(child.end(error)?)),
+        };
+        evidence.iter().map(finding).collect()
+    }
+
     /// Runs scenarios in one child process, as far as it comes.
     fn run(&self, names: &[&str], transcripts: &mut Vec<Transcript>) -> io::Result<()> {
-        let mut child = Running(self.spawn(names)?);
-        let Some(stdout) = child.0.stdout.take() else {
-            return Err(io::Error::other("the child has no standard output"));
-        };
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            // The receiver goes when it has seen enough.
-            BufReader::new(stdout)
-                .lines()
-                .map_while(Result::ok)
-                .all(|line| sender.send(line).is_ok())
-        });
+        let mut command = self.command("run")?;
+        for name in names {
+            command.arg("--only").arg(name);
+        }
+        let (mut child, lines) = Running::start(command)?;
         let mut pending = VecDeque::from(names.to_vec());
         let mut faults = Vec::new();
         let mut begun = false;
@@ -208,15 +211,8 @@ impl Subject {
             scenario: scenario.to_owned(),
             steps: vec![step],
             failures,
+            ..Transcript::default()
         }
-    }
-
-    fn spawn(&self, names: &[&str]) -> io::Result<Child> {
-        let mut command = self.command("run")?;
-        for name in names {
-            command.arg("--only").arg(name);
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
     }
 
     /// This program, with a subcommand for the module.
@@ -244,6 +240,24 @@ fn parse(line: &str) -> Result<Line, String> {
 pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
+    /// Starts a child; answers the lines of its standard output too.
+    fn start(mut command: Command) -> io::Result<(Self, Receiver<String>)> {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = Self(command.spawn()?);
+        let Some(stdout) = child.0.stdout.take() else {
+            return Err(io::Error::other("the child has no standard output"));
+        };
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            // The receiver goes when it has seen enough.
+            BufReader::new(stdout)
+                .lines()
+                .map_while(Result::ok)
+                .all(|line| sender.send(line).is_ok())
+        });
+        Ok((child, lines))
+    }
+
     /// How the child ended, or that it had to be ended.
     pub(crate) fn end(&mut self, error: RecvTimeoutError) -> io::Result<String> {
         match error {

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use cryptoki_sys::CK_RV;
 
+use crate::cross::Evidence;
+
 /// Stands for the return value of a function that the function list leaves out.
 pub(crate) const ABSENT: CK_RV = CK_RV::MAX;
 
@@ -14,6 +16,8 @@ pub(crate) struct Transcript {
     pub(crate) steps: Vec<Step>,
     /// Faults that no comparison can excuse: an overrun, a signature that does not verify, a crash.
     pub(crate) failures: Vec<String>,
+    /// The signatures that were made, for the other module to verify.
+    pub(crate) signatures: Vec<Evidence>,
 }
 
 /// One call and its answer.

@@ -46,7 +46,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
-        backs: Backs::SoftHsm,
+        backs: Backs::Reference,
         section: "4.4 Storage objects",
         why: "The halves of a pair are one key in KMS: naming the private half names its pair, \
               unless the public half was named apart, so that a client that knows one half \

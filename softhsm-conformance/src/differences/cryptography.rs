@@ -140,7 +140,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
-        backs: Backs::SoftHsm,
+        backs: Backs::Reference,
         section: "6.1 (PKCS #1 v1.5 RSA)",
         why: "The mechanism pads whatever it is given. KMS pads digests only, and of SHA-256, \
               SHA-384 and SHA-512: the data must be the DigestInfo of one of them, whole.",
@@ -271,7 +271,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
-        backs: Backs::SoftHsm,
+        backs: Backs::Reference,
         section: "6.3 (ECDSA without hashing)",
         why: "The digest may have any length. One of no bytes at all stands for the number 0, \
               under which anybody can make signatures that verify: it is refused.",
@@ -403,7 +403,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
-        backs: Backs::SoftHsm,
+        backs: Backs::Reference,
         section: "6.1 (PKCS #1 RSA OAEP mechanism parameters)",
         why: "KMS has no label. SoftHSM2 refuses one for encryption, and forgets it for \
               decryption.",

@@ -290,7 +290,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
-        backs: Backs::SoftHsm,
+        backs: Backs::Reference,
         section: "5.7.3 C_DestroyObject",
         why: "The public half of a pair is the same key in KMS: when the private half is \
               destroyed both are gone, and nobody can use what would be left. A client that \

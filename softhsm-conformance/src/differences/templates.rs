@@ -129,7 +129,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
-        backs: Backs::SoftHsm,
+        backs: Backs::Reference,
         section: "6.3.3 Elliptic curve private key objects, 6.1.3 RSA private key objects",
         why: "The attribute is not to be specified for the private half, which takes it from \
               the public one. Clients repeat it nevertheless: it is accepted where it says the \

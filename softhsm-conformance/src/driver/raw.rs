@@ -50,12 +50,12 @@ impl<T: Cell> Room<T> {
     }
 
     /// The length that the function answered.
-    fn length(&self) -> CK_ULONG {
+    pub(super) fn length(&self) -> CK_ULONG {
         self.length.written(1)[0]
     }
 
     /// What the function wrote: nothing when it was asked for the length.
-    fn written(&self) -> &[T] {
+    pub(super) fn written(&self) -> &[T] {
         match self.output {
             Output::Room(_) => self.memory.written(self.length()),
             Output::Query | Output::NoLength => &[],
@@ -131,7 +131,7 @@ impl Ctx {
         }
     }
 
-    fn watch_room<T: Cell>(&mut self, function: &str, rv: CK_RV, room: &Room<T>) {
+    pub(super) fn watch_room<T: Cell>(&mut self, function: &str, rv: CK_RV, room: &Room<T>) {
         self.watch(&room.memory);
         self.watch(&room.length);
         let (Output::Room(_), length, given) = (room.output, room.length(), room.output.room())

@@ -1,7 +1,7 @@
 //! General-purpose functions, slots, tokens and sessions.
 
 use std::ffi::c_void;
-use std::{ptr, slice};
+use std::ptr;
 
 use cryptoki_sys::*;
 
@@ -10,8 +10,6 @@ use crate::ctx::Ctx;
 use crate::driver::raw::{Room, mutex};
 use crate::guarded::Guarded;
 use crate::transcript::{ABSENT, Detail};
-
-type GetInterfaceList = unsafe extern "C" fn(*mut CK_INTERFACE, *mut CK_ULONG) -> CK_RV;
 
 /// General-purpose functions, slots and tokens.
 impl Ctx {
@@ -58,37 +56,6 @@ impl Ctx {
         let version = unsafe { list.as_ref() }.map(|list| (list.version.major, list.version.minor));
         let details = version.map(|it| Detail::compared("version", format!("{it:?}")));
         self.record("C_GetFunctionList", rv, details.into_iter().collect())
-    }
-
-    /// Records the interfaces that the module exports beside its function list of version 2.40.
-    pub(crate) fn get_interfaces(&mut self) {
-        let name = b"C_GetInterfaceList";
-        // SAFETY: PKCS#11 3.0 defines the signature of the symbol of this name.
-        let symbol = unsafe { self.module.library.get::<GetInterfaceList>(name) };
-        let Ok(get) = symbol else {
-            return self.observe("C_GetInterfaceList", "not exported");
-        };
-        let get = *get;
-        let mut room =
-            Guarded::<CK_ULONG>::new(16 * size_of::<CK_INTERFACE>() / size_of::<CK_ULONG>());
-        let mut count: CK_ULONG = 16;
-        // SAFETY: the memory holds sixteen structures, aligned as their members are.
-        let rv = unsafe { get(room.pointer().cast::<CK_INTERFACE>(), &raw mut count) };
-        self.watch(&room);
-        let written = if rv == CKR_OK {
-            usize::try_from(count).unwrap_or(0).min(16)
-        } else {
-            0
-        };
-        // SAFETY: the module has written this many structures of plain numbers and pointers.
-        let interfaces =
-            unsafe { slice::from_raw_parts(room.pointer().cast::<CK_INTERFACE>(), written) };
-        let details = interfaces.iter().map(|interface| {
-            // SAFETY: every function list begins with its version, and is the module's constant.
-            let version = unsafe { &*interface.pFunctionList.cast::<CK_VERSION>() };
-            Detail::compared("version", format!("{}.{}", version.major, version.minor))
-        });
-        self.record("C_GetInterfaceList", rv, details.collect());
     }
 
     pub(crate) fn get_slot_list(&mut self, with_token: bool, output: Output) -> Vec<CK_SLOT_ID> {

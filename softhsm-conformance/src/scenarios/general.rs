@@ -105,9 +105,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ctx.get_function_list(Given);
         ctx.at("NULL").get_function_list(Null);
     }),
-    scenario("interfaces: offered", |ctx| {
-        ctx.get_interfaces();
-    }),
     scenario("every function: before initialize", |ctx| {
         every_function(ctx, 0, 1);
     }),

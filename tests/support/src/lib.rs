@@ -19,7 +19,7 @@ mod tools;
 pub use aws::{AccessKey, REGION, aws_environment, boto3};
 pub use http::{delete, get};
 pub use ministack::{MiniStack, MiniStackOptions};
-pub use paths::{emulator_binary, module, root, softhsm, venv_python};
+pub use paths::{emulator_binary, kryoptic, module, root, softhsm, venv_python};
 pub use server::{Ready, Server, free_port};
 pub use token::Token;
 pub use tools::{Finished, openssl, openssl_ok, python, run, run_with_input};

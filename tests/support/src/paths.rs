@@ -45,6 +45,14 @@ pub fn softhsm() -> PathBuf {
     )
 }
 
+/// Kryoptic, the token that answers are compared with where SoftHSM2 has none.
+pub fn kryoptic() -> PathBuf {
+    existing(
+        root().join("target/kryoptic/debug/libkryoptic.so"),
+        "build it with `make setup`",
+    )
+}
+
 /// The interpreter that has `tests/requirements.txt` installed.
 pub fn venv_python() -> PathBuf {
     existing(

@@ -73,7 +73,7 @@ pub(crate) const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        backs: Backs::SoftHsm,
+        backs: Backs::Reference,
         section: "4.4 Storage objects",
         why: "The halves of a pair are one key in KMS: naming the private half names its pair, unless \
               the public half was named apart.",
@@ -219,7 +219,7 @@ pub(crate) const RULES: &[Rule] = &[
         module: &["CKR_DATA_LEN_RANGE"],
     },
     Rule {
-        backs: Backs::SoftHsm,
+        backs: Backs::Reference,
         section: "6.1 (PKCS #1 v1.5 RSA)",
         why: "KMS pads nothing but digests: the data must be a DigestInfo, whole.",
         when: |call, state| {
@@ -230,7 +230,7 @@ pub(crate) const RULES: &[Rule] = &[
         module: &["CKR_DATA_INVALID"],
     },
     Rule {
-        backs: Backs::SoftHsm,
+        backs: Backs::Reference,
         section: "6.3 (ECDSA without hashing)",
         why: "A digest of no bytes stands for the number 0, under which anybody can make \
               signatures that verify: it is refused.",
