@@ -63,6 +63,13 @@ text_type! {
 }
 
 text_type! {
+    /// A profile of the shared AWS files.
+    Profile,
+    |text| !text.is_empty() && !text.contains(char::is_control),
+    "the name of an AWS profile"
+}
+
+text_type! {
     /// A key id, key ARN, alias name or alias ARN.
     KeyName,
     is_key_name,

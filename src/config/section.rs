@@ -117,6 +117,11 @@ impl<'s> Section<'s> {
         Err(self.place.source.error(unknown.span(), message))
     }
 
+    /// Whether `key` is there and was not read yet.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// A mistake in the value of `key`, or in leaving it out.
     pub(super) fn wrong(&self, key: &str, message: impl Display) -> ConfigError {
         let value = self.table.get(key);
@@ -192,6 +197,13 @@ impl<'s> Entry<'s> {
         self,
     ) -> Result<Option<T>, ConfigError> {
         self.parse().map(Some)
+    }
+
+    pub(super) fn boolean(self) -> Result<bool, ConfigError> {
+        match self.value {
+            DeValue::Boolean(value) => Ok(value),
+            _ => Err(self.wrong("true, false")),
+        }
     }
 
     /// A duration, written as a number of seconds.

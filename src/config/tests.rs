@@ -36,7 +36,7 @@ fn a_file_without_tokens_has_the_default_one() {
 #[test]
 fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     let config = read(EXAMPLE).unwrap();
-    let [ca, signing, tests, default] = &config.tokens[..] else {
+    let [ca, signing, tests, proxied, default] = &config.tokens[..] else {
         panic!("{config:?}");
     };
 
@@ -60,6 +60,10 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     let endpoint = tests.endpoint.as_ref().unwrap();
     assert_eq!(endpoint.as_str(), "http://127.0.0.1:8080");
 
+    assert_eq!(proxied.profile.as_ref().unwrap().as_str(), "signing");
+    assert_eq!(proxied.fips, Some(true));
+    assert_eq!(proxied.ca_bundle, Some("/etc/ssl/proxy-ca.pem".into()));
+
     assert_eq!(*default, TokenConfig::default());
     assert_eq!(config.log.level, LogConfig::default().level);
     assert_eq!(config.log.file, Some("/var/log/kms-pkcs11.log".into()));
@@ -71,7 +75,10 @@ fn every_setting_is_read_into_its_own_place() {
         r#"
         label = "b"
         region = "eu-north-1"
-        endpoint = "https://kms.example.com"
+        profile = "signing"
+        fips = true
+        dualstack = false
+        ca_bundle = "/etc/ca.pem"
         tags = { Team = "payments", "cost centre" = "" }
         certificates = ["/etc/chain.pem", "/etc/root.pem"]
         certificate_directory = "/var/lib/certificates"
@@ -96,7 +103,11 @@ fn every_setting_is_read_into_its_own_place() {
     let expected = TokenConfig {
         label: "b".parse().unwrap(),
         region: Some("eu-north-1".parse().unwrap()),
-        endpoint: Some("https://kms.example.com".parse().unwrap()),
+        endpoint: None,
+        profile: Some("signing".parse().unwrap()),
+        fips: Some(true),
+        dualstack: Some(false),
+        ca_bundle: Some("/etc/ca.pem".into()),
         selection: Selection::Tags(Tags::from(tags)),
         certificates: vec!["/etc/chain.pem".into(), "/etc/root.pem".into()],
         certificate_directory: Some("/var/lib/certificates".into()),
@@ -155,7 +166,8 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
     for (text, expected) in [
         (
             "[[token]]\nlabel = \"a\"\n  lable = \"b\"",
-            "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, tags, keys, \
+            "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, \
+             profile, fips, dualstack, ca_bundle, tags, keys, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
              rsa_usage_when_both, description, random, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
              refresh_interval, miss_refresh_interval, retries, concurrency",
@@ -189,6 +201,22 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
         (
             "[[token]]\nregion = \"EU\"",
             "2:10: region is \"EU\"; allowed: the name of a region, such as \"eu-west-1\"",
+        ),
+        (
+            "[[token]]\nfips = \"yes\"",
+            "2:8: fips is \"yes\"; allowed: true, false",
+        ),
+        (
+            "[[token]]\ndualstack = true\nendpoint = \"https://kms.example.com\"",
+            "2:13: dualstack beside endpoint; allowed: one of the two",
+        ),
+        (
+            "[[token]]\nprofile = \"\"",
+            "2:11: profile is \"\"; allowed: the name of an AWS profile",
+        ),
+        (
+            "[[token]]\nca_bundle = \"ca.pem\"",
+            "2:13: ca_bundle is \"ca.pem\"; allowed: an absolute path",
         ),
         (
             "[[token]]\non_destroy = \"delete\"",

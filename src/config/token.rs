@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ConfigError;
-use super::names::{AbsolutePath, Description, Endpoint, Label, Region};
+use super::names::{AbsolutePath, Description, Endpoint, Label, Profile, Region};
 use super::section::{Entry, Section, integer, one_of};
 use super::selection::Selection;
 use crate::kms::{KeySpec, KeyUsage, Tags};
@@ -17,6 +17,14 @@ pub(crate) struct TokenConfig {
     pub(crate) region: Option<Region>,
     /// `None`: the region's, or what the environment says.
     pub(crate) endpoint: Option<Endpoint>,
+    /// Whose settings and credentials are used. `None`: of the AWS chain.
+    pub(crate) profile: Option<Profile>,
+    /// Endpoints that are validated by FIPS 140. `None`: of the AWS chain.
+    pub(crate) fips: Option<bool>,
+    /// Endpoints that IPv6 reaches, too. `None`: of the AWS chain.
+    pub(crate) dualstack: Option<bool>,
+    /// PEM file of the certificates that are trusted in place of the system's. `None`: of the AWS settings.
+    pub(crate) ca_bundle: Option<PathBuf>,
     pub(crate) selection: Selection,
 
     /// PEM files whose certificates are shown, too.
@@ -58,6 +66,21 @@ impl TokenConfig {
         section.set("label", &mut token.label, Entry::parse)?;
         section.set("region", &mut token.region, Entry::parse_some)?;
         section.set("endpoint", &mut token.endpoint, Entry::parse_some)?;
+        section.set("profile", &mut token.profile, Entry::parse_some)?;
+        for (key, kind) in [
+            ("fips", &mut token.fips),
+            ("dualstack", &mut token.dualstack),
+        ] {
+            // The SDK would refuse every request.
+            if token.endpoint.is_some() && section.has(key) {
+                let message = format!("{key} beside endpoint; allowed: one of the two");
+                return Err(section.wrong(key, message));
+            }
+            section.set(key, kind, |entry| entry.boolean().map(Some))?;
+        }
+        section.set("ca_bundle", &mut token.ca_bundle, |entry| {
+            read_path(entry).map(Some)
+        })?;
         token.selection = Selection::read(&mut section)?;
 
         let directory = &mut token.certificate_directory;
@@ -108,6 +131,10 @@ impl Default for TokenConfig {
             label: Label::default(),
             region: None,
             endpoint: None,
+            profile: None,
+            fips: None,
+            dualstack: None,
+            ca_bundle: None,
             selection: Selection::All,
             certificates: Vec::new(),
             certificate_directory: None,

@@ -3,6 +3,7 @@
 //! One [`AwsKms`] serves one token. Making one does no network or file work: the SDK's client is
 //! built by the first call, on the runtime's threads.
 
+mod ambient;
 mod bulk;
 mod client;
 mod cryptography;
@@ -16,6 +17,7 @@ mod retry;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::fmt;
 use std::sync::Arc;

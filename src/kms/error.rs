@@ -165,10 +165,10 @@ impl KmsError {
                 "check the endpoint and the network, or raise the deadline in the configuration"
             }
             Kind::Network => {
-                "check the endpoint, name resolution, proxy settings (HTTPS_PROXY, NO_PROXY) and firewall"
+                "check the endpoint, name resolution, proxy settings (HTTPS_PROXY, NO_PROXY), trusted certificates (ca_bundle, AWS_CA_BUNDLE) and firewall"
             }
             Kind::Configuration => {
-                "set the region (AWS_REGION, a profile, or the configuration file) and a well-formed endpoint URL"
+                "set the region (AWS_REGION, a profile, or the configuration file), a well-formed endpoint URL and a readable file of CA certificates, if any"
             }
             Kind::BadAnswer => "check what stands between this process and KMS: endpoint and proxy",
             Kind::Other => "look the code up in the AWS KMS API reference",

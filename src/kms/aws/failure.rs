@@ -18,6 +18,8 @@ const BAD_ENDPOINT: &str = "failed to apply endpoint";
 const REQUEST_DUMP: &str = " to request ";
 /// How every TLS failure is introduced; the types behind it are private too.
 const TLS: &str = "tls handshake";
+/// How every failure of a proxy to connect is introduced.
+const PROXY: &str = "tunnel error";
 
 /// The port's error for a failed request: its class, KMS's or the transport's words, the ids.
 pub(super) fn describe<E>(
@@ -74,6 +76,8 @@ fn transport(local: impl Fn(Kind, String) -> KmsError, error: &ConnectorError) -
         "name resolution failed"
     } else if chain(error).any(|cause| starts_with(cause, TLS)) {
         "TLS failed"
+    } else if chain(error).any(|cause| starts_with(cause, PROXY)) {
+        "the proxy did not connect"
     } else {
         "connection failed"
     };

@@ -8,18 +8,25 @@
     reason = "every helper panics when its test cannot go on; that is how a test fails"
 )]
 
+mod authority;
 mod aws;
 mod http;
 mod ministack;
 mod paths;
+mod proxy;
+mod relay;
 mod server;
+mod tls;
 mod token;
 mod tools;
 
+pub use authority::{Authority, ServerIdentity};
 pub use aws::{AccessKey, REGION, aws_environment, boto3};
 pub use http::{delete, get};
 pub use ministack::{MiniStack, MiniStackOptions};
 pub use paths::{emulator_binary, kryoptic, module, root, softhsm, venv_python};
+pub use proxy::ForwardProxy;
 pub use server::{Ready, Server, free_port};
+pub use tls::TlsFront;
 pub use token::Token;
 pub use tools::{Finished, openssl, openssl_ok, python, run, run_with_input};

@@ -4,6 +4,7 @@ use std::process::{Command, Output};
 
 use aws_config::ConfigLoader;
 use aws_sdk_kms::config::Credentials;
+use aws_types::os_shim_internal::{Env, Fs};
 
 use super::canned::{Canned, Reply};
 use super::{key, kms, settings};
@@ -18,6 +19,13 @@ pub(crate) enum Surroundings {
 }
 
 impl Surroundings {
+    pub(in crate::kms::aws) fn shims(self) -> (Env, Fs) {
+        match self {
+            Self::Real => (Env::real(), Fs::real()),
+            Self::Test => (Env::from_slice(&[]), Fs::from_slice(&[])),
+        }
+    }
+
     pub(in crate::kms::aws) fn apply(self, loader: ConfigLoader) -> ConfigLoader {
         match self {
             Self::Real => loader,
