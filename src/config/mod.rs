@@ -7,6 +7,7 @@
 mod error;
 mod locate;
 pub(crate) mod names;
+mod role;
 mod section;
 pub(crate) mod selection;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use tracing::level_filters::LevelFilter;
 
 pub(crate) use error::ConfigError;
 pub(crate) use names::Region;
+pub(crate) use role::RoleConfig;
 pub(crate) use selection::Selection;
 pub(crate) use token::{OnDestroy, RandomSource, TokenConfig};
 

@@ -36,7 +36,7 @@ fn a_file_without_tokens_has_the_default_one() {
 #[test]
 fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     let config = read(EXAMPLE).unwrap();
-    let [ca, signing, tests, proxied, default] = &config.tokens[..] else {
+    let [ca, signing, tests, proxied, chained, default] = &config.tokens[..] else {
         panic!("{config:?}");
     };
 
@@ -63,6 +63,9 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     assert_eq!(proxied.profile.as_ref().unwrap().as_str(), "signing");
     assert_eq!(proxied.fips, Some(true));
     assert_eq!(proxied.ca_bundle, Some("/etc/ssl/proxy-ca.pem".into()));
+
+    assert_eq!(chained.roles.len(), 2);
+    assert_eq!(chained.roles[1].duration, Some(Duration::from_mins(30)));
 
     assert_eq!(*default, TokenConfig::default());
     assert_eq!(config.log.level, LogConfig::default().level);
@@ -108,6 +111,7 @@ fn every_setting_is_read_into_its_own_place() {
         fips: Some(true),
         dualstack: Some(false),
         ca_bundle: Some("/etc/ca.pem".into()),
+        roles: Vec::new(),
         selection: Selection::Tags(Tags::from(tags)),
         certificates: vec!["/etc/chain.pem".into(), "/etc/root.pem".into()],
         certificate_directory: Some("/var/lib/certificates".into()),
@@ -127,6 +131,41 @@ fn every_setting_is_read_into_its_own_place() {
         concurrency: 64,
     };
     assert_eq!(token, expected);
+}
+
+#[test]
+fn the_roles_of_a_chain_are_read_in_their_order() {
+    let token = read_token(
+        r#"
+        [[token.assume_role]]
+        role_arn = "arn:aws:iam::111122223333:role/gate"
+        duration = 43200
+        [[token.assume_role]]
+        role_arn = "arn:aws:iam::444455556666:role/signer"
+        external_id = "teleport"
+        session_name = "host-1"
+        duration = 900
+        region = "eu-west-1"
+        policy = '{"Version": "2012-10-17"}'
+        "#,
+    );
+    let gate = RoleConfig {
+        arn: "arn:aws:iam::111122223333:role/gate".parse().unwrap(),
+        external_id: None,
+        session_name: None,
+        duration: Some(Duration::from_hours(12)),
+        region: None,
+        policy: None,
+    };
+    let signer = RoleConfig {
+        arn: "arn:aws:iam::444455556666:role/signer".parse().unwrap(),
+        external_id: Some("teleport".parse().unwrap()),
+        session_name: Some("host-1".parse().unwrap()),
+        duration: Some(Duration::from_mins(15)),
+        region: Some("eu-west-1".parse().unwrap()),
+        policy: Some(r#"{"Version": "2012-10-17"}"#.parse().unwrap()),
+    };
+    assert_eq!(token.roles, [gate, signer]);
 }
 
 #[test]
@@ -167,7 +206,8 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
         (
             "[[token]]\nlabel = \"a\"\n  lable = \"b\"",
             "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, \
-             profile, fips, dualstack, ca_bundle, tags, keys, \
+             profile, fips, dualstack, ca_bundle, assume_role, tags, \
+             keys, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
              rsa_usage_when_both, description, random, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
              refresh_interval, miss_refresh_interval, retries, concurrency",
@@ -209,6 +249,21 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
         (
             "[[token]]\ndualstack = true\nendpoint = \"https://kms.example.com\"",
             "2:13: dualstack beside endpoint; allowed: one of the two",
+        ),
+        (
+            "[[token]]\nassume_role = \"signer\"",
+            "2:15: assume_role is \"signer\"; allowed: [[token.assume_role]], once for each role of \
+             the chain",
+        ),
+        (
+            "[[token]]\n[[token.assume_role]]\nexternal_id = \"teleport\"",
+            "2:1: assume_role has no role_arn; allowed: the ARN of an IAM role",
+        ),
+        (
+            "[[token]]\n[[token.assume_role]]\nrole_arn = \"arn:aws:iam::111122223333:role/a\"\n\
+             [[token.assume_role]]\nrole_arn = \"arn:aws:iam::111122223333:role/b\"\n\
+             duration = 7200",
+            "6:12: duration is 7200; allowed: an integer from 900 to 3600",
         ),
         (
             "[[token]]\nprofile = \"\"",
@@ -389,6 +444,11 @@ fn the_manual_lists_exactly_the_keys_that_are_allowed() {
         (
             "### `rsa_usage_when_both`",
             "[[token]]\nrsa_usage_when_both.unknown = 1",
+        ),
+        (
+            "### `[[token.assume_role]]`",
+            "[[token]]\n[[token.assume_role]]\n\
+             role_arn = \"arn:aws:iam::111122223333:role/a\"\nunknown = 1",
         ),
         ("## `[log]`", "[log]\nunknown = 1"),
     ] {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::ConfigError;
 use super::names::{AbsolutePath, Description, Endpoint, Label, Profile, Region};
+use super::role::RoleConfig;
 use super::section::{Entry, Section, integer, one_of};
 use super::selection::Selection;
 use crate::kms::{KeySpec, KeyUsage, Tags};
@@ -25,6 +26,8 @@ pub(crate) struct TokenConfig {
     pub(crate) dualstack: Option<bool>,
     /// PEM file of the certificates that are trusted in place of the system's. `None`: of the AWS settings.
     pub(crate) ca_bundle: Option<PathBuf>,
+    /// The roles through which the token acts, each assumed with the credentials of the one before.
+    pub(crate) roles: Vec<RoleConfig>,
     pub(crate) selection: Selection,
 
     /// PEM files whose certificates are shown, too.
@@ -81,6 +84,7 @@ impl TokenConfig {
         section.set("ca_bundle", &mut token.ca_bundle, |entry| {
             read_path(entry).map(Some)
         })?;
+        section.set("assume_role", &mut token.roles, RoleConfig::read_chain)?;
         token.selection = Selection::read(&mut section)?;
 
         let directory = &mut token.certificate_directory;
@@ -135,6 +139,7 @@ impl Default for TokenConfig {
             fips: None,
             dualstack: None,
             ca_bundle: None,
+            roles: Vec::new(),
             selection: Selection::All,
             certificates: Vec::new(),
             certificate_directory: None,

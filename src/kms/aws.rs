@@ -6,12 +6,14 @@
 mod ambient;
 mod bulk;
 mod client;
+mod credentials;
 mod cryptography;
 mod failure;
 mod fresh;
 mod listing;
 mod operations;
 mod reading;
+mod renewal;
 mod request;
 mod retry;
 mod settings;

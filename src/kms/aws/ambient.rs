@@ -2,7 +2,7 @@
 
 use aws_config::Region;
 
-use aws_config::profile::{self, ProfileSet};
+use aws_config::profile::{self, Profile, ProfileSet};
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 
@@ -12,6 +12,8 @@ use super::settings::AwsSettings;
 pub(super) struct Ambient {
     env: Env,
     profiles: Option<ProfileSet>,
+    /// The configuration names the profile.
+    profile_is_named: bool,
 }
 
 impl Ambient {
@@ -24,7 +26,11 @@ impl Ambient {
             .await
             .inspect_err(|error| tracing::debug!("the AWS profiles are not read: {error}"))
             .ok();
-        Self { env, profiles }
+        Self {
+            env,
+            profiles,
+            profile_is_named: settings.profile.is_some(),
+        }
     }
 
     /// The value of a variable. An empty one counts as unset.
@@ -35,6 +41,27 @@ impl Ambient {
     /// A setting of the token's profile.
     pub(super) fn profile_setting(&self, key: &str) -> Option<&str> {
         self.profiles.as_ref()?.get(key)
+    }
+
+    /// The profiles whose roles the chain assumes, the token's own first. None when the environment has
+    /// credentials that the chain takes before it looks at profiles.
+    pub(super) fn profiles_of_roles(&self) -> Vec<&Profile> {
+        let mut found: Vec<&Profile> = Vec::new();
+        let Some(profiles) = &self.profiles else {
+            return found;
+        };
+        if !self.profile_is_named && self.variable("AWS_ACCESS_KEY_ID").is_some() {
+            return found;
+        }
+        let mut name = profiles.selected_profile();
+        while let Some(profile) = profiles.get_profile(name)
+            && profile.get("role_arn").is_some()
+            && !found.iter().any(|before| before.name() == name)
+        {
+            found.push(profile);
+            name = profile.get("source_profile").unwrap_or_default();
+        }
+        found
     }
 
     /// The region that the variables name, else the profile.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::ambient::Ambient;
+use super::credentials;
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
 use super::trust::CaBundle;
@@ -87,19 +88,32 @@ fn connection_pool(bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsErr
 
 /// Builds a token's client: region, credentials and endpoint from the settings, else from the
 /// ordinary chain. Credentials are looked up by the first request.
-pub(super) async fn build(settings: &AwsSettings, http: &SharedHttp) -> Result<Client, KmsError> {
+pub(super) async fn build(
+    settings: &AwsSettings,
+    http: &SharedHttp,
+    warnings: &Once,
+) -> Result<Client, KmsError> {
     let ambient = Ambient::load(settings).await;
+    warnings.call_once(|| credentials::warn_of_ignored_settings(&ambient));
     let http = http.client(CaBundle::find(settings, &ambient).as_ref())?;
     // The chain ends at the instance metadata service, which off EC2 may be a black hole.
     let load = timeout(
         chain_limit(settings),
         loader(settings, &ambient, http)?.load(),
     );
-    let config = Box::pin(load).await.map_err(|_| {
+    let mut config = Box::pin(load).await.map_err(|_| {
         unusable(&"no AWS region is set, and the instance metadata service does not answer")
     })?;
     if config.region().is_none() {
         return Err(unusable(&"no AWS region is set"));
+    }
+    if let Some(provider) = credentials::provider(settings, &config, chain_limit(settings)).await {
+        config = config
+            .into_builder()
+            .credentials_provider(provider)
+            // The provider keeps its credentials itself.
+            .identity_cache(IdentityCache::no_cache())
+            .build();
     }
     Ok(Client::from_conf(kms_config(settings, &config)))
 }
@@ -127,11 +141,6 @@ fn loader(
         .framework_metadata(name)
         .retry_config(retry)
         .timeout_config(timeouts)
-        .identity_cache(
-            IdentityCache::lazy()
-                .load_timeout(chain_limit(settings))
-                .build(),
-        )
         // Answers are small, and every attempt has its time limit.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(region) = &settings.region {

@@ -10,9 +10,6 @@ use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 
 use crate::kms::{KmsError, KmsErrorKind as Kind};
 
-/// What the SDK's identity cache says when a source of credentials does not answer; its type is
-/// private.
-const IDENTITY_TIMED_OUT: &str = "identity resolver timed out";
 /// What it says of an endpoint that is not a URL, followed by the whole request in debug form.
 const BAD_ENDPOINT: &str = "failed to apply endpoint";
 const REQUEST_DUMP: &str = " to request ";
@@ -85,8 +82,7 @@ fn transport(local: impl Fn(Kind, String) -> KmsError, error: &ConnectorError) -
 }
 
 fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
-    chain(error)
-        .any(|cause| cause.is::<CredentialsError>() || starts_with(cause, IDENTITY_TIMED_OUT))
+    chain(error).any(<dyn Error>::is::<CredentialsError>)
 }
 
 /// The causes of an error in one line, the first being the outermost.

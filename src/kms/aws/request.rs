@@ -1,12 +1,14 @@
 //! One request to KMS: its client, its deadline, its patience with new keys, its log line.
 
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::operation::RequestId;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::client::{self, SharedHttp};
@@ -16,12 +18,25 @@ use super::retry::Backoff;
 use super::settings::AwsSettings;
 use crate::kms::{KmsError, KmsErrorKind};
 
+/// A client, and since when there is one.
+struct Built {
+    client: Client,
+    since: Instant,
+}
+
+/// A client is not given up earlier: its credentials would be no others.
+const YOUNG: Duration = Duration::from_secs(1);
+
 /// A token's requests, as asynchronous functions.
 pub(super) struct Requests {
     settings: AwsSettings,
     http: SharedHttp,
-    /// Empty until a client could be built: a failure is not kept.
-    client: OnceCell<Client>,
+    /// Empty until a client could be built, and again when its credentials were of no use: what a file or
+    /// the environment's services say by then is looked at anew.
+    client: ArcSwapOption<Built>,
+    /// Held while a client is built.
+    building: Mutex<()>,
+    warnings: Once,
     pub(super) fresh: FreshKeys,
 }
 
@@ -30,7 +45,9 @@ impl Requests {
         Self {
             settings,
             http,
-            client: OnceCell::new(),
+            client: ArcSwapOption::const_empty(),
+            building: Mutex::new(()),
+            warnings: Once::new(),
             fresh: FreshKeys::default(),
         }
     }
@@ -92,16 +109,42 @@ impl Requests {
         let result = timeout_at(deadline, work)
             .await
             .unwrap_or_else(|_| Err(late()));
+        if let Err(error) = &result
+            && error.kind == KmsErrorKind::Credentials
+        {
+            self.renew_client();
+        }
         log(operation, key, started.elapsed(), &result);
         result
     }
 
     async fn client(&self, operation: &'static str) -> Result<Client, KmsError> {
-        self.client
-            .get_or_try_init(|| client::build(&self.settings, &self.http))
+        if let Some(built) = &*self.client.load() {
+            return Ok(built.client.clone());
+        }
+        let _turn = self.building.lock().await;
+        if let Some(built) = &*self.client.load() {
+            return Ok(built.client.clone());
+        }
+        let client = Box::pin(client::build(&self.settings, &self.http, &self.warnings))
             .await
-            .cloned()
-            .map_err(|error| KmsError { operation, ..error })
+            .map_err(|error| KmsError { operation, ..error })?;
+        self.client.store(Some(Arc::new(Built {
+            client: client.clone(),
+            since: Instant::now(),
+        })));
+        Ok(client)
+    }
+
+    /// Gives the client up because KMS refused its credentials or there were none.
+    fn renew_client(&self) {
+        let client = self.client.load();
+        if client
+            .as_ref()
+            .is_some_and(|built| built.since.elapsed() >= YOUNG)
+        {
+            self.client.compare_and_swap(&client, None);
+        }
     }
 }
 

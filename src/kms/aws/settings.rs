@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::TokenConfig;
+use crate::config::{RoleConfig, TokenConfig};
 
 /// Where KMS is, and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct AwsSettings {
     pub(crate) dualstack: Option<bool>,
     /// The trusted certificates, PEM; without it the surroundings decide.
     pub(crate) ca_bundle: Option<PathBuf>,
+    /// Assumed one after the other, the first with the credentials of the chain.
+    pub(crate) roles: Vec<RoleConfig>,
     /// For one call as a whole, retries included.
     pub(crate) deadline: Duration,
     /// For name resolution, TCP and TLS of one connection.
@@ -53,6 +55,7 @@ impl From<&TokenConfig> for AwsSettings {
             fips: config.fips,
             dualstack: config.dualstack,
             ca_bundle: config.ca_bundle.clone(),
+            roles: config.roles.clone(),
             deadline: config.deadline,
             connect_timeout: config.connect_timeout,
             attempt_timeout: config.attempt_timeout,

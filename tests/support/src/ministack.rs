@@ -97,6 +97,16 @@ impl MiniStack {
         }
     }
 
+    /// Creates an IAM role that those whom the trust policy names may assume, and that may do what the other
+    /// policy says; answers its ARN.
+    #[track_caller]
+    pub fn create_role(&self, name: &str, trust: &Value, policy: &Value) -> String {
+        let script = include_str!("create_role.py");
+        let arguments = [name, &trust.to_string(), &policy.to_string()];
+        let printed = self.boto3(&self.root(), script, &arguments).ok().stdout();
+        printed.trim().to_owned()
+    }
+
     /// Runs a Python script whose `boto3.client(…)` are this server's, signed with `key`.
     #[track_caller]
     pub fn boto3(&self, key: &AccessKey, script: &str, args: &[&str]) -> Finished {

@@ -1,0 +1,76 @@
+//! Whose credentials a token's requests carry: those of the chain or of a profile, or of a role that is
+//! assumed with them, through as many roles as the configuration lists.
+
+use std::time::Duration;
+
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+
+use super::ambient::Ambient;
+use super::renewal::Renewing;
+use super::settings::AwsSettings;
+use crate::config::RoleConfig;
+
+/// How the sessions of roles are called in CloudTrail and in the ARN of the caller, unless configured.
+const SESSION_NAME: &str = env!("CARGO_PKG_NAME");
+
+/// Settings of a profile's role that the SDK does not know, and what holds in their place.
+const IGNORED: [(&str, &str); 2] = [
+    (
+        "mfa_serial",
+        "the role is assumed without a second factor, which its trust policy may refuse",
+    ),
+    ("duration_seconds", "its sessions last an hour"),
+];
+
+/// The credentials of a token, kept fresh. `limit` is for one answer of each source.
+pub(super) async fn provider(
+    settings: &AwsSettings,
+    config: &SdkConfig,
+    limit: Duration,
+) -> Option<SharedCredentialsProvider> {
+    let mut provider = config.credentials_provider()?;
+    for role in &settings.roles {
+        let link = AssumeRoleProvider::builder(role.arn.as_str()).configure(config);
+        let link = configured(link, role).build_from_provider(provider).await;
+        provider = SharedCredentialsProvider::new(link);
+    }
+    Some(SharedCredentialsProvider::new(Renewing::new(
+        provider, limit,
+    )))
+}
+
+type Link = aws_config::sts::AssumeRoleProviderBuilder;
+
+fn configured(mut link: Link, role: &RoleConfig) -> Link {
+    let name = role.session_name.as_ref();
+    link = link.session_name(name.map_or(SESSION_NAME, |name| name.as_str()));
+    if let Some(id) = &role.external_id {
+        link = link.external_id(id.as_str());
+    }
+    if let Some(duration) = role.duration {
+        link = link.session_length(duration);
+    }
+    if let Some(region) = &role.region {
+        link = link.region(Region::new(region.as_str().to_owned()));
+    }
+    if let Some(policy) = &role.policy {
+        link = link.policy(policy.as_str());
+    }
+    link
+}
+
+/// Warns of what the profile says about its role and the SDK passes over.
+pub(super) fn warn_of_ignored_settings(ambient: &Ambient) {
+    for profile in ambient.profiles_of_roles() {
+        for (key, instead) in IGNORED {
+            if profile.get(key).is_some() {
+                tracing::warn!(
+                    "the AWS profile {} has {key}, which is ignored: {instead}",
+                    profile.name()
+                );
+            }
+        }
+    }
+}
