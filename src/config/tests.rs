@@ -243,37 +243,6 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
             "2:10: region is \"EU\"; allowed: the name of a region, such as \"eu-west-1\"",
         ),
         (
-            "[[token]]\nfips = \"yes\"",
-            "2:8: fips is \"yes\"; allowed: true, false",
-        ),
-        (
-            "[[token]]\ndualstack = true\nendpoint = \"https://kms.example.com\"",
-            "2:13: dualstack beside endpoint; allowed: one of the two",
-        ),
-        (
-            "[[token]]\nassume_role = \"signer\"",
-            "2:15: assume_role is \"signer\"; allowed: [[token.assume_role]], once for each role of \
-             the chain",
-        ),
-        (
-            "[[token]]\n[[token.assume_role]]\nexternal_id = \"teleport\"",
-            "2:1: assume_role has no role_arn; allowed: the ARN of an IAM role",
-        ),
-        (
-            "[[token]]\n[[token.assume_role]]\nrole_arn = \"arn:aws:iam::111122223333:role/a\"\n\
-             [[token.assume_role]]\nrole_arn = \"arn:aws:iam::111122223333:role/b\"\n\
-             duration = 7200",
-            "6:12: duration is 7200; allowed: an integer from 900 to 3600",
-        ),
-        (
-            "[[token]]\nprofile = \"\"",
-            "2:11: profile is \"\"; allowed: the name of an AWS profile",
-        ),
-        (
-            "[[token]]\nca_bundle = \"ca.pem\"",
-            "2:13: ca_bundle is \"ca.pem\"; allowed: an absolute path",
-        ),
-        (
             "[[token]]\non_destroy = \"delete\"",
             "2:14: on_destroy is \"delete\"; allowed: \"schedule\", \"disable\", \"refuse\"",
         ),
@@ -352,6 +321,45 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
         (
             "[log]\nfile = \"kms.log\"",
             "2:8: file is \"kms.log\"; allowed: an absolute path",
+        ),
+    ] {
+        assert_eq!(complaint(text), format!("config.toml:{expected}"));
+    }
+}
+
+#[test]
+fn a_mistake_in_the_way_to_aws_is_reported_with_line_column_and_what_is_allowed() {
+    for (text, expected) in [
+        (
+            "[[token]]\nfips = \"yes\"",
+            "2:8: fips is \"yes\"; allowed: true, false",
+        ),
+        (
+            "[[token]]\ndualstack = true\nendpoint = \"https://kms.example.com\"",
+            "2:13: dualstack beside endpoint; allowed: one of the two",
+        ),
+        (
+            "[[token]]\nassume_role = \"signer\"",
+            "2:15: assume_role is \"signer\"; allowed: [[token.assume_role]], once for each role of \
+             the chain",
+        ),
+        (
+            "[[token]]\n[[token.assume_role]]\nexternal_id = \"teleport\"",
+            "2:1: assume_role has no role_arn; allowed: the ARN of an IAM role",
+        ),
+        (
+            "[[token]]\n[[token.assume_role]]\nrole_arn = \"arn:aws:iam::111122223333:role/a\"\n\
+             [[token.assume_role]]\nrole_arn = \"arn:aws:iam::111122223333:role/b\"\n\
+             duration = 7200",
+            "6:12: duration is 7200; allowed: an integer from 900 to 3600",
+        ),
+        (
+            "[[token]]\nprofile = \"\"",
+            "2:11: profile is \"\"; allowed: the name of an AWS profile",
+        ),
+        (
+            "[[token]]\nca_bundle = \"ca.pem\"",
+            "2:13: ca_bundle is \"ca.pem\"; allowed: an absolute path",
         ),
     ] {
         assert_eq!(complaint(text), format!("config.toml:{expected}"));
