@@ -109,11 +109,11 @@ macro_rules! with_functions {
                 C_EncryptUpdate(
                     session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_len: CK_ULONG,
                     encrypted_part: CK_BYTE_PTR, encrypted_part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call encrypt::update;
                 C_EncryptFinal(
                     session: CK_SESSION_HANDLE, last_encrypted_part: CK_BYTE_PTR,
                     last_encrypted_part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call encrypt::finish;
                 C_DecryptInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
                 ) => call decrypt::init;
@@ -124,11 +124,11 @@ macro_rules! with_functions {
                 C_DecryptUpdate(
                     session: CK_SESSION_HANDLE, encrypted_part: CK_BYTE_PTR,
                     encrypted_part_len: CK_ULONG, part: CK_BYTE_PTR, part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call decrypt::update;
                 C_DecryptFinal(
                     session: CK_SESSION_HANDLE, last_part: CK_BYTE_PTR,
                     last_part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call decrypt::finish;
                 C_DigestInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR
                 ) => call digest::init;
