@@ -61,7 +61,7 @@ impl Message {
             SignatureScheme::Hmac { hash, .. } => match key {
                 Object::Local(object) => match object.body() {
                     Body::SecretKey(value) => Intake::Hmac(Hmac::new(*hash, value)),
-                    Body::PublicKey(_) => return Err(CKR_KEY_TYPE_INCONSISTENT.into()),
+                    Body::PublicKey(_) | Body::Data => return Err(CKR_KEY_TYPE_INCONSISTENT.into()),
                 },
                 Object::Kms(_) => Intake::Raw(Zeroizing::default()),
             },

@@ -1,15 +1,24 @@
 //! Objects that live in this process: public keys, secret keys and the like that belong to a
 //! session.
 
+mod creation;
+pub(crate) mod secret;
+mod table;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use pkcs11_sys::*;
 use zeroize::Zeroizing;
 
+pub(super) use table::name;
+
 use super::value::{Value, mechanisms, mechanisms_in};
 use crate::crypto::PublicKey;
-use crate::mechanism;
+use crate::{handle, mechanism};
+
+/// The values of an object's attributes, wiped when dropped.
+type Attributes = BTreeMap<CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>>;
 
 /// What an object is made of, beside its attributes.
 #[derive(Clone)]
@@ -17,22 +26,29 @@ pub(crate) enum Body {
     PublicKey(PublicKey),
     /// The key's bytes, wiped with the object.
     SecretKey(Zeroizing<Vec<u8>>),
+    /// The attributes are all there is.
+    Data,
 }
 
 /// An object with all of its attributes spelled out.
 #[derive(Clone)]
 pub(crate) struct LocalObject {
-    attributes: BTreeMap<CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>>,
+    attributes: Attributes,
     body: Body,
 }
 
 impl LocalObject {
-    /// The attributes of a secret key do not repeat its value: that is its body.
-    pub(crate) fn new(
-        attributes: BTreeMap<CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>>,
-        body: Body,
-    ) -> Self {
-        Self { attributes, body }
+    /// A new object, with a CKA_UNIQUE_ID of its own. The attributes of a secret key do not repeat its
+    /// value: that is its body.
+    fn new(attributes: Attributes, body: Body) -> Self {
+        let mut object = Self { attributes, body };
+        let unique_id = format!("session-object-{}", handle::next());
+        object.put(CKA_UNIQUE_ID, unique_id.into_bytes());
+        object
+    }
+
+    fn put(&mut self, type_: CK_ATTRIBUTE_TYPE, value: Vec<u8>) {
+        self.attributes.insert(type_, Zeroizing::new(value));
     }
 
     pub(crate) fn body(&self) -> &Body {
