@@ -214,18 +214,18 @@ macro_rules! with_functions {
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     wrapping_key: CK_OBJECT_HANDLE, key: CK_OBJECT_HANDLE,
                     wrapped_key: CK_BYTE_PTR, wrapped_key_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call keys::wrap;
                 C_UnwrapKey(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     unwrapping_key: CK_OBJECT_HANDLE, wrapped_key: CK_BYTE_PTR,
                     wrapped_key_len: CK_ULONG, template: CK_ATTRIBUTE_PTR,
                     attribute_count: CK_ULONG, key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call keys::unwrap;
                 C_DeriveKey(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     base_key: CK_OBJECT_HANDLE, template: CK_ATTRIBUTE_PTR,
                     attribute_count: CK_ULONG, key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call keys::derive;
                 C_SeedRandom(
                     session: CK_SESSION_HANDLE, seed: CK_BYTE_PTR, seed_len: CK_ULONG
                 ) => call random::seed;
@@ -331,13 +331,13 @@ macro_rules! with_functions {
                     public_key: CK_OBJECT_HANDLE, template: CK_ATTRIBUTE_PTR,
                     attribute_count: CK_ULONG, ciphertext: CK_BYTE_PTR,
                     ciphertext_len: CK_ULONG_PTR, key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call keys::encapsulate;
                 C_DecapsulateKey(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     private_key: CK_OBJECT_HANDLE, template: CK_ATTRIBUTE_PTR,
                     attribute_count: CK_ULONG, ciphertext: CK_BYTE_PTR, ciphertext_len: CK_ULONG,
                     key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call keys::decapsulate;
                 C_VerifySignatureInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE,
                     signature: CK_BYTE_PTR, signature_len: CK_ULONG

@@ -217,9 +217,7 @@ impl Direction {
         let rv = match (error, self) {
             (CipherError::KeyLength(_), _) => CKR_KEY_SIZE_RANGE,
             (
-                CipherError::IvLength(_)
-                | CipherError::TagLength(_)
-                | CipherError::CounterBits(_),
+                CipherError::IvLength(_) | CipherError::TagLength(_) | CipherError::CounterBits(_),
                 _,
             ) => CKR_MECHANISM_PARAM_INVALID,
             (CipherError::DataLength, Self::Encrypt) => CKR_DATA_LEN_RANGE,

@@ -2,7 +2,9 @@
 
 mod cipher;
 mod decrypt;
+mod derive;
 mod digest;
+mod encapsulate;
 mod encrypt;
 mod find;
 mod message;
@@ -11,6 +13,7 @@ mod sign;
 mod slot;
 mod table;
 mod verify;
+mod wrap;
 
 use std::sync::Arc;
 
