@@ -109,11 +109,11 @@ macro_rules! with_functions {
                 C_EncryptUpdate(
                     session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_len: CK_ULONG,
                     encrypted_part: CK_BYTE_PTR, encrypted_part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call encrypt::update;
                 C_EncryptFinal(
                     session: CK_SESSION_HANDLE, last_encrypted_part: CK_BYTE_PTR,
                     last_encrypted_part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call encrypt::finish;
                 C_DecryptInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
                 ) => call decrypt::init;
@@ -124,11 +124,11 @@ macro_rules! with_functions {
                 C_DecryptUpdate(
                     session: CK_SESSION_HANDLE, encrypted_part: CK_BYTE_PTR,
                     encrypted_part_len: CK_ULONG, part: CK_BYTE_PTR, part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call decrypt::update;
                 C_DecryptFinal(
                     session: CK_SESSION_HANDLE, last_part: CK_BYTE_PTR,
                     last_part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call decrypt::finish;
                 C_DigestInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR
                 ) => call digest::init;
@@ -214,18 +214,18 @@ macro_rules! with_functions {
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     wrapping_key: CK_OBJECT_HANDLE, key: CK_OBJECT_HANDLE,
                     wrapped_key: CK_BYTE_PTR, wrapped_key_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call keys::wrap;
                 C_UnwrapKey(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     unwrapping_key: CK_OBJECT_HANDLE, wrapped_key: CK_BYTE_PTR,
                     wrapped_key_len: CK_ULONG, template: CK_ATTRIBUTE_PTR,
                     attribute_count: CK_ULONG, key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call keys::unwrap;
                 C_DeriveKey(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     base_key: CK_OBJECT_HANDLE, template: CK_ATTRIBUTE_PTR,
                     attribute_count: CK_ULONG, key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call keys::derive;
                 C_SeedRandom(
                     session: CK_SESSION_HANDLE, seed: CK_BYTE_PTR, seed_len: CK_ULONG
                 ) => call random::seed;
@@ -331,13 +331,13 @@ macro_rules! with_functions {
                     public_key: CK_OBJECT_HANDLE, template: CK_ATTRIBUTE_PTR,
                     attribute_count: CK_ULONG, ciphertext: CK_BYTE_PTR,
                     ciphertext_len: CK_ULONG_PTR, key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call keys::encapsulate;
                 C_DecapsulateKey(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     private_key: CK_OBJECT_HANDLE, template: CK_ATTRIBUTE_PTR,
                     attribute_count: CK_ULONG, ciphertext: CK_BYTE_PTR, ciphertext_len: CK_ULONG,
                     key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call keys::decapsulate;
                 C_VerifySignatureInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE,
                     signature: CK_BYTE_PTR, signature_len: CK_ULONG

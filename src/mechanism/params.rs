@@ -116,6 +116,14 @@ pub(super) fn check_hmac(mechanism: Mechanism<'_>, hash: Hash) -> Result<Signatu
         })
 }
 
+/// The hash that a mechanism type names.
+pub(super) fn hash_of(mechanism: CK_MECHANISM_TYPE) -> Option<Hash> {
+    HASHES
+        .iter()
+        .find(|row| row.0 == mechanism)
+        .map(|row| row.2)
+}
+
 fn same_hash(mechanism: CK_ULONG, mgf: CK_ULONG) -> Option<Hash> {
     HASHES
         .iter()

@@ -1,7 +1,10 @@
 //! Sessions and the operations that run in them.
 
+mod cipher;
 mod decrypt;
+mod derive;
 mod digest;
+mod encapsulate;
 mod encrypt;
 mod find;
 mod message;
@@ -10,6 +13,7 @@ mod sign;
 mod slot;
 mod table;
 mod verify;
+mod wrap;
 
 use std::sync::Arc;
 
@@ -18,7 +22,6 @@ use pkcs11_sys::*;
 pub(crate) use table::SessionTable;
 
 use crate::error::{Error, Result};
-use crate::kms::Phase;
 use crate::mechanism::{self, Mechanism, Use};
 use crate::object::Object;
 use crate::token::Token;
@@ -107,13 +110,13 @@ impl Session {
         }
     }
 
-    /// The key that an `*Init` names, one that its mechanism can be used with.
+    /// The key that a function names, one that its mechanism can be used with.
     fn key(&self, handle: CK_OBJECT_HANDLE, mechanism: Mechanism<'_>, use_: Use) -> Result<Object> {
         let object = self
             .token
-            .object(handle, Phase::Init)
+            .object(handle, use_.phase())
             .map_err(|error| match error.rv() {
-                CKR_OBJECT_HANDLE_INVALID => Error::from(CKR_KEY_HANDLE_INVALID),
+                CKR_OBJECT_HANDLE_INVALID => use_.bad_handle("the handle is no object's"),
                 _ => error,
             })?;
         mechanism::check(mechanism, use_, &object)?;

@@ -110,6 +110,27 @@ pub(crate) fn wanted_len(template: &Template<'_>) -> Result<Option<usize>> {
         })
 }
 
+/// The length in bytes of the key that a template wants made of `most` bytes: all of them, where it
+/// names no length and the key type has that one.
+pub(crate) fn len_of(template: &Template<'_>, most: usize) -> Result<usize> {
+    let type_ = SecretType::find(template.ulong(CKA_KEY_TYPE)?.unwrap_or(CKK_GENERIC_SECRET))?;
+    match wanted_len(template)? {
+        Some(len) if len <= most => Ok(len),
+        Some(len) => Err(Error::new(
+            CKR_TEMPLATE_INCONSISTENT,
+            format!("CKA_VALUE_LEN = {len}; the mechanism makes {most} bytes"),
+        )),
+        None if type_.takes(most) => Ok(most),
+        None => Err(Error::new(
+            CKR_TEMPLATE_INCOMPLETE,
+            format!(
+                "CKA_VALUE_LEN: the mechanism makes {most} bytes, and {}",
+                type_.advice
+            ),
+        )),
+    }
+}
+
 /// The key that C_CreateObject is handed.
 pub(super) fn created(template: &Template<'_>) -> Result<LocalObject> {
     let value = template
