@@ -17,6 +17,8 @@ pub(crate) enum Body {
     PublicKey(PublicKey),
     /// The key's bytes, wiped with the object.
     SecretKey(Zeroizing<Vec<u8>>),
+    /// Nothing: its attributes say it all.
+    Attributes,
 }
 
 /// An object with all of its attributes spelled out.

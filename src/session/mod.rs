@@ -1,5 +1,6 @@
 //! Sessions and the operations that run in them.
 
+mod cancel;
 mod decrypt;
 mod digest;
 mod encrypt;
@@ -8,6 +9,7 @@ mod message;
 mod objects;
 mod sign;
 mod slot;
+mod state;
 mod table;
 mod verify;
 
@@ -35,7 +37,7 @@ pub(crate) struct Session {
     verify: Slot<verify::Verify>,
     encrypt: Slot<encrypt::Encrypt>,
     decrypt: Slot<decrypt::Decrypt>,
-    digest: Slot<message::Message>,
+    digest: Slot<digest::Digest>,
 }
 
 /// The kinds of operations with termination rules.
@@ -109,14 +111,18 @@ impl Session {
 
     /// The key that an `*Init` names, one that its mechanism can be used with.
     fn key(&self, handle: CK_OBJECT_HANDLE, mechanism: Mechanism<'_>, use_: Use) -> Result<Object> {
-        let object = self
-            .token
-            .object(handle, Phase::Init)
+        let object = self.key_object(handle, Phase::Init)?;
+        mechanism::check(mechanism, use_, &object)?;
+        Ok(object)
+    }
+
+    /// The object behind the handle of a key, whatever its class.
+    fn key_object(&self, handle: CK_OBJECT_HANDLE, phase: Phase) -> Result<Object> {
+        self.token
+            .object(handle, phase)
             .map_err(|error| match error.rv() {
                 CKR_OBJECT_HANDLE_INVALID => Error::from(CKR_KEY_HANDLE_INVALID),
                 _ => error,
-            })?;
-        mechanism::check(mechanism, use_, &object)?;
-        Ok(object)
+            })
     }
 }
