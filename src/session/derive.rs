@@ -122,7 +122,7 @@ fn secret_of(key: &Object) -> Result<&[u8]> {
     match key {
         Object::Local(object) => match object.body() {
             Body::SecretKey(value) => Ok(value),
-            Body::PublicKey(_) | Body::Data => Err(CKR_KEY_TYPE_INCONSISTENT.into()),
+            Body::PublicKey(_) | Body::Attributes => Err(CKR_KEY_TYPE_INCONSISTENT.into()),
         },
         Object::Kms(_) => Err(Error::new(
             CKR_KEY_TYPE_INCONSISTENT,

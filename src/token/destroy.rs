@@ -30,8 +30,14 @@ impl Token {
         Ok(())
     }
 
-    /// Refuses handles that are no object's.
+    /// Refuses handles that are no object's, and objects that stay.
     pub(crate) fn check_destroyable(&self, handle: CK_OBJECT_HANDLE) -> Result<()> {
+        if self.profiles.get(handle).is_some() {
+            return Err(Error::new(
+                CKR_ACTION_PROHIBITED,
+                "a profile object is part of the token",
+            ));
+        }
         if self.view.latest().object(handle).is_some()
             || self.view.ask(|inventory| inventory.is_orphan(handle))
         {

@@ -15,6 +15,9 @@ use crate::object::{Key, KeyMaterial, KmsObject, Object, Part, attributes};
 impl Token {
     /// The handles of all objects that match a template.
     pub(crate) fn find(&self, template: &Template<'_>) -> Result<Vec<CK_OBJECT_HANDLE>> {
+        if let Some(profiles) = self.profiles.find(template) {
+            return Ok(profiles);
+        }
         let mut snapshot = self.view.snapshot()?;
         if names_unknown_key(&snapshot, template) {
             snapshot = self.view.look_again()?;
@@ -43,6 +46,9 @@ impl Token {
     pub(crate) fn object(&self, handle: CK_OBJECT_HANDLE, phase: Phase) -> Result<Object> {
         if let Some(object) = self.locals.get(handle) {
             return Ok(Object::Local(object));
+        }
+        if let Some(profile) = self.profiles.get(handle) {
+            return Ok(Object::Local(Arc::clone(profile)));
         }
         let snapshot = self.view.latest();
         let (key, part) = snapshot.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;

@@ -17,6 +17,7 @@ mod login;
 mod materials;
 mod names;
 mod operations;
+mod profiles;
 mod restrictions;
 mod session_objects;
 mod view;
@@ -33,6 +34,7 @@ use crate::config::TokenConfig;
 use crate::kms::{Kms, Runtime};
 use locals::Locals;
 use materials::Materials;
+use profiles::Profiles;
 use view::View;
 
 /// One slot with its token.
@@ -44,6 +46,7 @@ pub(crate) struct Token {
     view: Arc<View>,
     materials: Materials,
     locals: Locals,
+    profiles: Profiles,
     login: Login,
 }
 
@@ -63,12 +66,18 @@ impl Token {
             config,
             materials: Materials::default(),
             locals: Locals::default(),
+            profiles: Profiles::new(),
             login: Login::default(),
         }
     }
 
     pub(crate) fn slot(&self) -> CK_SLOT_ID {
         self.slot
+    }
+
+    /// 16 hexadecimal digits.
+    pub(crate) fn serial(&self) -> &str {
+        &self.serial
     }
 
     pub(crate) fn login(&self) -> &Login {

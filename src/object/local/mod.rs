@@ -52,8 +52,8 @@ pub(crate) enum Body {
     PublicKey(PublicKey),
     /// The key's bytes, wiped with the object.
     SecretKey(Zeroizing<Vec<u8>>),
-    /// The attributes are all there is.
-    Data,
+    /// Nothing: its attributes say it all.
+    Attributes,
 }
 
 /// An object with all of its attributes spelled out.
@@ -64,10 +64,15 @@ pub(crate) struct LocalObject {
 }
 
 impl LocalObject {
-    /// A new object, with a CKA_UNIQUE_ID of its own. The attributes of a secret key do not repeat its
-    /// value: that is its body.
+    /// An object of the token, whose attributes are all given.
+    pub(crate) fn of_token(attributes: Attributes, body: Body) -> Self {
+        Self { attributes, body }
+    }
+
+    /// A new object of a session, with a CKA_UNIQUE_ID of its own. The attributes of a secret key do not
+    /// repeat its value: that is its body.
     fn new(attributes: Attributes, body: Body) -> Self {
-        let mut object = Self { attributes, body };
+        let mut object = Self::of_token(attributes, body);
         let unique_id = format!("session-object-{}", handle::next());
         object.put(CKA_UNIQUE_ID, unique_id.into_bytes());
         object
@@ -123,7 +128,7 @@ impl LocalObject {
     fn secret(&self) -> &[u8] {
         match &self.body {
             Body::SecretKey(value) => value,
-            Body::PublicKey(_) | Body::Data => &[],
+            Body::PublicKey(_) | Body::Attributes => &[],
         }
     }
 
