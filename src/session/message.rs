@@ -63,6 +63,7 @@ impl Message {
                     Body::SecretKey(value) => Intake::Hmac(Hmac::new(*hash, value)),
                     Body::PublicKey(_) | Body::Data => return Err(CKR_KEY_TYPE_INCONSISTENT.into()),
                 },
+                Object::Certificate(_) => return Err(CKR_KEY_TYPE_INCONSISTENT.into()),
                 Object::Kms(_) => Intake::Raw(Zeroizing::default()),
             },
         }))

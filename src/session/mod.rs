@@ -1,5 +1,6 @@
 //! Sessions and the operations that run in them.
 
+mod certificates;
 mod decrypt;
 mod digest;
 mod encrypt;
