@@ -9,7 +9,7 @@ use crate::crypto::ResumableHasher;
 use crate::error::{Error, Result};
 use crate::kms::Phase;
 use crate::mechanism::{self, Mechanism};
-use crate::object::{Object, Value};
+use crate::object::Value;
 use crate::reply::{Reply, Room};
 
 /// A digest in the making.
@@ -84,15 +84,11 @@ impl Session {
                 format!("{key}: not a secret key"),
             ));
         }
-        match (&key, key.read(CKA_VALUE)) {
-            (Object::Local(_), Value::Known(value)) => Ok(Zeroizing::new(value.into_owned())),
-            (Object::Local(_), _) => Err(Error::new(
+        match key.read(CKA_VALUE) {
+            Value::Known(value) => Ok(Zeroizing::new(value.into_owned())),
+            _ => Err(Error::new(
                 CKR_KEY_INDIGESTIBLE,
-                format!("{key}: it is sensitive or not extractable"),
-            )),
-            (Object::Kms(_), _) => Err(Error::new(
-                CKR_KEY_INDIGESTIBLE,
-                format!("{key}: its value stays in KMS"),
+                format!("{key}: its value stays in KMS, or is sensitive or not extractable"),
             )),
         }
     }

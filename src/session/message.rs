@@ -10,7 +10,7 @@ use crate::crypto::ml_dsa::Mu;
 use crate::crypto::{Hasher, PublicKey};
 use crate::error::{Error, Result};
 use crate::mechanism::signature::{Input, MAX_RAW_MESSAGE, SignatureScheme};
-use crate::object::{Body, Object};
+use crate::object::Object;
 
 /// Data on its way to becoming what is signed or verified.
 #[derive(Debug)]
@@ -53,14 +53,9 @@ impl Message {
                 }
                 _ => return Err(CKR_KEY_TYPE_INCONSISTENT.into()),
             },
-            SignatureScheme::Hmac { hash, .. } => match key {
-                Object::Local(object) => match object.body() {
-                    Body::SecretKey(value) => Intake::Hmac(Hmac::new(*hash, value)),
-                    Body::PublicKey(_) | Body::Attributes => {
-                        return Err(CKR_KEY_TYPE_INCONSISTENT.into());
-                    }
-                },
-                Object::Kms(_) => Intake::Raw(Zeroizing::default()),
+            SignatureScheme::Hmac { hash, .. } => match key.secret() {
+                Some(value) => Intake::Hmac(Hmac::new(*hash, value)),
+                None => Intake::Raw(Zeroizing::default()),
             },
         }))
     }

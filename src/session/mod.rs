@@ -1,6 +1,7 @@
 //! Sessions and the operations that run in them.
 
 mod cancel;
+mod certificates;
 mod cipher;
 mod decrypt;
 mod derive;

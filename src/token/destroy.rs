@@ -16,6 +16,9 @@ impl Token {
             return Ok(());
         }
         let snapshot = self.view.latest();
+        if let Some(certificate) = snapshot.certificates.get(handle) {
+            return self.destroy_certificate(certificate);
+        }
         let (key, part) = snapshot.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
         match part {
             Part::Public => self
@@ -38,7 +41,9 @@ impl Token {
                 "a profile object is part of the token",
             ));
         }
-        if self.view.latest().object(handle).is_some()
+        let snapshot = self.view.latest();
+        if snapshot.object(handle).is_some()
+            || snapshot.certificates.get(handle).is_some()
             || self.view.ask(|inventory| inventory.is_orphan(handle))
         {
             return Ok(());

@@ -1,9 +1,5 @@
 //! A token: the keys of one account and region that carry the configured tags.
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the token does not show certificates yet")
-)]
 mod certificates;
 mod destroy;
 mod discovery;
@@ -32,6 +28,7 @@ pub(crate) use names::Renaming;
 
 use crate::config::TokenConfig;
 use crate::kms::{Kms, Runtime};
+use certificates::store::Store;
 use locals::Locals;
 use materials::Materials;
 use profiles::Profiles;
@@ -44,6 +41,7 @@ pub(crate) struct Token {
     serial: String,
     kms: Arc<dyn Kms>,
     view: Arc<View>,
+    store: Arc<Store>,
     materials: Materials,
     locals: Locals,
     profiles: Profiles,
@@ -58,10 +56,18 @@ impl Token {
         kms: Arc<dyn Kms>,
         runtime: Arc<Runtime>,
     ) -> Self {
+        let store = Arc::new(Store::new(&config));
+        let view = View::new(
+            config.clone(),
+            Arc::clone(&kms),
+            runtime,
+            Arc::clone(&store),
+        );
         Self {
             slot,
             serial: info::serial(&config, region),
-            view: Arc::new(View::new(config.clone(), Arc::clone(&kms), runtime)),
+            view: Arc::new(view),
+            store,
             kms,
             config,
             materials: Materials::default(),

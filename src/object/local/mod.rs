@@ -1,6 +1,7 @@
 //! Objects that live in this process: public keys, secret keys and the like that belong to a
 //! session.
 
+pub(crate) mod certificate;
 mod change;
 mod creation;
 mod data;
@@ -31,6 +32,7 @@ pub(crate) fn create(template: &Template<'_>) -> Result<LocalObject> {
         Some(CKO_PUBLIC_KEY) => public::created(template),
         Some(CKO_SECRET_KEY) => secret::created(template),
         Some(CKO_DATA) => data::created(template),
+        Some(CKO_CERTIFICATE) => certificate::created(template),
         Some(CKO_PRIVATE_KEY) => Err(Error::new(
             CKR_TEMPLATE_INCONSISTENT,
             "CKA_CLASS: private keys are made in KMS and stay there; this process holds none",
@@ -38,8 +40,8 @@ pub(crate) fn create(template: &Template<'_>) -> Result<LocalObject> {
         Some(class) => Err(Error::new(
             CKR_ATTRIBUTE_VALUE_INVALID,
             format!(
-                "CKA_CLASS {class:#x}: objects that can be created are CKO_PUBLIC_KEY, CKO_SECRET_KEY and \
-                 CKO_DATA"
+                "CKA_CLASS {class:#x}: objects that can be created are CKO_PUBLIC_KEY, CKO_SECRET_KEY, \
+                 CKO_CERTIFICATE and CKO_DATA"
             ),
         )),
         None => Err(creation::missing("CKA_CLASS")),
