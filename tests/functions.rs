@@ -418,8 +418,11 @@ fn keys(session: Session<'_>) -> (CK_OBJECT_HANDLE, CK_OBJECT_HANDLE) {
     (of(private_keys()), of(public_keys()))
 }
 
+/// Begins an operation.
+type Init<'m> = Box<dyn Fn() -> Rv<()> + 'm>;
+
 /// What begins each kind of operation, beside the flag that names it.
-fn operations(session: Session<'_>) -> Vec<(CK_FLAGS, Box<dyn Fn() -> Rv<()> + '_>)> {
+fn operations(session: Session<'_>) -> Vec<(CK_FLAGS, Init<'_>)> {
     let of = |class, type_| {
         let found = session.module.session();
         let key = found.find_one(&[class, ulong(CKA_KEY_TYPE, type_)]);

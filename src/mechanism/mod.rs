@@ -10,6 +10,8 @@ mod params;
 pub(crate) mod signature;
 mod usage;
 
+use std::fmt;
+
 use pkcs11_sys::*;
 
 use crate::crypto::Hash;
@@ -30,6 +32,16 @@ pub(crate) use usage::{Use, check, usable_by_kms, usable_by_local};
 pub(crate) struct Mechanism<'a> {
     pub(crate) type_: CK_MECHANISM_TYPE,
     pub(crate) parameter: Parameter<'a>,
+}
+
+/// How the log names a mechanism.
+impl fmt::Display for Mechanism<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match find(self.type_) {
+            Ok(row) => f.write_str(row.name),
+            Err(_) => write!(f, "mechanism {:#x}", self.type_),
+        }
+    }
 }
 
 /// What a mechanism does.
@@ -223,6 +235,12 @@ static TABLE: &[Row] = rows! {
     CKM_SHA512                  DIGEST, Work::Digest(Sha512);
 };
 
+/// The table, for the documentation.
+#[cfg(test)]
+pub(crate) fn table() -> &'static [Row] {
+    TABLE
+}
+
 /// Every mechanism type, in the table's order.
 pub(crate) fn list() -> Vec<CK_MECHANISM_TYPE> {
     TABLE.iter().map(|row| row.type_).collect()
@@ -343,7 +361,7 @@ pub(crate) fn digest(mechanism: Mechanism<'_>) -> Result<Hash> {
 fn unsuited(mechanism: Mechanism<'_>, verb: &str) -> Error {
     Error::new(
         CKR_MECHANISM_INVALID,
-        format!("mechanism {:#x} is none that {verb}", mechanism.type_),
+        format!("{mechanism} is none that {verb}"),
     )
 }
 

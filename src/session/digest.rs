@@ -37,13 +37,11 @@ impl Session {
     pub(crate) fn digest(&self, data: &[u8], room: Room) -> Result<Reply> {
         self.digest.step(|mut operation| {
             check_one_part(operation.in_parts)?;
-            Ok(match room.refuse(operation.hasher.hash().len()) {
-                Some(length) => (Some(operation), length),
-                None => {
-                    operation.hasher.update(data);
-                    (None, operation.hasher.finish().into())
-                }
-            })
+            if let Some(length) = room.refuse(operation.hasher.hash().len()) {
+                return Ok((Some(operation), length));
+            }
+            operation.hasher.update(data);
+            Ok((None, operation.hasher.finish().into()))
         })
     }
 
