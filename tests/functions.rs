@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common_p11::attribute::{bytes, flag, label, private_keys, public_keys, ulong};
-use common_p11::{Mechanism, Rv, Session, World, call, calls, ok};
+use common_p11::{Attr, Mechanism, Rv, Session, World, call, calls, ok};
 use cryptoki_sys::*;
 use kms_emulator::NewKeys;
 use kms_pkcs11_testkit::openssl_ok;
@@ -230,6 +230,38 @@ fn keys_in_kms_cannot_be_digested_and_the_digest_goes_on() {
 }
 
 #[test]
+fn a_secret_key_of_a_session_is_digested_if_its_value_may_be_read() {
+    let world = World::start();
+    let session = world.module.session();
+    let key = |more: &[Attr]| {
+        let secret = [
+            ulong(CKA_CLASS, CKO_SECRET_KEY),
+            ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET),
+            bytes(CKA_VALUE, b"a secret"),
+        ];
+        session.create(&[&secret[..], more].concat()).unwrap()
+    };
+    let readable = [flag(CKA_SENSITIVE, false), flag(CKA_EXTRACTABLE, true)];
+    let sensitive = [flag(CKA_SENSITIVE, true), flag(CKA_EXTRACTABLE, true)];
+    let stays = [flag(CKA_SENSITIVE, false), flag(CKA_EXTRACTABLE, false)];
+    let digest_key = |key| ok(call!(world.module, C_DigestKey, session.handle, key));
+    digest_init(session, CKM_SHA384).unwrap();
+    digest_update(session, b"before ").unwrap();
+    digest_key(key(&readable)).unwrap();
+    for refused in [sensitive, stays] {
+        assert_eq!(digest_key(key(&refused)), Err(CKR_KEY_INDIGESTIBLE));
+    }
+    digest_update(session, b" after").unwrap();
+    let expected = openssl_ok(["dgst", "-sha384", "-binary"], b"before a secret after");
+    assert_eq!(digest_final(session), Ok(expected));
+    // A key alone makes a digest in parts.
+    digest_init(session, CKM_SHA384).unwrap();
+    digest_key(key(&readable)).unwrap();
+    assert_eq!(digest_one_part(session, b"x"), Err(CKR_OPERATION_ACTIVE));
+    assert_eq!(world.take_calls(), calls([]));
+}
+
+#[test]
 fn a_login_by_name_is_a_login() {
     let world = World::start();
     let session = world.module.session();
@@ -371,6 +403,8 @@ fn profile_objects_stay_as_they_are() {
     assert_eq!(session.destroy(profile), Err(CKR_ACTION_PROHIBITED));
     let renamed = session.set(profile, &[label("mine")]);
     assert_eq!(renamed, Err(CKR_ACTION_PROHIBITED));
+    let copied = session.copy(profile, &[flag(CKA_TOKEN, false)]);
+    assert_eq!(copied, Err(CKR_ACTION_PROHIBITED));
     let signed = session.sign_init(CKM_ECDSA, profile);
     assert_eq!(signed, Err(CKR_KEY_HANDLE_INVALID));
     session.find_one(&[ulong(CKA_PROFILE_ID, CKP_BASELINE_PROVIDER)]);

@@ -188,19 +188,19 @@ macro_rules! with_functions {
                 C_DigestEncryptUpdate(
                     session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_len: CK_ULONG,
                     encrypted_part: CK_BYTE_PTR, encrypted_part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call dual::digest_encrypt_update;
                 C_DecryptDigestUpdate(
                     session: CK_SESSION_HANDLE, encrypted_part: CK_BYTE_PTR,
                     encrypted_part_len: CK_ULONG, part: CK_BYTE_PTR, part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call dual::decrypt_digest_update;
                 C_SignEncryptUpdate(
                     session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_len: CK_ULONG,
                     encrypted_part: CK_BYTE_PTR, encrypted_part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call dual::sign_encrypt_update;
                 C_DecryptVerifyUpdate(
                     session: CK_SESSION_HANDLE, encrypted_part: CK_BYTE_PTR,
                     encrypted_part_len: CK_ULONG, part: CK_BYTE_PTR, part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call dual::decrypt_verify_update;
                 C_GenerateKey(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     template: CK_ATTRIBUTE_PTR, count: CK_ULONG, key: CK_OBJECT_HANDLE_PTR

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 /// A generated part of the file: the name in its markers, and what makes it.
 type Part = (&'static str, fn() -> String);
 
+/// The generated parts, in the order of the file.
 const PARTS: [Part; 3] = [
     ("mechanisms", mechanisms::table),
     ("algorithms", algorithms::table),

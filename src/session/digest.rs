@@ -47,7 +47,7 @@ impl Session {
 
     pub(crate) fn digest_update(&self, part: &[u8]) -> Result<()> {
         self.digest.step(|mut operation| {
-            operation.add(part);
+            operation.update(part);
             Ok((Some(operation), ()))
         })
     }
@@ -57,7 +57,7 @@ impl Session {
         self.digest.step(|mut operation| {
             let value = self.digestible(key);
             if let Ok(value) = &value {
-                operation.add(value);
+                operation.update(value);
             }
             Ok((Some(operation), value.map(drop)))
         })?
@@ -93,7 +93,7 @@ impl Session {
 }
 
 impl Digest {
-    fn add(&mut self, part: &[u8]) {
+    pub(super) fn update(&mut self, part: &[u8]) {
         self.in_parts = true;
         self.hasher.update(part);
     }

@@ -69,14 +69,11 @@ impl Message {
 
     /// Takes one part of several.
     pub(super) fn add(&mut self, part: &[u8]) -> Result<()> {
-        self.check_multi_part()?;
+        self.check_part(part.len())?;
         self.in_parts = true;
         match &mut self.intake {
             Intake::OnePart => {}
-            Intake::Raw(bytes) => {
-                check_raw_len(bytes.len() + part.len())?;
-                bytes.extend_from_slice(part);
-            }
+            Intake::Raw(bytes) => bytes.extend_from_slice(part),
             Intake::Hash(hasher) => hasher.update(part),
             Intake::Mu(mu) => mu.update(part),
             Intake::Hmac(hmac) => hmac.update(part),
@@ -115,6 +112,15 @@ impl Message {
     /// Refuses a one-part call after parts were handed in.
     pub(super) fn check_one_part(&self) -> Result<()> {
         check_one_part(self.in_parts)
+    }
+
+    /// Refuses a part of this many bytes where the message has no room for it.
+    pub(super) fn check_part(&self, len: usize) -> Result<()> {
+        self.check_multi_part()?;
+        match &self.intake {
+            Intake::Raw(bytes) => check_raw_len(bytes.len() + len),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses mechanisms that take their data in one part.

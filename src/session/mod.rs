@@ -6,6 +6,7 @@ mod cipher;
 mod decrypt;
 mod derive;
 mod digest;
+mod dual;
 mod encapsulate;
 mod encrypt;
 mod find;

@@ -75,7 +75,10 @@ impl Session {
                 self.token
                     .set_certificate_attributes(&certificate, template)
             }
-            Object::Local(_) => self.token.change_object(object, template),
+            Object::Local(local) => {
+                local.check_allows(CKA_MODIFIABLE)?;
+                self.token.change_object(object, template)
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use crate::reply::{Reply, Room};
 pub(super) struct Sign {
     key: Object,
     scheme: SignatureScheme,
-    message: Message,
+    pub(super) message: Message,
 }
 
 impl Session {

@@ -16,7 +16,7 @@ use crate::object::Object;
 pub(super) struct Verify {
     key: Object,
     scheme: SignatureScheme,
-    message: Message,
+    pub(super) message: Message,
 }
 
 impl Session {

@@ -6,6 +6,7 @@
 
 pub(super) mod decrypt;
 pub(super) mod digest;
+pub(super) mod dual;
 pub(super) mod encrypt;
 pub(super) mod general;
 pub(super) mod keys;
