@@ -277,16 +277,6 @@ fn functions_that_are_not_built_say_so_whatever_they_are_given() {
         call!(module, C_InitToken, 77, anything, 3, anything),
         call!(
             module,
-            C_WrapKey,
-            1,
-            anything.cast(),
-            2,
-            3,
-            anything,
-            anything.cast()
-        ),
-        call!(
-            module,
             C_VerifyRecover,
             1,
             anything,

@@ -75,7 +75,7 @@ impl LocalObject {
     /// repeat its value: that is its body.
     fn new(attributes: Attributes, body: Body) -> Self {
         let mut object = Self::of_token(attributes, body);
-        let unique_id = format!("session-object-{}", handle::next());
+        let unique_id = format!("session-object-{:016x}", handle::next());
         object.put(CKA_UNIQUE_ID, unique_id.into_bytes());
         object
     }
