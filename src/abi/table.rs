@@ -72,17 +72,17 @@ macro_rules! with_functions {
                 C_CreateObject(
                     session: CK_SESSION_HANDLE, template: CK_ATTRIBUTE_PTR, count: CK_ULONG,
                     object: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call objects::create;
                 C_CopyObject(
                     session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE,
                     template: CK_ATTRIBUTE_PTR, count: CK_ULONG, new_object: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call objects::copy;
                 C_DestroyObject(
                     session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE
                 ) => call objects::destroy;
                 C_GetObjectSize(
                     session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, size: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call objects::size;
                 C_GetAttributeValue(
                     session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE,
                     template: CK_ATTRIBUTE_PTR, count: CK_ULONG

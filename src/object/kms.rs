@@ -151,6 +151,14 @@ impl KmsObject {
             part: self.part,
         }
     }
+
+    /// The public key that the object is.
+    pub(crate) fn public_key(&self) -> Option<&PublicKey> {
+        match self.part {
+            Part::Public => self.material.public.as_ref(),
+            Part::Private | Part::Secret => None,
+        }
+    }
 }
 
 /// A [`KmsObject`] that is only looked at.

@@ -60,12 +60,25 @@ impl Object {
     /// The public key that the object is.
     pub(crate) fn public_key(&self) -> Option<&PublicKey> {
         match self {
-            Self::Kms(object) if object.part == Part::Public => object.material.public.as_ref(),
-            Self::Kms(_) => None,
+            Self::Kms(object) => object.public_key(),
             Self::Local(object) => match object.body() {
                 Body::PublicKey(key) => Some(key),
                 _ => None,
             },
+        }
+    }
+
+    /// The bytes of all attributes that can be read, and of those of this process that cannot: the
+    /// answer of C_GetObjectSize.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Kms(object) => attributes::all()
+                .map(|type_| match attributes::read_known(object.view(), type_) {
+                    Value::Known(value) => value.len(),
+                    Value::Sensitive | Value::Absent | Value::NotFetched => 0,
+                })
+                .sum(),
+            Self::Local(object) => object.size(),
         }
     }
 

@@ -1,11 +1,13 @@
-//! C_SetAttributeValue, by the kind of object.
+//! Making, copying, changing and destroying objects, by their kind. What lives in this process asks
+//! nobody and can be done in read-only sessions too.
 
 use pkcs11_sys::*;
 
 use super::Session;
 use crate::error::{Error, Result};
+use crate::kms::Phase;
 use crate::object::template::Template;
-use crate::object::{LocalObject, Object};
+use crate::object::{LocalObject, Object, local};
 
 impl Session {
     /// Takes in an object, which is gone when the session is.
@@ -13,17 +15,71 @@ impl Session {
         self.token.add_object(self.handle, object)
     }
 
-    /// Changes attributes of an object.
-    pub(crate) fn set_attributes(&self, object: &Object, template: &Template<'_>) -> Result<()> {
-        match object {
+    /// C_CreateObject.
+    pub(crate) fn create_object(&self, template: &Template<'_>) -> Result<CK_OBJECT_HANDLE> {
+        self.check_may_make(template)?;
+        local::create(template).map(|object| self.add_object(object))
+    }
+
+    /// C_CopyObject: a session object of what is one, or of a public key in KMS.
+    pub(crate) fn copy_object(
+        &self,
+        object: CK_OBJECT_HANDLE,
+        template: &Template<'_>,
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let copy = match self.token.object(object, Phase::Manage)? {
+            Object::Local(object) => {
+                self.check_may_make(template)?;
+                object.copied(template)?
+            }
+            Object::Kms(object) => {
+                let session_object = local::public::of_kms(&object).ok_or_else(|| {
+                    Error::new(CKR_ACTION_PROHIBITED, "the key stays in KMS, once")
+                })?;
+                self.check_may_make(template)?;
+                if template.flag(CKA_TOKEN)? != Some(false) {
+                    return Err(Error::new(
+                        CKR_TEMPLATE_INCONSISTENT,
+                        "KMS stores no copy of a public key; CKA_TOKEN = CK_FALSE makes one that lives as long \
+                         as the session",
+                    ));
+                }
+                session_object.copied(template)?
+            }
+        };
+        Ok(self.add_object(copy))
+    }
+
+    /// C_SetAttributeValue.
+    pub(crate) fn set_attributes(
+        &self,
+        object: CK_OBJECT_HANDLE,
+        template: &Template<'_>,
+    ) -> Result<()> {
+        match self.token.object(object, Phase::SetAttribute)? {
             Object::Kms(object) => {
                 self.check_read_write()?;
-                self.token.set_attributes(object, template)
+                self.token.set_attributes(&object, template)
             }
-            Object::Local(_) => Err(Error::new(
-                CKR_ACTION_PROHIBITED,
-                "session objects do not change",
-            )),
+            Object::Local(_) => self.token.change_object(object, template),
         }
+    }
+
+    /// C_DestroyObject.
+    pub(crate) fn destroy_object(&self, object: CK_OBJECT_HANDLE) -> Result<()> {
+        if self.token.destroy_object(object)? {
+            return Ok(());
+        }
+        self.token.check_destroyable(object)?;
+        self.check_read_write()?;
+        self.token.destroy(object)
+    }
+
+    /// Refuses token objects in a read-only session.
+    fn check_may_make(&self, template: &Template<'_>) -> Result<()> {
+        if template.flag(CKA_TOKEN)? == Some(true) {
+            self.check_read_write()?;
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,10 @@
 //! Objects that live in this process: public keys, secret keys and the like that belong to a
 //! session.
 
+mod change;
 mod creation;
+mod data;
+pub(crate) mod public;
 pub(crate) mod secret;
 mod table;
 
@@ -13,12 +16,35 @@ use zeroize::Zeroizing;
 
 pub(super) use table::name;
 
+use super::template::Template;
 use super::value::{Value, mechanisms, mechanisms_in};
 use crate::crypto::PublicKey;
+use crate::error::{Error, Result};
 use crate::{handle, mechanism};
 
 /// The values of an object's attributes, wiped when dropped.
 type Attributes = BTreeMap<CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>>;
+
+/// Makes the session object that C_CreateObject asks for, by its class.
+pub(crate) fn create(template: &Template<'_>) -> Result<LocalObject> {
+    match template.ulong(CKA_CLASS)? {
+        Some(CKO_PUBLIC_KEY) => public::created(template),
+        Some(CKO_SECRET_KEY) => secret::created(template),
+        Some(CKO_DATA) => data::created(template),
+        Some(CKO_PRIVATE_KEY) => Err(Error::new(
+            CKR_TEMPLATE_INCONSISTENT,
+            "CKA_CLASS: private keys are made in KMS and stay there; this process holds none",
+        )),
+        Some(class) => Err(Error::new(
+            CKR_ATTRIBUTE_VALUE_INVALID,
+            format!(
+                "CKA_CLASS {class:#x}: objects that can be created are CKO_PUBLIC_KEY, CKO_SECRET_KEY and \
+                 CKO_DATA"
+            ),
+        )),
+        None => Err(creation::missing("CKA_CLASS")),
+    }
+}
 
 /// What an object is made of, beside its attributes.
 #[derive(Clone)]
@@ -85,6 +111,20 @@ impl LocalObject {
             .try_into()
             .ok()
             .map(CK_ULONG::from_ne_bytes)
+    }
+
+    /// The bytes of all attributes, and of a secret key's value.
+    pub(super) fn size(&self) -> usize {
+        let attributes: usize = self.attributes.values().map(|value| value.len()).sum();
+        attributes + self.secret().len()
+    }
+
+    /// The bytes of a secret key; none of other objects.
+    fn secret(&self) -> &[u8] {
+        match &self.body {
+            Body::SecretKey(value) => value,
+            Body::PublicKey(_) | Body::Data => &[],
+        }
     }
 
     fn is_key(&self) -> bool {

@@ -270,11 +270,4 @@ impl LocalObject {
             }
         }
     }
-
-    fn secret(&self) -> &[u8] {
-        match &self.body {
-            Body::SecretKey(value) => value,
-            Body::PublicKey(_) | Body::Data => &[],
-        }
-    }
 }
