@@ -6,10 +6,10 @@ use cryptoki_sys::*;
 use kms_pkcs11_testkit::python;
 use serde_json::Value;
 
-use super::calls::{as_c, call, count, start};
+use super::calls::{Attribute, as_c, call, count, start};
 use super::guarded::{Answer, Room};
 use super::mechanism::leaked;
-use super::{AMPLE, Attribute, Client, Mechanism};
+use super::{AMPLE, Client, Mechanism};
 
 /// What a function that makes a key answered.
 pub(crate) type Made = Result<CK_OBJECT_HANDLE, CK_RV>;
@@ -186,7 +186,8 @@ impl Client {
         room: Room,
     ) -> (Answer, CK_OBJECT_HANDLE) {
         // SAFETY: this is the type that PKCS#11 gives the symbol.
-        let function = unsafe { self.library.get::<EncapsulateKey>(b"C_EncapsulateKey\0") }.unwrap();
+        let function =
+            unsafe { self.library.get::<EncapsulateKey>(b"C_EncapsulateKey\0") }.unwrap();
         let mut mechanism = mechanism.as_c();
         let mut template = as_c(template);
         let mut key = 0;
@@ -220,7 +221,8 @@ impl Client {
         ciphertext: &[u8],
     ) -> Made {
         // SAFETY: this is the type that PKCS#11 gives the symbol.
-        let function = unsafe { self.library.get::<DecapsulateKey>(b"C_DecapsulateKey\0") }.unwrap();
+        let function =
+            unsafe { self.library.get::<DecapsulateKey>(b"C_DecapsulateKey\0") }.unwrap();
         let mut mechanism = mechanism.as_c();
         let mut template = as_c(template);
         // SAFETY: as of `call!`.
