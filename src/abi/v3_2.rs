@@ -34,7 +34,12 @@ macro_rules! function_list_tail {
     (
         v2_40 { $($v2_40:tt)* }
         v3_0 { $($v3_0:tt)* }
-        v3_2 { $($name:ident($($arg:ident: $ty:ty),*) => $kind:ident $($path:path)?;)* }
+        v3_2 {
+            $(
+                $name:ident($($arg:ident: $ty:ty),*)
+                => $kind:ident $($path:ident)::* $($reason:literal)?;
+            )*
+        }
     ) => {
         /// The 3.0 function list followed by the functions that 3.2 added.
         #[repr(C)]

@@ -148,10 +148,6 @@ pub(crate) trait Kms: Send + Sync {
     fn tag(&self, key: &KeyEntry, tags: &Tags) -> Result<(), KmsError>;
 
     /// Removes the tags with these keys; those that are not there are removed (`UntagResource`).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no PKCS#11 function needs it yet")
-    )]
     fn untag(&self, key: &KeyEntry, tag_keys: &[String]) -> Result<(), KmsError>;
 
     /// Schedules the key's deletion after a window of 7 to 30 days (`ScheduleKeyDeletion`).

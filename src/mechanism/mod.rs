@@ -67,6 +67,7 @@ pub(crate) struct Row {
 }
 
 /// What the mechanisms of one family have in common.
+#[derive(Clone, Copy)]
 struct Family {
     key_types: &'static [CK_KEY_TYPE],
     sizes: (CK_ULONG, CK_ULONG),

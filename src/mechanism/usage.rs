@@ -155,7 +155,9 @@ pub(crate) fn check(mechanism: Mechanism<'_>, use_: Use, key: &Object) -> Result
     if !key.permits(use_) {
         let usage = match key {
             Object::Kms(object) => format!("the key's usage in KMS is {}", object.material.usage),
-            Object::Local(_) => "its attributes do not allow it".to_owned(),
+            Object::Local(_) | Object::Certificate(_) => {
+                "its attributes do not allow it".to_owned()
+            }
         };
         return Err(Error::new(
             CKR_KEY_FUNCTION_NOT_PERMITTED,

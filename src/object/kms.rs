@@ -80,6 +80,12 @@ impl Key {
             Part::Public => &self.public_names,
         }
     }
+
+    /// DER of the `SubjectPublicKeyInfo` of a pair, once KMS was asked.
+    pub(crate) fn spki(&self) -> Option<&[u8]> {
+        let public = self.material.get()?.public.as_ref()?;
+        Some(public.spki())
+    }
 }
 
 /// What KMS tells of a key; it never changes.

@@ -49,7 +49,7 @@ impl Session {
                     algorithm,
                     done: None,
                 })),
-                (Encryption::Oaep(..), Object::Local(_)) => Err(CKR_KEY_TYPE_INCONSISTENT.into()),
+                (Encryption::Oaep(..), _) => Err(CKR_KEY_TYPE_INCONSISTENT.into()),
                 (Encryption::Cipher(scheme), key) => Ok(Decrypt::Cipher(Cipher::new(
                     &key,
                     scheme,

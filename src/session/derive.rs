@@ -10,9 +10,9 @@ use crate::crypto::{EcPublicKey, Hash, PublicKey, curve, kdf};
 use crate::error::{Error, Result};
 use crate::mechanism::derivation::{Derivation, Salt};
 use crate::mechanism::{self, Mechanism, Use};
+use crate::object::Object;
 use crate::object::local::secret::{self, Base, Origin};
 use crate::object::template::Template;
-use crate::object::{Body, Object};
 
 /// What the new key is made of.
 type Value = Zeroizing<Vec<u8>>;
@@ -119,16 +119,12 @@ fn hkdf(
 
 /// The bytes of a secret key of this process.
 fn secret_of(key: &Object) -> Result<&[u8]> {
-    match key {
-        Object::Local(object) => match object.body() {
-            Body::SecretKey(value) => Ok(value),
-            Body::PublicKey(_) | Body::Data => Err(CKR_KEY_TYPE_INCONSISTENT.into()),
-        },
-        Object::Kms(_) => Err(Error::new(
+    key.secret().ok_or_else(|| {
+        Error::new(
             CKR_KEY_TYPE_INCONSISTENT,
-            "KMS derives nothing from its secret keys",
-        )),
-    }
+            format!("{key}: keys are derived from secret keys of this process alone"),
+        )
+    })
 }
 
 /// The length that a template has to name, since the mechanism makes keys of any.

@@ -1,4 +1,4 @@
-//! The data of a signature, a verification or a digest: in one part, or in many.
+//! The data of a signature or a verification: in one part, or in many.
 
 use std::borrow::Cow;
 
@@ -7,12 +7,12 @@ use zeroize::Zeroizing;
 
 use crate::crypto::hmac::Hmac;
 use crate::crypto::ml_dsa::Mu;
-use crate::crypto::{Hash, Hasher, PublicKey};
+use crate::crypto::{Hasher, PublicKey};
 use crate::error::{Error, Result};
 use crate::mechanism::signature::{Input, MAX_RAW_MESSAGE, SignatureScheme};
-use crate::object::{Body, Object};
+use crate::object::Object;
 
-/// Data on its way to becoming what is signed, verified or answered.
+/// Data on its way to becoming what is signed or verified.
 #[derive(Debug)]
 pub(super) struct Message {
     intake: Intake,
@@ -34,11 +34,6 @@ enum Intake {
 }
 
 impl Message {
-    /// A message to digest.
-    pub(super) fn to_digest(hash: Hash) -> Self {
-        Self::new(Intake::Hash(Hasher::new(hash)))
-    }
-
     /// A message to sign or verify with `key`, which fits the scheme.
     pub(super) fn of(
         scheme: &SignatureScheme,
@@ -58,12 +53,9 @@ impl Message {
                 }
                 _ => return Err(CKR_KEY_TYPE_INCONSISTENT.into()),
             },
-            SignatureScheme::Hmac { hash, .. } => match key {
-                Object::Local(object) => match object.body() {
-                    Body::SecretKey(value) => Intake::Hmac(Hmac::new(*hash, value)),
-                    Body::PublicKey(_) | Body::Data => return Err(CKR_KEY_TYPE_INCONSISTENT.into()),
-                },
-                Object::Kms(_) => Intake::Raw(Zeroizing::default()),
+            SignatureScheme::Hmac { hash, .. } => match key.secret() {
+                Some(value) => Intake::Hmac(Hmac::new(*hash, value)),
+                None => Intake::Raw(Zeroizing::default()),
             },
         }))
     }
@@ -122,13 +114,7 @@ impl Message {
 
     /// Refuses a one-part call after parts were handed in.
     pub(super) fn check_one_part(&self) -> Result<()> {
-        if !self.in_parts {
-            return Ok(());
-        }
-        Err(Error::new(
-            CKR_OPERATION_ACTIVE,
-            "parts were handed in: the operation ends with its Final function",
-        ))
+        check_one_part(self.in_parts)
     }
 
     /// Refuses mechanisms that take their data in one part.
@@ -141,14 +127,17 @@ impl Message {
             _ => Ok(()),
         }
     }
+}
 
-    /// The length of the digest, in bytes, for a message to digest.
-    pub(super) fn digest_len(&self) -> usize {
-        match &self.intake {
-            Intake::Hash(hasher) => hasher.digest_len(),
-            _ => 0,
-        }
+/// Refuses a one-part call of an operation that was handed parts.
+pub(super) fn check_one_part(in_parts: bool) -> Result<()> {
+    if !in_parts {
+        return Ok(());
     }
+    Err(Error::new(
+        CKR_OPERATION_ACTIVE,
+        "parts were handed in: the operation ends with its Final function",
+    ))
 }
 
 fn check_raw_len(len: usize) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Sessions and the operations that run in them.
 
+mod cancel;
+mod certificates;
 mod cipher;
 mod decrypt;
 mod derive;
@@ -11,6 +13,7 @@ mod message;
 mod objects;
 mod sign;
 mod slot;
+mod state;
 mod table;
 mod verify;
 mod wrap;
@@ -22,6 +25,7 @@ use pkcs11_sys::*;
 pub(crate) use table::SessionTable;
 
 use crate::error::{Error, Result};
+use crate::kms::Phase;
 use crate::mechanism::{self, Mechanism, Use};
 use crate::object::Object;
 use crate::token::Token;
@@ -38,7 +42,7 @@ pub(crate) struct Session {
     verify: Slot<verify::Verify>,
     encrypt: Slot<encrypt::Encrypt>,
     decrypt: Slot<decrypt::Decrypt>,
-    digest: Slot<message::Message>,
+    digest: Slot<digest::Digest>,
 }
 
 /// The kinds of operations with termination rules.
@@ -121,5 +125,15 @@ impl Session {
             })?;
         mechanism::check(mechanism, use_, &object)?;
         Ok(object)
+    }
+
+    /// The object behind the handle of a key, whatever its class.
+    fn key_object(&self, handle: CK_OBJECT_HANDLE, phase: Phase) -> Result<Object> {
+        self.token
+            .object(handle, phase)
+            .map_err(|error| match error.rv() {
+                CKR_OBJECT_HANDLE_INVALID => Error::from(CKR_KEY_HANDLE_INVALID),
+                _ => error,
+            })
     }
 }

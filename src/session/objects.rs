@@ -17,17 +17,26 @@ impl Session {
 
     /// C_CreateObject.
     pub(crate) fn create_object(&self, template: &Template<'_>) -> Result<CK_OBJECT_HANDLE> {
+        if template.ulong(CKA_CLASS)? == Some(CKO_CERTIFICATE) {
+            return self.create_certificate(template);
+        }
         self.check_may_make(template)?;
         local::create(template).map(|object| self.add_object(object))
     }
 
-    /// C_CopyObject: a session object of what is one, or of a public key in KMS.
+    /// C_CopyObject: a session object of what is one, or of a public key in KMS; a certificate anywhere.
     pub(crate) fn copy_object(
         &self,
         object: CK_OBJECT_HANDLE,
         template: &Template<'_>,
     ) -> Result<CK_OBJECT_HANDLE> {
-        let copy = match self.token.object(object, Phase::Manage)? {
+        let original = self.token.object(object, Phase::Manage)?;
+        let to_token = template.flag(CKA_TOKEN)? == Some(true);
+        let copy = match original {
+            Object::Certificate(_) => return self.copy_certificate(&original, template),
+            Object::Local(_) if to_token && original.class() == CKO_CERTIFICATE => {
+                return self.copy_certificate(&original, template);
+            }
             Object::Local(object) => {
                 self.check_may_make(template)?;
                 object.copied(template)?
@@ -60,6 +69,11 @@ impl Session {
             Object::Kms(object) => {
                 self.check_read_write()?;
                 self.token.set_attributes(&object, template)
+            }
+            Object::Certificate(certificate) => {
+                self.check_read_write()?;
+                self.token
+                    .set_certificate_attributes(&certificate, template)
             }
             Object::Local(_) => self.token.change_object(object, template),
         }

@@ -97,6 +97,7 @@ impl Session {
         match key {
             Object::Kms(key) => self.token.generate_mac(key, data),
             Object::Local(_) => Ok(data.to_vec()),
+            Object::Certificate(_) => Err(CKR_KEY_TYPE_INCONSISTENT.into()),
         }
     }
 
@@ -143,6 +144,6 @@ impl Sign {
 fn pair_of(key: &Object) -> Option<&PublicKey> {
     match key {
         Object::Kms(object) => object.material.public.as_ref(),
-        Object::Local(_) => None,
+        Object::Local(_) | Object::Certificate(_) => None,
     }
 }

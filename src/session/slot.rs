@@ -18,6 +18,15 @@ enum State<T> {
 #[derive(Debug)]
 pub(super) struct Slot<T>(Mutex<State<T>>);
 
+/// What can be asked of a slot whatever its operations are.
+pub(super) trait AnySlot {
+    /// Whether an operation is active.
+    fn is_active(&self) -> bool;
+
+    /// Ends the active operation, if there is one; refuses while another thread is at work on it.
+    fn stop(&self) -> Result<()>;
+}
+
 impl<T> Default for Slot<T> {
     fn default() -> Self {
         Self(Mutex::new(State::Idle))
@@ -70,10 +79,8 @@ impl<T> Slot<T> {
 
     /// Ends the active operation, if there is one, because a call of it could not even begin.
     pub(super) fn abandon(&self) {
-        let mut state = self.0.lock();
-        if matches!(*state, State::Active(_)) {
-            *state = State::Idle;
-        }
+        // What another thread is at work on is that thread's to end.
+        let _ = self.stop();
     }
 
     fn take(&self) -> Result<T> {
@@ -84,11 +91,23 @@ impl<T> Slot<T> {
                 *state = State::Idle;
                 Err(CKR_OPERATION_NOT_INITIALIZED.into())
             }
-            State::Busy => Err(Error::new(
-                CKR_OPERATION_ACTIVE,
-                "another thread is at work on this operation: a session is for one thread at a time",
-            )),
+            State::Busy => Err(busy()),
         }
+    }
+}
+
+impl<T> AnySlot for Slot<T> {
+    fn is_active(&self) -> bool {
+        !matches!(*self.0.lock(), State::Idle)
+    }
+
+    fn stop(&self) -> Result<()> {
+        let mut state = self.0.lock();
+        if matches!(*state, State::Busy) {
+            return Err(busy());
+        }
+        *state = State::Idle;
+        Ok(())
     }
 }
 
@@ -102,6 +121,13 @@ impl<T> Drop for Call<'_, T> {
     fn drop(&mut self) {
         *self.slot.0.lock() = std::mem::replace(&mut self.next, State::Idle);
     }
+}
+
+fn busy() -> Error {
+    Error::new(
+        CKR_OPERATION_ACTIVE,
+        "another thread is at work on this operation: a session is for one thread at a time",
+    )
 }
 
 #[cfg(test)]
@@ -169,5 +195,16 @@ mod tests {
             rv(slot.step(|()| Ok((None, ())))),
             Some(CKR_OPERATION_NOT_INITIALIZED)
         );
+    }
+
+    #[test]
+    fn stopping_ends_what_is_active_but_not_what_another_thread_is_at_work_on() {
+        let slot = Slot::default();
+        assert_eq!((slot.is_active(), slot.stop()), (false, Ok(())));
+        slot.start(|| Ok(())).unwrap();
+        let at_work = slot.step(|()| Ok((Some(()), (slot.is_active(), rv(slot.stop())))));
+        assert_eq!(at_work, Ok((true, Some(CKR_OPERATION_ACTIVE))));
+        assert_eq!((slot.is_active(), slot.stop()), (true, Ok(())));
+        assert!(!slot.is_active());
     }
 }

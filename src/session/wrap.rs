@@ -90,7 +90,7 @@ impl Session {
                 }
                 self.token.unwrap(&key.key, algorithm, wrapped)?
             }
-            (Wrapping::Oaep(..), Object::Local(_)) => {
+            (Wrapping::Oaep(..), _) => {
                 return Err(Use::Unwrap.bad_key_type("private keys are in KMS"));
             }
         };

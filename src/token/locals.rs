@@ -65,15 +65,17 @@ impl Locals {
     /// The objects that a template describes, oldest first.
     pub(super) fn find(&self, template: &Template<'_>) -> Vec<CK_OBJECT_HANDLE> {
         let objects = self.0.read();
-        let matches = |object: &LocalObject| {
-            template
-                .iter()
-                .all(|attribute| object.read(attribute.type_).matches(attribute.value, false))
-        };
         objects
             .iter()
-            .filter(|(_, entry)| matches(&entry.object))
+            .filter(|(_, entry)| describes(template, &entry.object))
             .map(|(handle, _)| *handle)
             .collect()
     }
+}
+
+/// Whether a template describes an object.
+pub(super) fn describes(template: &Template<'_>, object: &LocalObject) -> bool {
+    template
+        .iter()
+        .all(|attribute| object.read(attribute.type_).matches(attribute.value, false))
 }

@@ -9,7 +9,9 @@ use super::{Renaming, Token};
 use crate::config::RandomSource;
 use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::kms::{EncryptionAlgorithm, KeyEntry, KmsError, KmsErrorKind, MacAlgorithm, Phase};
+use crate::kms::{
+    EncryptionAlgorithm, KeyEntry, KmsError, KmsErrorKind, MacAlgorithm, Phase, Tags,
+};
 use crate::mechanism::signature::Prepared;
 use crate::object::spec::HmacFacts;
 use crate::object::template::Template;
@@ -134,18 +136,22 @@ impl Token {
                 }
             }
         }
-        let mut tags = renaming.to_tags(object.part)?;
+        let tags = renaming.to_tags(object.part)?;
         template.check_no_contradiction()?;
         if tags.is_empty() {
             return Ok(());
         }
+        self.write_tags(&object.key.entry, tags, Phase::SetAttribute)
+    }
+
+    /// Sets tags of a key.
+    pub(super) fn write_tags(&self, key: &KeyEntry, mut tags: Tags, phase: Phase) -> Result<()> {
         // Written again as they are, since a policy may allow only requests that carry them.
         tags.extend(self.config.tags().clone());
-        let entry = &object.key.entry;
         self.kms
-            .tag(entry, &tags)
-            .map_err(|error| self.failed(entry, error, Phase::SetAttribute))?;
-        self.view.change(|inventory| inventory.tagged(entry, tags));
+            .tag(key, &tags)
+            .map_err(|error| self.failed(key, error, phase))?;
+        self.view.change(|inventory| inventory.tagged(key, tags));
         Ok(())
     }
 

@@ -79,6 +79,7 @@ impl Kind {
             (CKA_TOKEN, CKO_SECRET_KEY) => {
                 "KMS takes in no secret key this way; CK_FALSE makes one that lives as long as the session"
             }
+            (CKA_PRIVATE, _) => "certificates are for everybody to read",
             (CKA_TOKEN, _) => {
                 "KMS stores no such object; CK_FALSE makes one that lives as long as the session"
             }

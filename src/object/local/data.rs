@@ -14,5 +14,8 @@ pub(super) fn created(template: &Template<'_>) -> Result<LocalObject> {
         key_type: None,
         created: true,
     };
-    Ok(LocalObject::new(kind.attributes(template)?, Body::Data))
+    Ok(LocalObject::new(
+        kind.attributes(template)?,
+        Body::Attributes,
+    ))
 }

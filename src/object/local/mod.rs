@@ -1,6 +1,7 @@
 //! Objects that live in this process: public keys, secret keys and the like that belong to a
 //! session.
 
+pub(crate) mod certificate;
 mod change;
 mod creation;
 mod data;
@@ -31,6 +32,7 @@ pub(crate) fn create(template: &Template<'_>) -> Result<LocalObject> {
         Some(CKO_PUBLIC_KEY) => public::created(template),
         Some(CKO_SECRET_KEY) => secret::created(template),
         Some(CKO_DATA) => data::created(template),
+        Some(CKO_CERTIFICATE) => certificate::created(template),
         Some(CKO_PRIVATE_KEY) => Err(Error::new(
             CKR_TEMPLATE_INCONSISTENT,
             "CKA_CLASS: private keys are made in KMS and stay there; this process holds none",
@@ -38,8 +40,8 @@ pub(crate) fn create(template: &Template<'_>) -> Result<LocalObject> {
         Some(class) => Err(Error::new(
             CKR_ATTRIBUTE_VALUE_INVALID,
             format!(
-                "CKA_CLASS {class:#x}: objects that can be created are CKO_PUBLIC_KEY, CKO_SECRET_KEY and \
-                 CKO_DATA"
+                "CKA_CLASS {class:#x}: objects that can be created are CKO_PUBLIC_KEY, CKO_SECRET_KEY, \
+                 CKO_CERTIFICATE and CKO_DATA"
             ),
         )),
         None => Err(creation::missing("CKA_CLASS")),
@@ -52,8 +54,8 @@ pub(crate) enum Body {
     PublicKey(PublicKey),
     /// The key's bytes, wiped with the object.
     SecretKey(Zeroizing<Vec<u8>>),
-    /// The attributes are all there is.
-    Data,
+    /// Nothing: its attributes say it all.
+    Attributes,
 }
 
 /// An object with all of its attributes spelled out.
@@ -64,10 +66,15 @@ pub(crate) struct LocalObject {
 }
 
 impl LocalObject {
-    /// A new object, with a CKA_UNIQUE_ID of its own. The attributes of a secret key do not repeat its
-    /// value: that is its body.
+    /// An object of the token, whose attributes are all given.
+    pub(crate) fn of_token(attributes: Attributes, body: Body) -> Self {
+        Self { attributes, body }
+    }
+
+    /// A new object of a session, with a CKA_UNIQUE_ID of its own. The attributes of a secret key do not
+    /// repeat its value: that is its body.
     fn new(attributes: Attributes, body: Body) -> Self {
-        let mut object = Self { attributes, body };
+        let mut object = Self::of_token(attributes, body);
         let unique_id = format!("session-object-{}", handle::next());
         object.put(CKA_UNIQUE_ID, unique_id.into_bytes());
         object
@@ -123,7 +130,7 @@ impl LocalObject {
     fn secret(&self) -> &[u8] {
         match &self.body {
             Body::SecretKey(value) => value,
-            Body::PublicKey(_) | Body::Data => &[],
+            Body::PublicKey(_) | Body::Attributes => &[],
         }
     }
 

@@ -78,6 +78,7 @@ pub(super) enum On {
     Keys,
     Public,
     Secret,
+    Certificates,
 }
 
 impl On {
@@ -88,6 +89,7 @@ impl On {
             Self::Keys => matches!(class, CKO_PUBLIC_KEY | CKO_SECRET_KEY),
             Self::Public => class == CKO_PUBLIC_KEY,
             Self::Secret => class == CKO_SECRET_KEY,
+            Self::Certificates => class == CKO_CERTIFICATE,
         }
     }
 }
@@ -172,7 +174,8 @@ const MACS: &[CK_KEY_TYPE] = &[
 const TABLE: &[Row] = rows! {
     // Storage objects (4.4)
     CKA_CLASS               Ulong All     ANY, Always Fixed Missing;
-    CKA_TOKEN               Flag  All     ANY, AsDefault Fixed False;
+    CKA_TOKEN               Flag  Data    ANY, AsDefault Fixed False;
+    CKA_TOKEN               Flag  Keys    ANY, AsDefault Fixed False;
     CKA_PRIVATE             Flag  Data    ANY, Always InCopy False;
     CKA_PRIVATE             Flag  Public  ANY, Always InCopy False;
     CKA_PRIVATE             Flag  Secret  ANY, Always InCopy True;
@@ -181,6 +184,27 @@ const TABLE: &[Row] = rows! {
     CKA_DESTROYABLE         Flag  All     ANY, Always InCopy True;
     CKA_LABEL               Bytes All     ANY, Always Free Empty;
     CKA_UNIQUE_ID           Bytes All     ANY, Never Fixed Missing;
+
+    // Certificates (4.6), which may be made in the token too. What CKA_VALUE says does not change.
+    CKA_TOKEN               Flag  Certificates ANY, Always Fixed False;
+    CKA_PRIVATE             Flag  Certificates ANY, AsDefault Fixed False;
+    CKA_ID                  Bytes Certificates ANY, Always Free Empty;
+    CKA_CERTIFICATE_TYPE    Ulong Certificates ANY, Required Fixed Missing;
+    CKA_TRUSTED             Flag  Certificates ANY, Officer Fixed False;
+    CKA_CERTIFICATE_CATEGORY Ulong Certificates ANY, Always Fixed Missing;
+    CKA_CHECK_VALUE         Bytes Certificates ANY, Always Fixed Missing;
+    CKA_START_DATE          Date  Certificates ANY, Always Fixed Missing;
+    CKA_END_DATE            Date  Certificates ANY, Always Fixed Missing;
+    CKA_PUBLIC_KEY_INFO     Bytes Certificates ANY, Always Fixed Missing;
+    CKA_SUBJECT             Bytes Certificates ANY, Required Fixed Missing;
+    CKA_ISSUER              Bytes Certificates ANY, Always Fixed Missing;
+    CKA_SERIAL_NUMBER       Bytes Certificates ANY, Always Fixed Missing;
+    CKA_VALUE               Bytes Certificates ANY, Required Fixed Missing;
+    CKA_URL                 Bytes Certificates ANY, Always Fixed Missing;
+    CKA_HASH_OF_SUBJECT_PUBLIC_KEY Bytes Certificates ANY, Always Fixed Missing;
+    CKA_HASH_OF_ISSUER_PUBLIC_KEY Bytes Certificates ANY, Always Fixed Missing;
+    CKA_NAME_HASH_ALGORITHM Ulong Certificates ANY, Always Fixed Missing;
+    CKA_JAVA_MIDP_SECURITY_DOMAIN Ulong Certificates ANY, Always Fixed Missing;
 
     // Data objects (4.5)
     CKA_APPLICATION         Bytes Data    ANY, Always Free Empty;

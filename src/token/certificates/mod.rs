@@ -11,11 +11,15 @@
 mod cache;
 pub(crate) mod directory;
 pub(crate) mod files;
+mod find;
 mod notes;
 mod pem;
+pub(crate) mod shelf;
+pub(crate) mod store;
 pub(crate) mod tags;
 #[cfg(test)]
 mod testing;
+mod writing;
 
 use std::path::PathBuf;
 use std::sync::Arc;
