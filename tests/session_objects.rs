@@ -234,6 +234,13 @@ fn a_secret_key_macs_as_openssl_does_and_without_a_request() {
         let other = session.verify(CKM_SHA256_HMAC, key, b"other", &mac);
         assert_eq!(other, Err(CKR_SIGNATURE_INVALID));
     }
+    let allowed = bytes(CKA_ALLOWED_MECHANISMS, CKM_SHA384_HMAC.to_ne_bytes());
+    for template in [flag(CKA_SIGN, false), allowed] {
+        let key = session
+            .create(&[&secret(CKK_GENERIC_SECRET, value)[..], &[template]].concat())
+            .unwrap();
+        assert!(session.sign_init(CKM_SHA256_HMAC, key).is_err());
+    }
     let aes = session.create(&secret(CKK_AES, [1; 16])).unwrap();
     let refused = session.sign_init(CKM_SHA256_HMAC, aes);
     assert_eq!(refused, Err(CKR_KEY_TYPE_INCONSISTENT));
@@ -302,24 +309,11 @@ fn the_value_of_a_key_that_is_sensitive_or_not_extractable_is_not_read() {
 }
 
 #[test]
-fn every_fault_of_a_template_has_its_answer() {
+fn every_fault_of_a_secret_keys_template_has_its_answer() {
     let world = World::start();
     let session = world.module.session();
     let aes = || secret(CKK_AES, [1; 16]);
-    let point = bytes(CKA_EC_POINT, octet_string(&[4; 65]));
-    let ec = |params: &[u8], point: &Attr| {
-        vec![
-            ulong(CKA_CLASS, CKO_PUBLIC_KEY),
-            ulong(CKA_KEY_TYPE, CKK_EC),
-            bytes(CKA_EC_PARAMS, params),
-            point.clone(),
-        ]
-    };
-    let with = |mut template: Vec<Attr>, attribute| {
-        template.push(attribute);
-        template
-    };
-    let vendor = CKA_VENDOR_DEFINED | 77;
+    let vendor = CKA_VENDOR_DEFINED | 0x77;
     for (template, expected) in [
         (vec![], CKR_TEMPLATE_INCOMPLETE),
         (vec![flag(CKA_TOKEN, false)], CKR_TEMPLATE_INCOMPLETE),
@@ -372,6 +366,35 @@ fn every_fault_of_a_template_has_its_answer() {
             with(aes(), bytes(CKA_START_DATE, b"2030")),
             CKR_ATTRIBUTE_VALUE_INVALID,
         ),
+    ] {
+        assert_eq!(session.create(&template), Err(expected), "{template:?}");
+    }
+    assert_eq!(session.find(&[flag(CKA_TOKEN, false)]), Ok(vec![]));
+    // What says nothing new is no fault.
+    let benign = [
+        flag(CKA_TOKEN, false),
+        flag(CKA_TRUSTED, false),
+        bytes(CKA_WRAP_TEMPLATE, b""),
+        bytes(CKA_END_DATE, b"20300101"),
+        flag(CKA_SIGN, true),
+    ];
+    assert!(session.create(&[&aes()[..], &benign].concat()).is_ok());
+}
+
+#[test]
+fn every_fault_of_a_public_keys_template_has_its_answer() {
+    let world = World::start();
+    let session = world.module.session();
+    let point = bytes(CKA_EC_POINT, octet_string(&[4; 65]));
+    let ec = |params: &[u8], point: &Attr| {
+        vec![
+            ulong(CKA_CLASS, CKO_PUBLIC_KEY),
+            ulong(CKA_KEY_TYPE, CKK_EC),
+            bytes(CKA_EC_PARAMS, params),
+            point.clone(),
+        ]
+    };
+    for (template, expected) in [
         (
             ec(b"\x06\x05\x2b\x81\x04\x00\x21", &point),
             CKR_CURVE_NOT_SUPPORTED,
@@ -409,15 +432,6 @@ fn every_fault_of_a_template_has_its_answer() {
         assert_eq!(session.create(&template), Err(expected), "{template:?}");
     }
     assert_eq!(session.find(&[flag(CKA_TOKEN, false)]), Ok(vec![]));
-    // What says nothing new is no fault.
-    let benign = [
-        flag(CKA_TOKEN, false),
-        flag(CKA_TRUSTED, false),
-        bytes(CKA_WRAP_TEMPLATE, b""),
-        bytes(CKA_END_DATE, b"20300101"),
-        flag(CKA_SIGN, true),
-    ];
-    assert!(session.create(&[&aes()[..], &benign].concat()).is_ok());
 }
 
 #[test]
@@ -477,6 +491,8 @@ fn a_session_object_is_seen_by_every_session_of_its_token_and_goes_with_its_own(
     assert_eq!(find(owner), Ok(vec![object, of_other]));
     assert_eq!(find(other), Ok(vec![object, of_other]));
     assert_eq!(find(elsewhere), Ok(vec![]));
+    assert_eq!(world.take_calls(), calls([]));
+    assert_eq!(other.find(&[label("mine")]), Ok(vec![object, of_other]));
     assert_eq!(
         elsewhere.get(object, CKA_LABEL),
         Err(CKR_OBJECT_HANDLE_INVALID)
@@ -750,15 +766,19 @@ fn the_log_never_shows_the_bytes_of_a_key() {
     session.destroy(key).unwrap();
     let log = world.log();
     assert!(log.contains("CKA_VALUE"), "{log}");
-    let hex: String = value[..13]
+    let hex = value[..13]
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let decimal = format!("{:?}", &value[..13]);
     let decimal = decimal.trim_matches(['[', ']']);
     for shown in ["NeverInTheLog", &hex, &hex.to_uppercase(), decimal] {
         assert!(!log.contains(shown), "{log}");
     }
+}
+
+fn with(mut template: Vec<Attr>, attribute: Attr) -> Vec<Attr> {
+    template.push(attribute);
+    template
 }
 
 fn secret(key_type: CK_KEY_TYPE, value: impl AsRef<[u8]>) -> Vec<Attr> {

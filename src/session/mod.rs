@@ -20,6 +20,7 @@ mod wrap;
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use pkcs11_sys::*;
 
 pub(crate) use table::SessionTable;
@@ -37,6 +38,7 @@ pub(crate) struct Session {
     handle: CK_SESSION_HANDLE,
     token: Arc<Token>,
     read_write: bool,
+    closed: Mutex<bool>,
     find: Slot<find::Find>,
     sign: Slot<sign::Sign>,
     verify: Slot<verify::Verify>,
@@ -61,6 +63,7 @@ impl Session {
             handle,
             token,
             read_write,
+            closed: Mutex::default(),
             find: Slot::default(),
             sign: Slot::default(),
             verify: Slot::default(),

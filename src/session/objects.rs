@@ -10,9 +10,20 @@ use crate::object::template::Template;
 use crate::object::{LocalObject, Object, local};
 
 impl Session {
-    /// Takes in an object, which is gone when the session is.
+    /// Takes in an object, which is gone when the session is: at once, if that was closed meanwhile.
     pub(crate) fn add_object(&self, object: LocalObject) -> CK_OBJECT_HANDLE {
-        self.token.add_object(self.handle, object)
+        let closed = self.closed.lock();
+        let handle = self.token.add_object(self.handle, object);
+        if *closed {
+            self.token.end_session(self.handle);
+        }
+        handle
+    }
+
+    /// Takes the session's objects away, also those that calls under way will make.
+    pub(super) fn end(&self) {
+        *self.closed.lock() = true;
+        self.token.end_session(self.handle);
     }
 
     /// C_CreateObject.
@@ -43,7 +54,10 @@ impl Session {
             }
             Object::Kms(object) => {
                 let session_object = local::public::of_kms(&object).ok_or_else(|| {
-                    Error::new(CKR_ACTION_PROHIBITED, "the key stays in KMS, once")
+                    Error::new(
+                        CKR_ACTION_PROHIBITED,
+                        "private and secret keys of KMS cannot be copied out of it",
+                    )
                 })?;
                 self.check_may_make(template)?;
                 if template.flag(CKA_TOKEN)? != Some(false) {
@@ -75,7 +89,11 @@ impl Session {
                 self.token
                     .set_certificate_attributes(&certificate, template)
             }
-            Object::Local(_) => self.token.change_object(object, template),
+            Object::Local(local) => {
+                // Not all of them are a session's: profiles are the token's own.
+                local.check_allows(CKA_MODIFIABLE)?;
+                self.token.change_object(object, template)
+            }
         }
     }
 

@@ -18,6 +18,10 @@ impl Token {
         if let Some(profiles) = self.profiles.find(template) {
             return Ok(profiles);
         }
+        if template.get(CKA_TOKEN) == Some(&[CK_FALSE]) {
+            // What is in KMS is of no interest, so KMS is not asked.
+            return Ok(self.locals.find(template));
+        }
         let mut snapshot = self.view.snapshot()?;
         if names_unknown_key(&snapshot, template) {
             snapshot = self.view.look_again()?;

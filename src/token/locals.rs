@@ -57,11 +57,6 @@ impl Locals {
         self.0.write().retain(|_, entry| entry.owner != owner);
     }
 
-    /// Every session of the token is closed.
-    pub(super) fn clear(&self) {
-        self.0.write().clear();
-    }
-
     /// The objects that a template describes, oldest first.
     pub(super) fn find(&self, template: &Template<'_>) -> Vec<CK_OBJECT_HANDLE> {
         let objects = self.0.read();

@@ -40,9 +40,4 @@ impl Token {
     pub(crate) fn end_session(&self, session: CK_SESSION_HANDLE) {
         self.locals.end_session(session);
     }
-
-    /// Takes all sessions' objects away.
-    pub(crate) fn end_sessions(&self) {
-        self.locals.clear();
-    }
 }

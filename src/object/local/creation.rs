@@ -47,7 +47,7 @@ impl Kind {
 
     fn check(self, type_: CK_ATTRIBUTE_TYPE, value: &[u8]) -> Result<()> {
         let Some(row) = table::find(type_, self.class, self.key_type) else {
-            return Err(self.foreign(type_));
+            return Err(foreign(type_));
         };
         row.shape.check(type_, value)?;
         self.check_given(row, value)
@@ -86,19 +86,19 @@ impl Kind {
             _ => "session objects have it empty",
         }
     }
+}
 
-    /// The refusal of an attribute that the object does not have.
-    fn foreign(self, type_: CK_ATTRIBUTE_TYPE) -> Error {
-        match known_name(type_) {
-            Some(name) => Error::new(
-                CKR_TEMPLATE_INCONSISTENT,
-                format!("{name} does not belong to an object of this class and key type"),
-            ),
-            None => Error::new(
-                CKR_ATTRIBUTE_TYPE_INVALID,
-                format!("{} is unknown", name(type_)),
-            ),
-        }
+/// The refusal of an attribute that the object does not have.
+fn foreign(type_: CK_ATTRIBUTE_TYPE) -> Error {
+    match known_name(type_) {
+        Some(name) => Error::new(
+            CKR_TEMPLATE_INCONSISTENT,
+            format!("{name} does not belong to an object of this class and key type"),
+        ),
+        None => Error::new(
+            CKR_ATTRIBUTE_TYPE_INVALID,
+            format!("{} is unknown", name(type_)),
+        ),
     }
 }
 

@@ -16,8 +16,11 @@ use crate::object::value::{Value, flag, ulong};
 use crate::object::{KmsObject, spec};
 use crate::v3_2::*;
 
-/// The types of public keys, and how their attributes become a key.
-const TYPES: &[(CK_KEY_TYPE, fn(&Template<'_>) -> Result<PublicKey>)] = &[
+/// Makes a key of a checked template.
+type Reader = fn(&Template<'_>) -> Result<PublicKey>;
+
+/// The types of public keys.
+const TYPES: &[(CK_KEY_TYPE, Reader)] = &[
     (CKK_RSA, rsa),
     (CKK_EC, ec),
     (CKK_EC_EDWARDS, ed25519),

@@ -271,3 +271,141 @@ impl LocalObject {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::object::template::Attribute;
+
+    const TRUE: &[u8] = &[CK_TRUE];
+    const FALSE: &[u8] = &[CK_FALSE];
+
+    type Given<'a> = (CK_ATTRIBUTE_TYPE, &'a [u8]);
+
+    fn template<'a>(attributes: &[Given<'a>]) -> Template<'a> {
+        let attribute = |&(type_, value): &Given<'a>| Attribute { type_, value };
+        Template::new(attributes.iter().map(attribute).collect())
+    }
+
+    fn made(attributes: &[Given<'_>], len: usize, origin: Origin) -> Result<LocalObject> {
+        make(
+            &template(attributes),
+            Zeroizing::new(vec![0x7a; len]),
+            origin,
+        )
+    }
+
+    fn rv<T>(result: Result<T>) -> CK_RV {
+        result.map_or_else(|error| error.rv(), |_| CKR_OK)
+    }
+
+    #[test]
+    fn a_derived_key_is_kept_as_well_as_its_base_was_and_no_better() {
+        for (always_sensitive, never_extractable) in [(true, true), (true, false), (false, true)] {
+            let base = Base {
+                always_sensitive,
+                never_extractable,
+            };
+            let well_kept = [(CKA_SENSITIVE, TRUE), (CKA_EXTRACTABLE, FALSE)];
+            let key = made(&well_kept, 32, Origin::Derived(base)).unwrap();
+            assert_eq!(key.flag(CKA_ALWAYS_SENSITIVE), always_sensitive);
+            assert_eq!(key.flag(CKA_NEVER_EXTRACTABLE), never_extractable);
+
+            assert_eq!(Base::of(&Object::Local(Arc::new(key))), base);
+
+            let open = made(&[], 32, Origin::Derived(base)).unwrap();
+            assert!(!open.flag(CKA_ALWAYS_SENSITIVE));
+            assert!(!open.flag(CKA_NEVER_EXTRACTABLE));
+        }
+    }
+
+    #[test]
+    fn a_key_that_came_from_outside_was_not_always_kept() {
+        let key_type = CKK_AES.to_ne_bytes();
+        let attributes = [
+            (CKA_KEY_TYPE, &key_type[..]),
+            (CKA_SENSITIVE, TRUE),
+            (CKA_EXTRACTABLE, FALSE),
+        ];
+        for origin in [
+            Origin::Unwrapped,
+            Origin::Encapsulated,
+            Origin::Decapsulated,
+        ] {
+            let key = made(&attributes, 32, origin).unwrap();
+            assert!(!key.flag(CKA_ALWAYS_SENSITIVE), "{origin:?}");
+            assert!(!key.flag(CKA_NEVER_EXTRACTABLE), "{origin:?}");
+            assert!(!key.flag(CKA_LOCAL), "{origin:?}");
+            let mechanism = key.ulong(CKA_KEY_GEN_MECHANISM);
+            assert_eq!(mechanism, Some(CK_UNAVAILABLE_INFORMATION));
+            assert_eq!(key.ulong(CKA_VALUE_LEN), Some(32));
+        }
+    }
+
+    #[test]
+    fn what_a_template_may_leave_out_depends_on_the_origin() {
+        let key = made(&[], 20, Origin::Decapsulated).unwrap();
+        assert_eq!(key.ulong(CKA_KEY_TYPE), Some(CKK_GENERIC_SECRET));
+        assert_eq!(key.class(), CKO_SECRET_KEY);
+        let unwrapped = made(&[], 20, Origin::Unwrapped);
+        assert_eq!(rv(unwrapped), CKR_TEMPLATE_INCOMPLETE);
+        let created = made(&[], 20, Origin::Created);
+        assert_eq!(rv(created), CKR_TEMPLATE_INCOMPLETE);
+        let public = CKO_PUBLIC_KEY.to_ne_bytes();
+        let other_class = check(&template(&[(CKA_CLASS, &public)]), Origin::Decapsulated);
+        assert_eq!(rv(other_class), CKR_TEMPLATE_INCONSISTENT);
+        let value = check(&template(&[(CKA_VALUE, b"1")]), Origin::Decapsulated);
+        assert_eq!(rv(value), CKR_ATTRIBUTE_READ_ONLY);
+    }
+
+    #[test]
+    fn the_length_is_one_that_the_key_type_has() {
+        let aes = CKK_AES.to_ne_bytes();
+        let wanted = |key_type: &[u8], len: CK_ULONG| {
+            let len = len.to_ne_bytes();
+            wanted_len(&template(&[
+                (CKA_KEY_TYPE, key_type),
+                (CKA_VALUE_LEN, &len),
+            ]))
+        };
+        assert_eq!(wanted(&aes, 24), Ok(Some(24)));
+        assert_eq!(rv(wanted(&aes, 20)), CKR_ATTRIBUTE_VALUE_INVALID);
+        assert_eq!(wanted(&CKK_HKDF.to_ne_bytes(), 20), Ok(Some(20)));
+        assert_eq!(
+            rv(wanted(&CKK_HKDF.to_ne_bytes(), 0)),
+            CKR_ATTRIBUTE_VALUE_INVALID
+        );
+        assert_eq!(
+            rv(wanted(&CKK_DES3.to_ne_bytes(), 24)),
+            CKR_ATTRIBUTE_VALUE_INVALID
+        );
+        assert_eq!(wanted_len(&template(&[(CKA_KEY_TYPE, &aes)])), Ok(None));
+
+        let of_type = [(CKA_KEY_TYPE, &aes[..])];
+        let short = made(&of_type, 20, Origin::Unwrapped);
+        assert_eq!(rv(short), CKR_WRAPPED_KEY_LEN_RANGE);
+        let short = made(&of_type, 20, Origin::Decapsulated);
+        assert_eq!(rv(short), CKR_TEMPLATE_INCONSISTENT);
+        let len = (16 as CK_ULONG).to_ne_bytes();
+        let other = made(&[(CKA_VALUE_LEN, &len)], 32, Origin::Decapsulated);
+        assert_eq!(rv(other), CKR_TEMPLATE_INCONSISTENT);
+    }
+
+    #[test]
+    fn nothing_printed_tells_the_key() {
+        let value = b"a secret value";
+        let (class, key_type) = (CKO_SECRET_KEY.to_ne_bytes(), CKK_HKDF.to_ne_bytes());
+        let template = template(&[
+            (CKA_CLASS, &class),
+            (CKA_KEY_TYPE, &key_type),
+            (CKA_VALUE, value),
+        ]);
+        let key = created(&template).unwrap();
+        let printed = format!("{key:?} {template:?}");
+        assert!(printed.contains("CKA_VALUE (14 bytes)"), "{printed}");
+        assert!(!printed.contains("secret value"), "{printed}");
+        assert!(!printed.contains("97, 32, 115"), "{printed}");
+    }
+}

@@ -315,7 +315,7 @@ mod tests {
                 assert_eq!(row.later, Later::Fixed, "{}", row.name);
             }
             if row.given == Given::AsDefault {
-                assert_ne!(row.default, Initial::Missing, "{}", row.name);
+                assert_ne!(row.default, Missing, "{}", row.name);
             }
         }
     }
