@@ -5,11 +5,6 @@
 //! key wrap of 192 bits and digests that can be interrupted, which aws-lc-rs has not, are RustCrypto's. Private keys stay in KMS;
 //! nothing here can hold one.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for mechanisms that are not in the table yet")
-)]
-
 pub(crate) mod aes;
 mod asn1;
 pub(crate) mod curve;

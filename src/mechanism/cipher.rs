@@ -80,12 +80,10 @@ fn check_gcm(mechanism: Mechanism<'_>) -> Result<CipherScheme> {
     let iv = iv.try_into().map_err(|_| {
         mechanism.bad_parameter("the module's AES-GCM takes an initialisation vector of 12 bytes")
     })?;
-    let tag_len = match tag_bits {
-        96 | 104 | 112 | 120 | 128 => tag_bits as usize / 8,
-        _ => {
-            return Err(mechanism.bad_parameter("ulTagBits is 96, 104, 112, 120 or 128"));
-        }
-    };
+    let tag_len = [12, 13, 14, 15, 16]
+        .into_iter()
+        .find(|len| usize::try_from(tag_bits) == Ok(8 * len))
+        .ok_or_else(|| mechanism.bad_parameter("ulTagBits is 96, 104, 112, 120 or 128"))?;
     Ok(CipherScheme::Gcm {
         iv,
         aad: aad.to_vec(),

@@ -43,7 +43,7 @@ enum Stage {
 
 /// The data in parts.
 enum Stream {
-    Cbc(Cbc),
+    Cbc(Box<Cbc>),
     Ctr(Ctr),
     /// Nothing goes out before the end: no plaintext before its tag is checked, and no ciphertext
     /// either, since the library makes it and its tag in one step.
@@ -142,7 +142,7 @@ impl Cipher {
                 Direction::Encrypt => Cbc::encryptor(&self.key, iv, *padding),
                 Direction::Decrypt => Cbc::decryptor(&self.key, iv, *padding),
             }
-            .map(Stream::Cbc),
+            .map(|cbc| Stream::Cbc(Box::new(cbc))),
             CipherScheme::Ctr {
                 block,
                 counter_bits,

@@ -398,7 +398,7 @@ const SLOT: CK_SLOT_ID = 0;
 pub(crate) const AMPLE: usize = 1024;
 
 /// NULL for no values.
-fn start<T: Cell>(values: &[T]) -> *mut T {
+pub(super) fn start<T: Cell>(values: &[T]) -> *mut T {
     if values.is_empty() {
         ptr::null_mut()
     } else {
@@ -406,12 +406,12 @@ fn start<T: Cell>(values: &[T]) -> *mut T {
     }
 }
 
-fn count<T>(values: &[T]) -> CK_ULONG {
+pub(super) fn count<T>(values: &[T]) -> CK_ULONG {
     values.len() as CK_ULONG
 }
 
 /// A template in C's form, which borrows from this one.
-fn as_c(template: &[Attribute]) -> Vec<CK_ATTRIBUTE> {
+pub(super) fn as_c(template: &[Attribute]) -> Vec<CK_ATTRIBUTE> {
     template
         .iter()
         .map(|(type_, value)| CK_ATTRIBUTE {

@@ -94,6 +94,8 @@ enum Parameter {
     None,
     Pss(CK_RSA_PKCS_PSS_PARAMS),
     Oaep(CK_RSA_PKCS_OAEP_PARAMS),
+    /// Bytes that are never freed: a test's process is short.
+    Leaked(&'static [u8]),
 }
 
 impl Mechanism {
@@ -155,6 +157,27 @@ impl Mechanism {
         }
     }
 
+    /// A mechanism whose parameter is these bytes.
+    pub(crate) fn with_bytes(type_: CK_MECHANISM_TYPE, bytes: &[u8]) -> Self {
+        Self {
+            type_,
+            parameter: Parameter::Leaked(leaked(bytes)),
+        }
+    }
+
+    /// A mechanism whose parameter is this structure of integers, and of pointers to leaked bytes.
+    pub(super) fn with_structure<T: Copy>(type_: CK_MECHANISM_TYPE, structure: T) -> Self {
+        let structure = Box::leak(Box::new(structure));
+        let start = ptr::from_ref(structure).cast::<u8>();
+        // SAFETY: the structures of PKCS#11 have no padding that these tests' target would leave
+        // unwritten, and this one is never freed.
+        let bytes = unsafe { std::slice::from_raw_parts(start, size_of::<T>()) };
+        Self {
+            type_,
+            parameter: Parameter::Leaked(bytes),
+        }
+    }
+
     /// The same parameter under another mechanism's type.
     pub(crate) const fn typed(self, type_: CK_MECHANISM_TYPE) -> Self {
         Self { type_, ..self }
@@ -166,6 +189,7 @@ impl Mechanism {
             Parameter::None => (ptr::null::<c_void>(), 0),
             Parameter::Pss(pss) => (ptr::from_ref(pss).cast(), size_of_val(pss)),
             Parameter::Oaep(oaep) => (ptr::from_ref(oaep).cast(), size_of_val(oaep)),
+            Parameter::Leaked(bytes) => (bytes.as_ptr().cast(), bytes.len()),
         };
         CK_MECHANISM {
             mechanism: self.type_,
@@ -173,4 +197,9 @@ impl Mechanism {
             ulParameterLen: len as CK_ULONG,
         }
     }
+}
+
+/// A copy of bytes that is never freed.
+pub(super) fn leaked(bytes: &[u8]) -> &'static [u8] {
+    bytes.to_vec().leak()
 }
