@@ -3,7 +3,7 @@
 //! | place | in the configuration | written |
 //! | --- | --- | --- |
 //! | tags of the KMS key that the certificate certifies | | by C_CreateObject |
-//! | a directory, one PEM file each | `certificate_directory` | by C_CreateObject |
+//! | a directory, one PEM file each | `certificate_directory` | by C_CreateObject, what tags do not hold |
 //! | PEM files, whole chains included | `certificates` | never |
 //!
 //! A certificate that cannot be read is left out, with one warning, and hides no other.

@@ -36,7 +36,7 @@ impl Token {
             None => Err(no_key()),
         };
         let place = match (reserved, self.store.directory()) {
-            (Ok((key, index, tags)), _) => self.write_reserved(&key, index, tags)?,
+            (Ok((key, index, tags)), _) => self.write_reserved(&key, index, &tags)?,
             (Err(_), Some(directory)) => self.write_file(directory, certificate, notes)?,
             (Err(error), None) => return Err(error),
         };
@@ -121,10 +121,10 @@ impl Token {
         self.key_certified_by(&renewed, certificate, id)
     }
 
-    fn write_reserved(&self, key: &Key, index: u8, tags: Tags) -> Result<Place> {
+    fn write_reserved(&self, key: &Key, index: u8, tags: &Tags) -> Result<Place> {
         let entry = &key.entry;
         let written = self.write_tags(entry, tags.clone(), Phase::Manage);
-        self.view.ask(|inventory| inventory.release(entry, &tags));
+        self.view.ask(|inventory| inventory.release(entry, tags));
         written?;
         let entry = entry.clone();
         Ok(Place::Tags { entry, index })
