@@ -1,6 +1,7 @@
 //! The data of a signature, a verification or a digest: in one part, or in many.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use pkcs11_sys::*;
 use zeroize::Zeroizing;
@@ -9,7 +10,8 @@ use crate::crypto::hmac::Hmac;
 use crate::crypto::ml_dsa::Mu;
 use crate::crypto::{Hash, Hasher, PublicKey};
 use crate::error::{Error, Result};
-use crate::mechanism::signature::{Input, MAX_RAW_MESSAGE, SignatureScheme};
+use crate::mechanism::Use;
+use crate::mechanism::signature::{Input, RAW_MESSAGE_LENS, SignatureScheme};
 use crate::object::{Body, Object};
 
 /// Data on its way to becoming what is signed, verified or answered.
@@ -25,12 +27,19 @@ pub(super) struct Message {
 enum Intake {
     /// It is taken as it is, in one part.
     OnePart,
-    /// It is taken as it is, up to what KMS takes, since KMS does the hashing.
-    Raw(Zeroizing<Vec<u8>>),
+    /// It is taken as it is.
+    Raw(Raw),
     Hash(Hasher),
     Mu(Mu),
     /// MACed here, with a key of this process.
     Hmac(Hmac),
+}
+
+/// All of a message, of which so many bytes can be taken.
+#[derive(Debug)]
+struct Raw {
+    bytes: Zeroizing<Vec<u8>>,
+    lens: RangeInclusive<usize>,
 }
 
 impl Message {
@@ -44,12 +53,21 @@ impl Message {
         scheme: &SignatureScheme,
         key: &Object,
         public: Option<&PublicKey>,
+        use_: Use,
     ) -> Result<Self> {
         Ok(Self::new(match scheme {
             SignatureScheme::Rsa(_, Input::Message(hash))
-            | SignatureScheme::Ecdsa(Input::Message(hash)) => Intake::Hash(Hasher::new(*hash)),
-            SignatureScheme::Rsa(..) | SignatureScheme::Ecdsa(_) => Intake::OnePart,
-            SignatureScheme::Ed25519 => Intake::Raw(Zeroizing::default()),
+            | SignatureScheme::Ecdsa(Input::Message(hash))
+            | SignatureScheme::HashMlDsa {
+                input: Input::Message(hash),
+                ..
+            } => Intake::Hash(Hasher::new(*hash)),
+            SignatureScheme::Rsa(..)
+            | SignatureScheme::Ecdsa(_)
+            | SignatureScheme::HashMlDsa { .. } => Intake::OnePart,
+            // Verified here, whoever signed it.
+            SignatureScheme::Ed25519 if use_ == Use::Verify => Intake::Raw(Raw::of_any_len()),
+            SignatureScheme::Ed25519 => Intake::Raw(Raw::for_kms()),
             SignatureScheme::MlDsa { context } => match public {
                 Some(PublicKey::MlDsa(key)) => {
                     Intake::Mu(Mu::new(key, context).map_err(|error| {
@@ -63,7 +81,7 @@ impl Message {
                     Body::SecretKey(value) => Intake::Hmac(Hmac::new(*hash, value)),
                     Body::PublicKey(_) => return Err(CKR_KEY_TYPE_INCONSISTENT.into()),
                 },
-                Object::Kms(_) => Intake::Raw(Zeroizing::default()),
+                Object::Kms(_) => Intake::Raw(Raw::for_kms()),
             },
         }))
     }
@@ -81,10 +99,7 @@ impl Message {
         self.in_parts = true;
         match &mut self.intake {
             Intake::OnePart => {}
-            Intake::Raw(bytes) => {
-                check_raw_len(bytes.len() + part.len())?;
-                bytes.extend_from_slice(part);
-            }
+            Intake::Raw(raw) => raw.add(part)?,
             Intake::Hash(hasher) => hasher.update(part),
             Intake::Mu(mu) => mu.update(part),
             Intake::Hmac(hmac) => hmac.update(part),
@@ -96,8 +111,8 @@ impl Message {
     pub(super) fn whole(self, data: &[u8]) -> Result<Cow<'_, [u8]>> {
         match self.intake {
             Intake::OnePart => Ok(data.into()),
-            Intake::Raw(_) => {
-                check_raw_len(data.len())?;
+            Intake::Raw(raw) => {
+                raw.check_len(data.len())?;
                 Ok(data.into())
             }
             Intake::Hash(_) | Intake::Mu(_) | Intake::Hmac(_) => {
@@ -113,7 +128,10 @@ impl Message {
         self.check_multi_part()?;
         Ok(match self.intake {
             Intake::OnePart => Vec::new(),
-            Intake::Raw(bytes) => bytes.to_vec(),
+            Intake::Raw(raw) => {
+                raw.check_len(raw.bytes.len())?;
+                raw.bytes.to_vec()
+            }
             Intake::Hash(hasher) => hasher.finish().to_vec(),
             Intake::Mu(mu) => mu.finish().to_vec(),
             Intake::Hmac(hmac) => hmac.finish().as_ref().to_vec(),
@@ -151,12 +169,41 @@ impl Message {
     }
 }
 
-fn check_raw_len(len: usize) -> Result<()> {
-    if len <= MAX_RAW_MESSAGE {
-        return Ok(());
+impl Raw {
+    /// A message that KMS hashes.
+    fn for_kms() -> Self {
+        Self {
+            bytes: Zeroizing::default(),
+            lens: RAW_MESSAGE_LENS,
+        }
     }
-    Err(Error::new(
-        CKR_DATA_LEN_RANGE,
-        format!("KMS hashes the message itself, and takes {MAX_RAW_MESSAGE} bytes at most"),
-    ))
+
+    fn of_any_len() -> Self {
+        Self {
+            bytes: Zeroizing::default(),
+            lens: 0..=usize::MAX,
+        }
+    }
+
+    /// Takes a part, unless the message is longer than can be taken: what comes is longer still.
+    fn add(&mut self, part: &[u8]) -> Result<()> {
+        let len = self.bytes.len() + part.len();
+        self.check_len(len.max(*self.lens.start()))?;
+        self.bytes.extend_from_slice(part);
+        Ok(())
+    }
+
+    fn check_len(&self, len: usize) -> Result<()> {
+        if self.lens.contains(&len) {
+            return Ok(());
+        }
+        Err(Error::new(
+            CKR_DATA_LEN_RANGE,
+            format!(
+                "a message of {len} bytes: KMS hashes it itself, and takes {} to {} bytes",
+                self.lens.start(),
+                self.lens.end()
+            ),
+        ))
+    }
 }

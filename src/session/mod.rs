@@ -4,12 +4,15 @@ mod decrypt;
 mod digest;
 mod encrypt;
 mod find;
+mod keyed;
 mod message;
+mod messages;
 mod objects;
 mod sign;
 mod slot;
 mod table;
 mod verify;
+mod verify_signature;
 
 use std::sync::Arc;
 
@@ -22,6 +25,7 @@ use crate::kms::Phase;
 use crate::mechanism::{self, Mechanism, Use};
 use crate::object::Object;
 use crate::token::Token;
+use messages::Messages;
 use slot::Slot;
 
 /// One session: its token, its kind, and one slot for each kind of operation, so that none blocks
@@ -36,6 +40,9 @@ pub(crate) struct Session {
     encrypt: Slot<encrypt::Encrypt>,
     decrypt: Slot<decrypt::Decrypt>,
     digest: Slot<message::Message>,
+    verify_signature: Slot<verify_signature::VerifySignature>,
+    message_sign: Slot<Messages>,
+    message_verify: Slot<Messages>,
 }
 
 /// The kinds of operations with termination rules.
@@ -46,6 +53,10 @@ pub(crate) enum Kind {
     Encrypt,
     Decrypt,
     Digest,
+    VerifySignature,
+    /// The message under way of a process for many.
+    SignMessage,
+    VerifyMessage,
 }
 
 impl Session {
@@ -60,6 +71,9 @@ impl Session {
             encrypt: Slot::default(),
             decrypt: Slot::default(),
             digest: Slot::default(),
+            verify_signature: Slot::default(),
+            message_sign: Slot::default(),
+            message_verify: Slot::default(),
         }
     }
 
@@ -87,6 +101,9 @@ impl Session {
             Kind::Encrypt => self.encrypt.abandon(),
             Kind::Decrypt => self.decrypt.abandon(),
             Kind::Digest => self.digest.abandon(),
+            Kind::VerifySignature => self.verify_signature.abandon(),
+            Kind::SignMessage => self.message_sign.touch(Messages::abandon_message),
+            Kind::VerifyMessage => self.message_verify.touch(Messages::abandon_message),
         }
     }
 
