@@ -2,9 +2,9 @@
 
 use pkcs11_sys::*;
 
-use super::parameter::Parameter;
+use super::parameter::{Parameter, Shape};
 use super::signature::{Input, Padding, SignatureScheme};
-use super::{Mechanism, Use};
+use super::{Mechanism, Use, parameter_shape};
 use crate::crypto::Hash;
 use crate::crypto::ml_dsa::MAX_CONTEXT_LEN;
 use crate::error::Result;
@@ -151,9 +151,9 @@ fn prehash(mechanism: CK_MECHANISM_TYPE) -> Option<Hash> {
 
 /// Checks the length of the MAC, for mechanisms that take one.
 pub(super) fn check_hmac(mechanism: Mechanism<'_>, hash: Hash) -> Result<SignatureScheme> {
-    let len = match mechanism.parameter {
-        Parameter::None => Some(hash.len()),
-        Parameter::Ulong(len) => usize::try_from(len).ok(),
+    let len = match (parameter_shape(mechanism.type_), mechanism.parameter) {
+        (Shape::None, Parameter::None) => Some(hash.len()),
+        (Shape::Ulong, Parameter::Ulong(len)) => usize::try_from(len).ok(),
         _ => None,
     };
     len.filter(|len| (1..=hash.len()).contains(len))
