@@ -101,10 +101,6 @@ pub(crate) trait Kms: Send + Sync {
     ) -> Result<Vec<u8>, KmsError>;
 
     /// The MAC, in full length, of a message of 1 to 4096 bytes (`GenerateMac`).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no PKCS#11 function needs it yet")
-    )]
     fn generate_mac(
         &self,
         key: &KeyEntry,
@@ -115,10 +111,6 @@ pub(crate) trait Kms: Send + Sync {
     /// Compares a MAC in full length with that of a message of 1 to 4096 bytes (`VerifyMac`).
     ///
     /// A MAC that is not the message's is [`KmsErrorKind::InvalidSignature`].
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no PKCS#11 function needs it yet")
-    )]
     fn verify_mac(
         &self,
         key: &KeyEntry,

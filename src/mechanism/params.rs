@@ -172,6 +172,8 @@ fn same_hash(mechanism: CK_ULONG, mgf: CK_ULONG) -> Option<Hash> {
 
 #[cfg(test)]
 mod tests {
+    use cryptoki_sys::{CKH_DETERMINISTIC_REQUIRED, CKH_HEDGE_REQUIRED};
+
     use super::*;
     use crate::error::Error;
 
