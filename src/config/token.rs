@@ -32,7 +32,7 @@ pub(crate) struct TokenConfig {
 
     /// PEM files whose certificates are shown, too.
     pub(crate) certificates: Vec<PathBuf>,
-    /// Where certificates are stored, one PEM file each. `None`: in the tags of their keys.
+    /// Where certificates are stored that the tags of their keys do not hold, one PEM file each.
     pub(crate) certificate_directory: Option<PathBuf>,
 
     /// What becomes of a KMS key whose private key object is destroyed.
