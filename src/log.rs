@@ -9,7 +9,9 @@ use tracing::Dispatch;
 use tracing::dispatcher::with_default;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::NoSubscriber;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::LogConfig;
 use crate::error::Error;
@@ -34,7 +36,8 @@ impl Log {
             .with_ansi(false)
             .with_max_level(level)
             .with_writer(target)
-            .finish();
+            .finish()
+            .with(heard(level));
         Self::of(Dispatch::new(subscriber))
     }
 
@@ -75,6 +78,14 @@ pub(crate) fn panicked(function: &str) {
     );
     // There is nobody left to tell when stderr cannot be written.
     drop(Line(Target::Stderr).write_all(line.as_bytes()));
+}
+
+/// What is heard of others: at level trace the SDK prints whole AWS profiles, secret keys included, and
+/// what is sent and answered.
+fn heard(level: LevelFilter) -> Targets {
+    Targets::new()
+        .with_target(TARGET, level)
+        .with_default(level.min(LevelFilter::DEBUG))
 }
 
 #[derive(Clone)]

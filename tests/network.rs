@@ -6,7 +6,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
+use std::time::Instant;
 
 use kms_emulator::{Emulator, NewKeys, Options};
 use kms_pkcs11_testkit::{
@@ -36,6 +38,67 @@ fn behind_an_intercepting_proxy_the_two_variables_that_it_hands_out_are_enough()
     for handshake in world.tls.take_handshakes() {
         // Both classical and post-quantum: what is recorded today stays unread.
         assert_eq!(handshake, format!("{KMS} TLSv1_3 X25519MLKEM768"));
+    }
+}
+
+#[test]
+fn the_log_shows_the_key_exchanges_in_their_order_and_the_way_of_every_connection() {
+    let world = World::start(None);
+    let debug = ("KMS_PKCS11_LOG", "debug".to_owned());
+    let answer = world.list("", &[world.https_proxy(), world.bundle(), debug]);
+    assert_listed(&answer);
+    let log = answer.stderr();
+    let offered = "TLS key exchanges, in order of preference: X25519MLKEM768, X25519,";
+    assert!(log.contains(offered), "{log}");
+    let connected = ["connected", KMS, "through_proxy=true", "scheme=https"];
+    let mut lines = log.lines();
+    assert!(
+        lines.any(|line| connected.iter().all(|word| line.contains(word))),
+        "{log}"
+    );
+    let handshakes = world.tls.take_handshakes();
+    assert!(
+        !handshakes.is_empty()
+            && handshakes
+                .iter()
+                .all(|line| line.ends_with(" X25519MLKEM768")),
+        "{handshakes:?}"
+    );
+}
+
+#[test]
+fn each_token_gives_up_a_server_that_says_nothing_when_its_own_limits_say() {
+    // Connections are made, and nobody reads from them.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let config = format!(
+        "[[token]]\nlabel = \"connect\"\nendpoint = \"https://127.0.0.1:{port}\"\n\
+         connect_timeout = 0.5\nretries = 0\n\
+         [[token]]\nlabel = \"attempt\"\nendpoint = \"http://127.0.0.1:{port}\"\n\
+         attempt_timeout = 0.6\nretries = 1\n\
+         [[token]]\nlabel = \"whole\"\nendpoint = \"http://127.0.0.1:{port}\"\n\
+         deadline = 1.5\nattempt_timeout = 60\n\
+         [[token]]\nlabel = \"listing\"\nendpoint = \"http://127.0.0.1:{port}\"\n\
+         listing_deadline = 2\nattempt_timeout = 60\ndeadline = 60\n"
+    );
+    for (label, seconds, word) in [
+        ("connect", 0.5, "connect timeout"),
+        ("attempt", 1.2, "attempt timeout"),
+        ("whole", 1.5, "timeout"),
+        ("listing", 2.0, "no answer within 2.0 s"),
+    ] {
+        let token =
+            Token::kms_with_config("http://127.0.0.1:1", &AccessKey::test(), label, &config);
+        let module = text(&token.module);
+        let started = Instant::now();
+        let answer = run(token
+            .command("pkcs11-tool")
+            .env_remove("AWS_ENDPOINT_URL")
+            .args(["--module", &module, "--token-label", label, "-O"]));
+        let took = started.elapsed().as_secs_f64();
+        assert_refused(&answer, &["CKR_DEVICE_ERROR", word]);
+        // Whatever else the machine does, far less than any of the default limits.
+        assert!((seconds..seconds + 2.0).contains(&took), "{label}: {took}");
     }
 }
 

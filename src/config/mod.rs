@@ -4,9 +4,11 @@
 //! here: every type of this module holds allowed values only, and every mistake in a file is an
 //! error with its line, its column and what is allowed there.
 
+mod caller;
 mod error;
 mod locate;
 pub(crate) mod names;
+mod pin;
 mod role;
 mod section;
 pub(crate) mod selection;
@@ -19,10 +21,14 @@ use std::path::{Path, PathBuf};
 
 use tracing::level_filters::LevelFilter;
 
+pub(crate) use caller::CallerRules;
 pub(crate) use error::ConfigError;
 pub(crate) use names::Region;
+pub(crate) use pin::PinMode;
 pub(crate) use role::RoleConfig;
 pub(crate) use selection::Selection;
+#[cfg(test)]
+pub(crate) use tests::read_token;
 pub(crate) use token::{OnDestroy, RandomSource, TokenConfig};
 
 use names::AbsolutePath;

@@ -70,6 +70,52 @@ text_type! {
 }
 
 text_type! {
+    /// An AWS account.
+    AccountId,
+    is_account_id,
+    "the 12 digits of an AWS account"
+}
+
+text_type! {
+    /// What the ARN of an identity must look like: `*` stands for any characters, `?` for one.
+    ArnPattern,
+    |text| text.starts_with("arn:") && text.bytes().all(|byte| byte.is_ascii_graphic()),
+    "an ARN in which * stands for any characters and ? for one, such as \
+     \"arn:aws:sts::111122223333:assumed-role/signer/*\""
+}
+
+impl ArnPattern {
+    /// Whether the whole of `arn` is what the pattern describes.
+    pub(crate) fn matches(&self, arn: &str) -> bool {
+        let (pattern, arn) = (self.as_str().as_bytes(), arn.as_bytes());
+        let (mut at, mut matched) = (0, 0);
+        // After the last star, and how much of the ARN that star stands for the end of.
+        let mut star: Option<(usize, usize)> = None;
+        while matched < arn.len() {
+            match pattern.get(at) {
+                Some(b'*') => {
+                    star = Some((at + 1, matched));
+                    at += 1;
+                }
+                Some(&byte) if byte == b'?' || byte == arn[matched] => {
+                    at += 1;
+                    matched += 1;
+                }
+                _ => match &mut star {
+                    // The star takes one more, and the rest is tried again.
+                    Some((after, end)) => {
+                        *end += 1;
+                        (at, matched) = (*after, *end);
+                    }
+                    None => return false,
+                },
+            }
+        }
+        pattern[at..].iter().all(|&byte| byte == b'*')
+    }
+}
+
+text_type! {
     /// The ARN of an IAM role.
     RoleArn,
     is_role_arn,
@@ -328,6 +374,47 @@ mod tests {
         refuses::<SessionName>(&["a", &"x".repeat(65), "a:b", "a/b"]);
         accepts::<SessionPolicy>(&["{}", " {\"Version\": \"2012-10-17\"}\n"]);
         refuses::<SessionPolicy>(&["", "policy.json", &format!("{{{}}}", "x".repeat(2047))]);
+    }
+
+    #[test]
+    fn an_arn_pattern_describes_whole_arns_with_stars_and_question_marks() {
+        let arn = "arn:aws:sts::333333333333:assumed-role/auth-role/i-0123456789abcdef0";
+        let matches = |pattern: &str| pattern.parse::<ArnPattern>().unwrap().matches(arn);
+        for pattern in [
+            arn,
+            "arn:aws:sts::333333333333:assumed-role/auth-role/i-*",
+            "arn:aws:sts::333333333333:assumed-role/auth-role/*",
+            "arn:aws:sts::????????????:assumed-role/auth-role/i-?*",
+            "arn:*:sts::333333333333:*/auth-role/**",
+            "arn:*0",
+        ] {
+            assert!(matches(pattern), "{pattern}");
+        }
+        for pattern in [
+            "arn:aws:sts::333333333333:assumed-role/auth-role/i-",
+            "arn:aws:sts::333333333333:assumed-role/auth-role",
+            "arn:aws:sts::333333333333:assumed-role/auth-role/?",
+            "arn:aws:sts::333333333333:assumed-role/AUTH-role/*",
+            "arn:aws-cn:sts::333333333333:assumed-role/auth-role/*",
+            "arn:aws:sts::333333333333:assumed-role/auth-role/i-*1",
+            "arn:aws:sts::333333333333:assumed-role/auth-role/i-0123456789abcdef0?",
+            "arn:aws*i-*i-*",
+            "arn:",
+        ] {
+            assert!(!matches(pattern), "{pattern}");
+        }
+        // Nothing in a pattern but the two is special, and a star may stand for nothing.
+        let dots: ArnPattern = "arn:a.s*".parse().unwrap();
+        assert!(dots.matches("arn:a.s") && !dots.matches("arn:aws"));
+        refuses::<ArnPattern>(&["", "*", "signer", "arn:a b", "arn:é"]);
+        accepts::<AccountId>(&["111122223333"]);
+        refuses::<AccountId>(&[
+            "",
+            "1111-2222-3333",
+            "11112222333",
+            "1111222233334",
+            "a11122223333",
+        ]);
     }
 
     #[test]

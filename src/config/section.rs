@@ -192,6 +192,19 @@ impl<'s> Entry<'s> {
         }
     }
 
+    /// [`parse`](Self::parse) for what must not be repeated in an error.
+    pub(super) fn parse_secret<T: FromStr<Err = &'static str>>(self) -> Result<T, ConfigError> {
+        let Place { source, name, span } = &self.place;
+        let parsed = self.value.as_str().map(str::parse);
+        match parsed.unwrap_or(Err("a string")) {
+            Ok(value) => Ok(value),
+            Err(allowed) => {
+                let message = format_args!("{name} has another form; allowed: {allowed}");
+                Err(source.error(span.clone(), message))
+            }
+        }
+    }
+
     /// [`parse`](Self::parse) for a setting that may be left out.
     pub(super) fn parse_some<T: FromStr<Err = &'static str>>(
         self,

@@ -1,6 +1,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use super::caller::CallerRule;
 use super::selection::Selection;
 use super::token::{OnDestroy, RandomSource};
 use super::*;
@@ -13,7 +14,8 @@ fn read(text: &str) -> Result<Config, ConfigError> {
     Config::read(&Source::new("config.toml".into(), text.into())?)
 }
 
-fn read_token(settings: &str) -> TokenConfig {
+/// A token with these lines in its section.
+pub(crate) fn read_token(settings: &str) -> TokenConfig {
     let config = read(&format!("[[token]]\n{settings}")).unwrap();
     config.tokens.into_iter().next().unwrap()
 }
@@ -36,7 +38,17 @@ fn a_file_without_tokens_has_the_default_one() {
 #[test]
 fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     let config = read(EXAMPLE).unwrap();
-    let [ca, signing, tests, proxied, chained, default] = &config.tokens[..] else {
+    let [
+        ca,
+        signing,
+        tests,
+        proxied,
+        chained,
+        guarded,
+        by_user,
+        default,
+    ] = &config.tokens[..]
+    else {
         panic!("{config:?}");
     };
 
@@ -67,6 +79,14 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     assert_eq!(chained.roles.len(), 2);
     assert_eq!(chained.roles[1].duration, Some(Duration::from_mins(30)));
 
+    let [rule] = &guarded.caller.allow[..] else {
+        panic!("{guarded:?}");
+    };
+    let instance = "arn:aws:sts::333333333333:assumed-role/auth-role/i-0123";
+    assert!(rule.describes("333333333333", instance));
+    assert!(matches!(guarded.pin, PinMode::Verify(_)));
+    assert_eq!(by_user.pin, PinMode::Credentials);
+
     assert_eq!(*default, TokenConfig::default());
     assert_eq!(config.log.level, LogConfig::default().level);
     assert_eq!(config.log.file, Some("/var/log/kms-pkcs11.log".into()));
@@ -91,6 +111,9 @@ fn every_setting_is_read_into_its_own_place() {
         description = ""
         random = "local"
         deadline = 1
+        account = "111122223333"
+        allow = [{ aws_account = "111122223333" }, { aws_arn = "arn:aws:sts::*:assumed-role/a/*" }]
+        pin = "credentials"
         connect_timeout = 0.25
         attempt_timeout = 1_000
         retries = 0
@@ -112,6 +135,20 @@ fn every_setting_is_read_into_its_own_place() {
         dualstack: Some(false),
         ca_bundle: Some("/etc/ca.pem".into()),
         roles: Vec::new(),
+        caller: CallerRules {
+            account: Some("111122223333".parse().unwrap()),
+            allow: vec![
+                CallerRule {
+                    account: Some("111122223333".parse().unwrap()),
+                    arn: None,
+                },
+                CallerRule {
+                    account: None,
+                    arn: Some("arn:aws:sts::*:assumed-role/a/*".parse().unwrap()),
+                },
+            ],
+        },
+        pin: PinMode::Credentials,
         selection: Selection::Tags(Tags::from(tags)),
         certificates: vec!["/etc/chain.pem".into(), "/etc/root.pem".into()],
         certificate_directory: Some("/var/lib/certificates".into()),
@@ -206,8 +243,8 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
         (
             "[[token]]\nlabel = \"a\"\n  lable = \"b\"",
             "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, \
-             profile, fips, dualstack, ca_bundle, assume_role, tags, \
-             keys, \
+             profile, fips, dualstack, ca_bundle, assume_role, account, allow, pin, pin_hash, \
+             pin_hash_file, tags, keys, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
              rsa_usage_when_both, description, random, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
              refresh_interval, miss_refresh_interval, retries, concurrency",
@@ -363,6 +400,61 @@ fn a_mistake_in_the_way_to_aws_is_reported_with_line_column_and_what_is_allowed(
         ),
     ] {
         assert_eq!(complaint(text), format!("config.toml:{expected}"));
+    }
+}
+
+#[test]
+fn a_mistake_in_identity_or_pin_is_reported_and_a_pin_never_repeated() {
+    let hash = format!(
+        "$pbkdf2-sha256$i=600000${}${}",
+        "A".repeat(22),
+        "A".repeat(43)
+    );
+    for (text, expected) in [
+        (
+            "[[token]]\naccount = 111122223333".to_owned(),
+            "2:11: account is 111122223333; allowed: a string",
+        ),
+        (
+            "[[token]]\naccount = \"1111\"".to_owned(),
+            "2:11: account is \"1111\"; allowed: the 12 digits of an AWS account",
+        ),
+        (
+            "[[token]]\nallow = [{}]".to_owned(),
+            "2:10: a rule of allow says nothing; allowed: aws_account, aws_arn, or both",
+        ),
+        (
+            "[[token]]\nallow = [{ aws_role = \"a\" }]".to_owned(),
+            "2:12: unknown key \"aws_role\" in allow; allowed: aws_account, aws_arn",
+        ),
+        (
+            "[[token]]\npin = \"1234\"".to_owned(),
+            "2:7: pin is \"1234\"; allowed: \"any\", \"verify\", \"credentials\"",
+        ),
+        (
+            "[[token]]\npin = \"verify\"".to_owned(),
+            "2:7: pin is \"verify\"; allowed: beside one of pin_hash and pin_hash_file",
+        ),
+        (
+            format!("[[token]]\npin_hash = \"{hash}\""),
+            "2:12: pin_hash is of no use here; allowed: one of pin_hash and pin_hash_file, beside pin = \"verify\"",
+        ),
+        (
+            format!("[[token]]\npin = \"verify\"\npin_hash = \"{hash}\"\npin_hash_file = \"/a\""),
+            "4:17: pin_hash_file is of no use here; allowed: one of pin_hash and pin_hash_file, beside \
+             pin = \"verify\"",
+        ),
+    ] {
+        assert_eq!(complaint(&text), format!("config.toml:{expected}"));
+    }
+    for secret in ["swordfish", &hash.replace("600000", "6")] {
+        let text = format!("[[token]]\npin = \"verify\"\npin_hash = \"{secret}\"");
+        let said = complaint(&text);
+        assert!(
+            said.starts_with("config.toml:3:12: pin_hash has another form; allowed: $pbkdf2"),
+            "{said}"
+        );
+        assert!(!said.contains(secret), "{said}");
     }
 }
 

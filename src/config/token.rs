@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ConfigError;
+use super::caller::CallerRules;
 use super::names::{AbsolutePath, Description, Endpoint, Label, Profile, Region};
+use super::pin::PinMode;
 use super::role::RoleConfig;
 use super::section::{Entry, Section, integer, one_of};
 use super::selection::Selection;
@@ -28,6 +30,9 @@ pub(crate) struct TokenConfig {
     pub(crate) ca_bundle: Option<PathBuf>,
     /// The roles through which the token acts, each assumed with the credentials of the one before.
     pub(crate) roles: Vec<RoleConfig>,
+    /// Whom the token may act as.
+    pub(crate) caller: CallerRules,
+    pub(crate) pin: PinMode,
     pub(crate) selection: Selection,
 
     /// PEM files whose certificates are shown, too.
@@ -85,6 +90,8 @@ impl TokenConfig {
             read_path(entry).map(Some)
         })?;
         section.set("assume_role", &mut token.roles, RoleConfig::read_chain)?;
+        token.caller = CallerRules::read(&mut section)?;
+        token.pin = PinMode::read(&mut section)?;
         token.selection = Selection::read(&mut section)?;
 
         let directory = &mut token.certificate_directory;
@@ -140,6 +147,8 @@ impl Default for TokenConfig {
             dualstack: None,
             ca_bundle: None,
             roles: Vec::new(),
+            caller: CallerRules::default(),
+            pin: PinMode::Any,
             selection: Selection::All,
             certificates: Vec::new(),
             certificate_directory: None,
@@ -166,7 +175,7 @@ fn read_paths(entry: Entry<'_>) -> Result<Vec<PathBuf>, ConfigError> {
     elements.into_iter().map(read_path).collect()
 }
 
-fn read_path(entry: Entry<'_>) -> Result<PathBuf, ConfigError> {
+pub(super) fn read_path(entry: Entry<'_>) -> Result<PathBuf, ConfigError> {
     let AbsolutePath(path) = entry.parse()?;
     Ok(path)
 }

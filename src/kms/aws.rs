@@ -5,7 +5,9 @@
 
 mod ambient;
 mod bulk;
+mod caller;
 mod client;
+mod connections;
 mod credentials;
 mod cryptography;
 mod failure;
@@ -34,8 +36,8 @@ pub(crate) use settings::AwsSettings;
 use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
-    Alias, EncryptionAlgorithm, KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind, MacAlgorithm,
-    MessageType, NewKey, SigningAlgorithm, Tags,
+    Alias, EncryptionAlgorithm, Identity, KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind,
+    MacAlgorithm, MessageType, NewKey, SigningAlgorithm, Tags,
 };
 use request::Requests;
 
@@ -119,6 +121,18 @@ impl AwsKms {
 }
 
 impl Kms for AwsKms {
+    fn log_in(&self, identity: Identity) -> Result<(), KmsError> {
+        self.run(
+            caller::OPERATION,
+            self.deadline(),
+            |requests, deadline| async move { requests.log_in(identity, deadline).await },
+        )
+    }
+
+    fn log_out(&self) {
+        self.requests.log_out();
+    }
+
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
         self.run(
             "ListKeys",

@@ -23,6 +23,8 @@ pub(crate) enum KmsErrorKind {
     /// The caller may not do this (`AccessDeniedException`, `InvalidGrantTokenException`,
     /// `OptInRequired`).
     AccessDenied,
+    /// The configuration does not let the token act as the identity that the credentials belong to.
+    Identity,
     /// No credentials, expired or unknown ones, or a signature KMS does not accept.
     Credentials,
     /// `InvalidCiphertextException`, `IncorrectKeyException`.
@@ -97,7 +99,8 @@ impl KmsError {
     pub(crate) fn is_outage(&self) -> bool {
         matches!(
             self.kind,
-            KmsErrorKind::Credentials
+            KmsErrorKind::Identity
+                | KmsErrorKind::Credentials
                 | KmsErrorKind::Throttled
                 | KmsErrorKind::Unavailable
                 | KmsErrorKind::Timeout
@@ -145,6 +148,9 @@ impl KmsError {
             Kind::NotFound => {
                 "check the key id, the account and the region; a key made elsewhere seconds ago may not be visible yet"
             }
+            Kind::Identity => {
+                "use the credentials of an identity that account and allow in the token's configuration describe"
+            }
             Kind::Credentials => {
                 "check that AWS credentials are configured for this process, valid, not expired, and that the clock is right"
             }
@@ -180,7 +186,7 @@ impl std::error::Error for KmsError {}
 
 impl fmt::Display for KmsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KMS {}", self.operation)?;
+        write!(f, "{} {}", service(self.operation), self.operation)?;
         if let Some(key) = &self.key {
             write!(f, " of {key}")?;
         }
@@ -200,6 +206,14 @@ impl fmt::Display for KmsError {
     }
 }
 
+/// Whose operation it is.
+fn service(operation: &str) -> &'static str {
+    match operation {
+        "GetCallerIdentity" => "STS",
+        _ => "KMS",
+    }
+}
+
 #[cfg(test)]
 impl KmsErrorKind {
     /// Every kind, in the order of declaration.
@@ -209,6 +223,7 @@ impl KmsErrorKind {
         Self::InvalidKeyUsage,
         Self::NotFound,
         Self::AccessDenied,
+        Self::Identity,
         Self::Credentials,
         Self::InvalidCiphertext,
         Self::InvalidSignature,

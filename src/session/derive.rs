@@ -48,7 +48,7 @@ impl Session {
                 hkdf(hash, salt.as_deref(), secret_of(&base)?, expand, template)
             }
         }?;
-        Ok(self.add_object(secret::make(template, value, origin)?))
+        self.add_object(secret::make(template, value, origin)?)
     }
 
     /// ECDH with a private key in KMS, and what a key derivation function makes of it.

@@ -120,7 +120,7 @@ impl Session {
 
     /// The answer of C_GetSessionInfo.
     pub(crate) fn info(&self) -> CK_SESSION_INFO {
-        let state = match (self.read_write, self.token.login().is_user()) {
+        let state = match (self.read_write, self.token.is_logged_in()) {
             (false, false) => CKS_RO_PUBLIC_SESSION,
             (false, true) => CKS_RO_USER_FUNCTIONS,
             (true, false) => CKS_RW_PUBLIC_SESSION,

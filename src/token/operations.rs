@@ -146,6 +146,7 @@ impl Token {
 
     /// Sets tags of a key.
     pub(super) fn write_tags(&self, key: &KeyEntry, mut tags: Tags, phase: Phase) -> Result<()> {
+        self.check_login()?;
         // Written again as they are, since a policy may allow only requests that carry them.
         tags.extend(self.config.tags().clone());
         self.kms

@@ -7,6 +7,7 @@ use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::settings::AwsSettings;
+use crate::kms::Identity;
 
 /// The environment's variables, and the settings of the profile that the token uses.
 pub(super) struct Ambient {
@@ -43,17 +44,20 @@ impl Ambient {
         self.profiles.as_ref()?.get(key)
     }
 
-    /// The profiles whose roles the chain assumes, the token's own first. None when the environment has
+    /// The profiles whose roles the chain assumes, the token's own first. None when the PIN or the environment has
     /// credentials that the chain takes before it looks at profiles.
-    pub(super) fn profiles_of_roles(&self) -> Vec<&Profile> {
+    pub(super) fn profiles_of_roles(&self, identity: Option<&Identity>) -> Vec<&Profile> {
         let mut found: Vec<&Profile> = Vec::new();
         let Some(profiles) = &self.profiles else {
             return found;
         };
-        if !self.profile_is_named && self.variable("AWS_ACCESS_KEY_ID").is_some() {
-            return found;
-        }
-        let mut name = profiles.selected_profile();
+        let mut name = match identity {
+            Some(Identity::Profile(name)) => name,
+            None if self.profile_is_named || self.variable("AWS_ACCESS_KEY_ID").is_none() => {
+                profiles.selected_profile()
+            }
+            Some(Identity::Keys { .. }) | None => return found,
+        };
         while let Some(profile) = profiles.get_profile(name)
             && profile.get("role_arn").is_some()
             && !found.iter().any(|before| before.name() == name)

@@ -1,9 +1,9 @@
 //! The SDK's client of a token, and the connections that all tokens share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
@@ -21,11 +21,13 @@ use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::ambient::Ambient;
+use super::caller::Guard;
+use super::connections;
 use super::credentials;
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
 use super::trust::CaBundle;
-use crate::kms::{KmsError, KmsErrorKind};
+use crate::kms::{Identity, KmsError, KmsErrorKind};
 
 /// How long an unused connection stays open.
 const IDLE: Duration = Duration::from_secs(90);
@@ -74,12 +76,14 @@ fn connection_pool(bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsErr
         Some(bundle) => bundle.tls_context().map_err(|why| unusable(&why))?,
         None => TlsContext::default(),
     };
+    connections::log_key_exchanges();
     let pool = pool::ConnectionPool::builder()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(trust)
         .proxy_config(ProxyConfig::from_env())
         .tcp_nodelay(true)
         .idle_timeout(IDLE)
+        .event_listener(connections::listener())
         .build_https()
         .map_err(|error| unusable(&error))?;
     let client = pool::Client::new(&pool).map_err(|error| unusable(&error))?;
@@ -91,15 +95,17 @@ fn connection_pool(bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsErr
 pub(super) async fn build(
     settings: &AwsSettings,
     http: &SharedHttp,
-    warnings: &Once,
-) -> Result<Client, KmsError> {
+    identity: Option<&Identity>,
+    guard: &Arc<Guard>,
+    warned: &Mutex<BTreeSet<String>>,
+) -> Result<(Client, SdkConfig), KmsError> {
     let ambient = Ambient::load(settings).await;
-    warnings.call_once(|| credentials::warn_of_ignored_settings(&ambient));
+    credentials::warn_of_ignored_settings(&ambient, identity, warned);
     let http = http.client(CaBundle::find(settings, &ambient).as_ref())?;
     // The chain ends at the instance metadata service, which off EC2 may be a black hole.
     let load = timeout(
         chain_limit(settings),
-        loader(settings, &ambient, http)?.load(),
+        loader(settings, identity, &ambient, http)?.load(),
     );
     let mut config = Box::pin(load).await.map_err(|_| {
         unusable(&"no AWS region is set, and the instance metadata service does not answer")
@@ -107,7 +113,8 @@ pub(super) async fn build(
     if config.region().is_none() {
         return Err(unusable(&"no AWS region is set"));
     }
-    if let Some(provider) = credentials::provider(settings, &config, chain_limit(settings)).await {
+    let limit = chain_limit(settings);
+    if let Some(provider) = credentials::provider(settings, guard, &config, limit).await {
         config = config
             .into_builder()
             .credentials_provider(provider)
@@ -115,11 +122,12 @@ pub(super) async fn build(
             .identity_cache(IdentityCache::no_cache())
             .build();
     }
-    Ok(Client::from_conf(kms_config(settings, &config)))
+    Ok((Client::from_conf(kms_config(settings, &config)), config))
 }
 
 fn loader(
     settings: &AwsSettings,
+    identity: Option<&Identity>,
     ambient: &Ambient,
     http: SharedHttpClient,
 ) -> Result<ConfigLoader, KmsError> {
@@ -147,6 +155,14 @@ fn loader(
         loader = loader.region(Region::new(region.clone()));
     }
     if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    let profile = match identity {
+        Some(Identity::Profile(name)) => Some(name),
+        Some(Identity::Keys { .. }) => None,
+        None => settings.profile.as_ref(),
+    };
+    if let Some(profile) = profile {
         // The chain would ask the environment first, whoever it speaks of.
         let config = ProviderConfig::without_region()
             .with_region(
@@ -161,9 +177,10 @@ fn loader(
             .profile_name(profile)
             .configure(&config)
             .build();
-        loader = loader
-            .profile_name(profile)
-            .credentials_provider(credentials);
+        loader = loader.credentials_provider(credentials);
+    }
+    if let Some(keys) = identity.and_then(credentials::of_pin) {
+        loader = loader.credentials_provider(keys);
     }
     if let Some(fips) = settings.fips {
         loader = loader.use_fips(fips);
@@ -172,7 +189,9 @@ fn loader(
         loader = loader.use_dual_stack(dualstack);
     }
     #[cfg(test)]
-    let loader = settings.surroundings.apply(loader);
+    let loader = settings
+        .surroundings
+        .apply(loader, settings.endpoint.as_deref());
     Ok(loader)
 }
 

@@ -29,6 +29,9 @@ where
 {
     let local = |kind, message: String| KmsError::local(kind, operation, key, message);
     let status = error.raw_response().map_or(0, |raw| raw.status().as_u16());
+    if let Some(error) = of_module(error) {
+        return error.clone();
+    }
     let described = match error {
         SdkError::ServiceError(context) => {
             let (code, message) = (context.err().code(), context.err().message());
@@ -79,6 +82,18 @@ fn transport(local: impl Fn(Kind, String) -> KmsError, error: &ConnectorError) -
         "connection failed"
     };
     local(Kind::Network, format!("{step}: {}", words(error)))
+}
+
+/// The port's error for credentials that could not be had.
+pub(super) fn of_credentials(operation: &'static str, error: &CredentialsError) -> KmsError {
+    of_module(error)
+        .cloned()
+        .unwrap_or_else(|| KmsError::local(Kind::Credentials, operation, None, words(error)))
+}
+
+/// The error behind another that this module's own provider of credentials gave.
+fn of_module<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e KmsError> {
+    chain(error).find_map(|cause| cause.downcast_ref())
 }
 
 fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {

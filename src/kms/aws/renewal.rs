@@ -24,7 +24,7 @@ const TOO_LATE: Duration = Duration::from_secs(10);
 const EARLIEST: Duration = Duration::from_mins(15);
 /// Between attempts at a renewal that is due.
 const PAUSE: [Duration; 2] = [Duration::from_secs(1), Duration::from_mins(1)];
-/// How long credentials without an end are used before their source is asked again, as in the SDK.
+/// How often the source of credentials without an end is asked whether it has others.
 const LONG_LIVED: Duration = Duration::from_mins(15);
 
 /// Keeps credentials of `source` ready.
@@ -87,10 +87,8 @@ impl Keeper {
             return Ok(credentials);
         }
         let credentials = self.ask().await?;
-        if credentials.expiry().is_some() {
-            let renewals = keep_renewing(Arc::downgrade(self));
-            tokio::spawn(renewals.with_current_subscriber());
-        }
+        let renewals = keep_renewing(Arc::downgrade(self));
+        tokio::spawn(renewals.with_current_subscriber());
         Ok(credentials)
     }
 
@@ -138,15 +136,18 @@ impl Held {
     fn is_usable(&self, now: SystemTime) -> bool {
         let end = match self.credentials.expiry() {
             Some(expiry) => expiry.checked_sub(TOO_LATE.min(self.lifetime() / 8)),
-            None => self.since.checked_add(LONG_LIVED),
+            None => None,
         };
         end.is_none_or(|end| now < end)
     }
 
-    /// How long to wait before the source is asked for the successors; `None` for credentials without an end
-    /// and for those that are at theirs.
+    /// How long to wait before the source is asked for the successors; `None` for credentials that are at
+    /// their end.
     fn next_renewal(&self, now: SystemTime) -> Option<Duration> {
-        let expiry = self.credentials.expiry()?;
+        let Some(expiry) = self.credentials.expiry() else {
+            let age = now.duration_since(self.since).unwrap_or_default();
+            return Some(LONG_LIVED.saturating_sub(age).max(PAUSE[1]));
+        };
         let left = expiry.duration_since(now).ok()?;
         let due = (self.lifetime() / 4).min(EARLIEST);
         // A source may answer the same credentials until theirs is over.

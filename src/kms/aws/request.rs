@@ -1,9 +1,12 @@
 //! One request to KMS: its client, its deadline, its patience with new keys, its log line.
 
-use std::sync::{Arc, Once};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
@@ -11,12 +14,13 @@ use aws_sdk_kms::operation::RequestId;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::caller::{self, Guard};
 use super::client::{self, SharedHttp};
 use super::failure;
 use super::fresh::FreshKeys;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
-use crate::kms::{KmsError, KmsErrorKind};
+use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind};
 
 /// A client, and since when there is one.
 struct Built {
@@ -36,18 +40,25 @@ pub(super) struct Requests {
     client: ArcSwapOption<Built>,
     /// Held while a client is built.
     building: Mutex<()>,
-    warnings: Once,
+    /// Who is logged in, where that matters.
+    identity: ArcSwapOption<Identity>,
+    guard: Arc<Guard>,
+    /// The warnings about settings that were given.
+    warned: parking_lot::Mutex<BTreeSet<String>>,
     pub(super) fresh: FreshKeys,
 }
 
 impl Requests {
     pub(super) fn new(settings: AwsSettings, http: SharedHttp) -> Self {
+        let guard = Guard::new(settings.caller.clone(), settings.needs_identity);
         Self {
+            guard: Arc::new(guard),
+            identity: ArcSwapOption::const_empty(),
             settings,
             http,
             client: ArcSwapOption::const_empty(),
             building: Mutex::new(()),
-            warnings: Once::new(),
+            warned: parking_lot::Mutex::default(),
             fresh: FreshKeys::default(),
         }
     }
@@ -110,7 +121,10 @@ impl Requests {
             .await
             .unwrap_or_else(|_| Err(late()));
         if let Err(error) = &result
-            && error.kind == KmsErrorKind::Credentials
+            && matches!(
+                error.kind,
+                KmsErrorKind::Credentials | KmsErrorKind::Identity
+            )
         {
             self.renew_client();
         }
@@ -126,14 +140,88 @@ impl Requests {
         if let Some(built) = &*self.client.load() {
             return Ok(built.client.clone());
         }
-        let client = Box::pin(client::build(&self.settings, &self.http, &self.warnings))
-            .await
-            .map_err(|error| KmsError { operation, ..error })?;
+        let identity = self.identity.load_full();
+        if self.settings.needs_identity && identity.is_none() {
+            let message =
+                format!("nobody is logged in, and the PIN gives the credentials: {IDENTITY_FORMS}");
+            return Err(KmsError::local(
+                KmsErrorKind::Credentials,
+                operation,
+                None,
+                message,
+            ));
+        }
+        let (client, _) = self.build(operation, identity.as_deref()).await?;
+        self.keep(&client);
+        let is_same = match (&identity, &*self.identity.load()) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (None, None) => true,
+            _ => false,
+        };
+        if !is_same {
+            // Its user logged out while it was built.
+            self.client.store(None);
+        }
+        Ok(client)
+    }
+
+    async fn build(
+        &self,
+        operation: &'static str,
+        identity: Option<&Identity>,
+    ) -> Result<(Client, SdkConfig), KmsError> {
+        let (guard, warned) = (&self.guard, &self.warned);
+        Box::pin(client::build(
+            &self.settings,
+            &self.http,
+            identity,
+            guard,
+            warned,
+        ))
+        .await
+        .map_err(|error| KmsError { operation, ..error })
+    }
+
+    fn keep(&self, client: &Client) {
         self.client.store(Some(Arc::new(Built {
             client: client.clone(),
             since: Instant::now(),
         })));
-        Ok(client)
+    }
+
+    /// Takes an identity's credentials for what follows, if AWS knows them and the rules allow it.
+    pub(super) async fn log_in(
+        &self,
+        identity: Identity,
+        deadline: Instant,
+    ) -> Result<(), KmsError> {
+        let work = async {
+            let _turn = self.building.lock().await;
+            let (client, config) = self.build(caller::OPERATION, Some(&identity)).await?;
+            if let Some(provider) = config.credentials_provider() {
+                // The guard asks AWS whose they are.
+                let answer = provider.provide_credentials().await;
+                answer.map_err(|error| failure::of_credentials(caller::OPERATION, &error))?;
+            }
+            self.identity.store(Some(Arc::new(identity)));
+            self.keep(&client);
+            Ok(())
+        };
+        timeout_at(deadline, work).await.unwrap_or_else(|_| {
+            let message = no_answer(self.settings.deadline);
+            Err(KmsError::local(
+                KmsErrorKind::Timeout,
+                caller::OPERATION,
+                None,
+                message,
+            ))
+        })
+    }
+
+    /// Forgets who is logged in, and the credentials with the client.
+    pub(super) fn log_out(&self) {
+        self.identity.store(None);
+        self.client.store(None);
     }
 
     /// Gives the client up because KMS refused its credentials or there were none.

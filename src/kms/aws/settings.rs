@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{RoleConfig, TokenConfig};
+use crate::config::{CallerRules, PinMode, RoleConfig, TokenConfig};
 
 /// Where KMS is, and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -24,6 +24,10 @@ pub(crate) struct AwsSettings {
     pub(crate) ca_bundle: Option<PathBuf>,
     /// Assumed one after the other, the first with the credentials of the chain.
     pub(crate) roles: Vec<RoleConfig>,
+    /// Whom the token may act as.
+    pub(crate) caller: CallerRules,
+    /// Whether there are credentials only while somebody is logged in.
+    pub(crate) needs_identity: bool,
     /// For one call as a whole, retries included.
     pub(crate) deadline: Duration,
     /// For name resolution, TCP and TLS of one connection.
@@ -56,6 +60,8 @@ impl From<&TokenConfig> for AwsSettings {
             dualstack: config.dualstack,
             ca_bundle: config.ca_bundle.clone(),
             roles: config.roles.clone(),
+            caller: config.caller.clone(),
+            needs_identity: config.pin == PinMode::Credentials,
             deadline: config.deadline,
             connect_timeout: config.connect_timeout,
             attempt_timeout: config.attempt_timeout,

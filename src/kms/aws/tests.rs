@@ -1,5 +1,6 @@
 //! The AWS implementation, through the [`Kms`] trait.
 
+mod caller;
 mod canned;
 mod consistency;
 mod cryptography;

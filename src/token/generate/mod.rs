@@ -87,6 +87,7 @@ impl Token {
     }
 
     fn check_makes_keys(&self) -> Result<()> {
+        self.check_login()?;
         match self.config.selection {
             Selection::Keys(_) => Err(Error::new(
                 CKR_TOKEN_WRITE_PROTECTED,

@@ -26,11 +26,17 @@ impl Surroundings {
         }
     }
 
-    pub(in crate::kms::aws) fn apply(self, loader: ConfigLoader) -> ConfigLoader {
+    /// `endpoint` serves the token service as well.
+    pub(in crate::kms::aws) fn apply(
+        self,
+        loader: ConfigLoader,
+        endpoint: Option<&str>,
+    ) -> ConfigLoader {
         match self {
             Self::Real => loader,
             Self::Test => loader
                 .empty_test_environment()
+                .endpoint_url(endpoint.unwrap_or_default())
                 .credentials_provider(Credentials::new("test", "test-secret", None, None, "test")),
         }
     }
