@@ -83,8 +83,8 @@ fn each_token_gives_up_a_server_that_says_nothing_when_its_own_limits_say() {
     );
     for (label, seconds, word) in [
         ("connect", 0.5, "connect timeout"),
-        ("attempt", 1.2, "attempt timeout"),
-        ("whole", 1.5, "timeout"),
+        ("attempt", 1.2, "occurred after 600ms"),
+        ("whole", 1.5, "retries) occurred after 1.5s"),
         ("listing", 2.0, "no answer within 2.0 s"),
     ] {
         let token =
