@@ -95,6 +95,12 @@ impl World {
         }
     }
 
+    /// Puts these sections of the configuration file in the place of its `[log]`, before C_Initialize.
+    pub(crate) fn configure_log(&self, sections: &str) {
+        let (tokens, _) = self.config.split_once("[log]\n").unwrap();
+        fs::write(self.config_file(), format!("{tokens}{sections}")).unwrap();
+    }
+
     #[track_caller]
     pub(crate) fn initialize(&self) {
         self.module.initialize_reserved(&self.reserved()).unwrap();
