@@ -68,7 +68,10 @@ fn each_request_to_kms_is_one_line_of_the_audit_whatever_the_level_of_the_log() 
         ]
     );
     let of_generating = &told[before + 4..];
-    assert_eq!(of_generating[0], "C_GenerateKeyPair\tCreateKey\t-\tok\t200\t1");
+    assert_eq!(
+        of_generating[0],
+        "C_GenerateKeyPair\tCreateKey\t-\tok\t200\t1"
+    );
     let attempts = |line: &String| line.rsplit('\t').next().unwrap().parse::<u64>().unwrap();
     let sent: u64 = told[before..].iter().map(attempts).sum();
     assert_eq!(sent, world.take_calls().values().sum::<u64>());
@@ -119,12 +122,18 @@ fn a_request_that_finalize_cuts_short_is_in_the_audit_too() {
     });
     let told = requests(&audit);
     let last = told.last().unwrap();
-    assert!(last.starts_with("C_Sign\tSign\t") && last.contains("\tcancelled\t"), "{last}");
+    assert!(
+        last.starts_with("C_Sign\tSign\t") && last.contains("\tcancelled\t"),
+        "{last}"
+    );
 }
 
 #[test]
 fn a_renewal_in_the_background_is_told_from_what_a_function_asks_for() {
-    let world = World::not_initialized(Emulator::start(Options::default()).unwrap(), &["refresh_interval = 0.1"]);
+    let world = World::not_initialized(
+        Emulator::start(Options::default()).unwrap(),
+        &["refresh_interval = 0.1"],
+    );
     let audit = path(&world, "audit");
     world.configure_log(&format!("[log]\naudit = \"{audit}\"\nformat = \"json\"\n"));
     world.initialize();
@@ -139,7 +148,11 @@ fn a_renewal_in_the_background_is_told_from_what_a_function_asks_for() {
         std::thread::sleep(Duration::from_millis(10));
         told = requests(&audit);
     }
-    let functions: Vec<_> = told.iter().filter(listed).map(|line| line.split('\t').next().unwrap()).collect();
+    let functions: Vec<_> = told
+        .iter()
+        .filter(listed)
+        .map(|line| line.split('\t').next().unwrap())
+        .collect();
     assert_eq!(functions[..2], ["C_FindObjectsInit", "background"]);
 }
 
@@ -161,7 +174,11 @@ fn lines_go_to_the_file_of_this_name_after_it_was_renamed_and_after_it_was_trunc
     let file = fs::OpenOptions::new().write(true).open(&audit).unwrap();
     file.set_len(0).unwrap();
     sign(&world);
-    assert_eq!(requests(&audit), last, "no hole where the lines before were");
+    assert_eq!(
+        requests(&audit),
+        last,
+        "no hole where the lines before were"
+    );
 }
 
 #[test]
@@ -177,7 +194,12 @@ fn syslog_gets_datagrams_with_severity_name_and_process() {
     let head = |priority: u8| format!("<{priority}>kms-pkcs11[{}]: kms_pkcs11", process::id());
     let line = datagrams(&daemon).pop().unwrap();
     assert!(line.starts_with(&head(14)), "{line}");
-    for part in ["operation=\"Sign\"", "function=\"C_Sign\"", "outcome=\"ok\"", "attempts=1"] {
+    for part in [
+        "operation=\"Sign\"",
+        "function=\"C_Sign\"",
+        "outcome=\"ok\"",
+        "attempts=1",
+    ] {
         assert!(line.contains(part), "{part} in {line}");
     }
     assert!(!line.contains('\n'), "{line:?}");
@@ -210,11 +232,15 @@ fn the_environment_chooses_level_target_and_format() {
     let socket = token.directory().join("socket");
     let daemon = UnixDatagram::bind(&socket).unwrap();
     let config = format!("[log]\nsyslog_socket = \"{}\"\n", socket.display());
-    let token = Token::kms_with_config(&emulator.endpoint(), &AccessKey::test(), "aws-kms", &config);
+    let token =
+        Token::kms_with_config(&emulator.endpoint(), &AccessKey::test(), "aws-kms", &config);
     let finished = run_host(&token, "info,syslog").ok();
     assert_eq!(finished.stdout() + &finished.stderr(), "");
     let lines = datagrams(&daemon);
-    assert_eq!(lines.iter().filter(|line| line.contains("C_Sign")).count(), 1);
+    assert_eq!(
+        lines.iter().filter(|line| line.contains("C_Sign")).count(),
+        1
+    );
 }
 
 #[test]
@@ -222,10 +248,14 @@ fn a_target_that_cannot_be_written_breaks_no_call_and_says_so_once() {
     for (target, named) in [
         ("file = \"/nowhere/log\"", "log file /nowhere/log"),
         ("file = \"/dev/full\"", "log file /dev/full"),
-        ("target = \"syslog\"\nsyslog_socket = \"/nowhere/log\"", "log socket /nowhere/log"),
+        (
+            "target = \"syslog\"\nsyslog_socket = \"/nowhere/log\"",
+            "log socket /nowhere/log",
+        ),
         ("audit = \"/nowhere/audit\"", "log file /nowhere/audit"),
     ] {
-        let (emulator, token) = token_with_one_pair(&format!("[log]\nlevel = \"info\"\n{target}\n"));
+        let (emulator, token) =
+            token_with_one_pair(&format!("[log]\nlevel = \"info\"\n{target}\n"));
         let finished = run_host(&token, "").ok();
         assert_eq!(finished.stdout(), "");
         let lines = finished.stderr();
@@ -261,7 +291,10 @@ fn no_line_of_log_and_audit_at_any_level_has_a_pin_a_credential_or_a_plaintext_i
         assert_eq!(decrypt(session, &ciphertext), PLAINTEXT);
         world.module.finalize().unwrap();
 
-        let (log, audit) = (fs::read_to_string(log).unwrap(), fs::read_to_string(audit).unwrap());
+        let (log, audit) = (
+            fs::read_to_string(log).unwrap(),
+            fs::read_to_string(audit).unwrap(),
+        );
         assert!(log.contains("TRACE") && audit.contains("Decrypt"));
         for secret in [
             PIN,
@@ -292,8 +325,15 @@ fn what_kms_answers_cannot_begin_a_line_of_its_own() {
     ));
     session.sign(CKM_ECDSA, key, &[7; 32]).unwrap_err();
     let log = world.log();
-    assert!(log.contains("first\\n2026-01-01T00:00:00Z ERROR forged"), "{log}");
-    assert!(!log.lines().any(|line| line.starts_with("2026-01-01T00:00:00Z")), "{log}");
+    assert!(
+        log.contains("first\\n2026-01-01T00:00:00Z ERROR forged"),
+        "{log}"
+    );
+    assert!(
+        !log.lines()
+            .any(|line| line.starts_with("2026-01-01T00:00:00Z")),
+        "{log}"
+    );
 }
 
 #[test]
@@ -352,7 +392,13 @@ fn unique_id(session: Session<'_>, key: CK_OBJECT_HANDLE) -> String {
 
 /// A path in the world's directory, as the configuration file has it.
 fn path(world: &World, name: &str) -> String {
-    world.directory.path().join(name).to_str().unwrap().to_owned()
+    world
+        .directory
+        .path()
+        .join(name)
+        .to_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// The lines about requests in a JSON log, as `function operation key outcome status attempts`.
@@ -363,7 +409,10 @@ fn requests(log: &str) -> Vec<String> {
 }
 
 fn count(lines: &[String], beginning: &str) -> usize {
-    lines.iter().filter(|line| line.starts_with(beginning)).count()
+    lines
+        .iter()
+        .filter(|line| line.starts_with(beginning))
+        .count()
 }
 
 /// What the daemon got until now.
@@ -389,5 +438,8 @@ fn token_with_one_pair(config: &str) -> (Emulator, Token) {
 fn run_host(token: &Token, log: &str) -> Finished {
     let host = c_program(token.directory(), "fork_host");
     let mut command = token.command(host);
-    run(command.arg(module()).arg("small_stack").env("KMS_PKCS11_LOG", log))
+    run(command
+        .arg(module())
+        .arg("small_stack")
+        .env("KMS_PKCS11_LOG", log))
 }

@@ -67,7 +67,10 @@ fn calls_requests_durations_retries_and_throttles_are_counted() {
         ),
     ] {
         let found = samples.get(&sample).copied().unwrap_or_default();
-        assert!((found - value).abs() < 1e-9, "{sample} is {found}: {samples:#?}");
+        assert!(
+            (found - value).abs() < 1e-9,
+            "{sample} is {found}: {samples:#?}"
+        );
     }
     let seconds = samples[&of("kms_request_duration_seconds_sum", "Sign")];
     assert!(seconds > 0.0 && seconds < 30.0, "{seconds}");
@@ -105,7 +108,10 @@ fn without_a_file_nothing_is_written_and_one_that_cannot_be_is_said_once() {
     for (config, complaints) in [
         ("", 0),
         ("[metrics]\ninterval = 0.01\n", 0),
-        ("[metrics]\nfile = \"/nowhere/metrics\"\ninterval = 0.001\n", 1),
+        (
+            "[metrics]\nfile = \"/nowhere/metrics\"\ninterval = 0.001\n",
+            1,
+        ),
     ] {
         let (emulator, token) = token_with_one_pair(config);
         let lines = run_host(&token, "fork_before_any_request");
@@ -133,7 +139,10 @@ fn processes_have_files_of_their_own_and_a_child_writes_nothing_that_it_inherite
         let files: Vec<PathBuf> = fs::read_dir(directory.path())
             .unwrap()
             .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "prom"))
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "prom")
+            })
             .collect();
         assert!(processes.contains(&files.len()), "{scenario}: {files:?}");
         let mut signed = 0.0;
@@ -141,7 +150,10 @@ fn processes_have_files_of_their_own_and_a_child_writes_nothing_that_it_inherite
             let name = file.file_stem().unwrap().to_str().unwrap();
             let label = format!("pid={}", name.strip_prefix("kms-").unwrap());
             let samples = samples(file);
-            assert!(samples.keys().all(|sample| sample.contains(&label)), "{samples:#?}");
+            assert!(
+                samples.keys().all(|sample| sample.contains(&label)),
+                "{samples:#?}"
+            );
             let of_sign = samples.iter().filter(|(sample, _)| {
                 sample.starts_with("kms_pkcs11_kms_requests_total{operation=Sign,outcome=ok,")
             });
@@ -158,7 +170,10 @@ fn world(metrics: &str) -> World {
     let world = World::not_initialized(Emulator::start(Options::default()).unwrap(), &[""]);
     world.create_keys(&one_pair());
     let file = file(&world);
-    world.configure_log(&format!("[metrics]\nfile = \"{}\"\n{metrics}\n", file.display()));
+    world.configure_log(&format!(
+        "[metrics]\nfile = \"{}\"\n{metrics}\n",
+        file.display()
+    ));
     world.initialize();
     world
 }
