@@ -61,6 +61,15 @@
 #define KMS_PKCS11_TAG_CERTIFICATE_LABEL ".label"
 #define KMS_PKCS11_TAG_CERTIFICATE_CATEGORY ".category"
 
+/*
+ * Tags of a KMS key that hold what its maker wanted of it. The CKA_ALLOWED_MECHANISMS of the private or secret
+ * key, and of the public key: mechanism numbers in hexadecimal, separated by blanks. The CKA_KEY_TYPE of an HMAC
+ * key that was made for its hash: SHA224_HMAC, SHA256_HMAC, SHA384_HMAC or SHA512_HMAC.
+ */
+#define KMS_PKCS11_TAG_MECHANISMS "p11:mechanisms"
+#define KMS_PKCS11_TAG_PUBLIC_MECHANISMS "p11:public-mechanisms"
+#define KMS_PKCS11_TAG_KEY_TYPE "p11:key-type"
+
 /* The most bytes of a CKA_ID, and of a CKA_LABEL without characters that need "=XX". */
 #define KMS_PKCS11_MAX_ID 128
 #define KMS_PKCS11_MAX_LABEL 256

@@ -64,7 +64,8 @@ fn queries_and_too_little_room_leave_the_operation_as_it_was() {
         let mut parts = Vec::new();
         for part in case.data.chunks(40) {
             // What an update completes is known beforehand.
-            let due = client.encrypt_update(part, Room::Query).len as usize;
+            let query = client.encrypt_update(part, Room::Query);
+            let due = usize::try_from(query.len).unwrap();
             parts.extend(walk(due, |room| client.encrypt_update(part, room)));
         }
         let rest = ciphertext.len() - parts.len();
@@ -379,10 +380,10 @@ fn walk(needed: usize, call: impl Fn(Room) -> Answer) -> Vec<u8> {
         if capacity < needed {
             let refused = call(Room::Of(capacity));
             assert_eq!(refused.rv, CKR_BUFFER_TOO_SMALL);
-            assert!(refused.len as usize >= needed, "{}", refused.len);
+            assert!(refused.len >= needed as CK_ULONG, "{}", refused.len);
         }
     }
     let answer = call(Room::Of(needed));
-    assert_eq!((answer.rv, answer.len as usize), (CKR_OK, needed));
+    assert_eq!((answer.rv, answer.len), (CKR_OK, needed as CK_ULONG));
     answer.values
 }

@@ -94,7 +94,7 @@ fn a_query_and_too_little_room_make_no_key() {
                 Room::Query => CKR_OK,
                 Room::Of(_) => CKR_BUFFER_TOO_SMALL,
             };
-            assert_eq!((answer.rv, answer.len as usize), (expected, len));
+            assert_eq!((answer.rv, answer.len), (expected, len as CK_ULONG));
             assert_eq!(client.find(&secrets), [0; 0]);
         }
     }

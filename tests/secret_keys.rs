@@ -4,6 +4,8 @@
 
 mod raw;
 
+use std::slice;
+
 use cryptoki_sys::*;
 use raw::*;
 use serde_json::json;
@@ -165,8 +167,8 @@ fn hkdf_gives_what_python_gives() {
                 info: b"ignored",
                 ..params
             });
-            let derives = [(CKA_DERIVE, flag(true))];
-            let extracted = client.derive(&extract, base, &derives).unwrap();
+            let extracted = [(CKA_DERIVE, flag(true))];
+            let extracted = client.derive(&extract, base, &extracted).unwrap();
             let extracted_value = client.value(extracted, CKA_VALUE);
             assert_eq!(extracted_value.len(), hash.len);
             let expand = Mechanism::hkdf(Hkdf {
@@ -443,7 +445,7 @@ fn what_was_not_wrapped_so_is_refused() {
     }
     // KW fills keys with zeros and does not say how many: the template has to.
     let wrapped = client.wrap(&KW, kek, key, Room::Of(AMPLE)).ok();
-    let made = client.unwrap(&KW, kek, &wrapped, &[generic.clone()]);
+    let made = client.unwrap(&KW, kek, &wrapped, slice::from_ref(&generic));
     assert_eq!(made, Err(CKR_TEMPLATE_INCOMPLETE));
     let wrapped = client.wrap(&KWP, kek, key, Room::Of(AMPLE)).ok();
     let made = client.unwrap(&KWP, kek, &wrapped, &[generic]).unwrap();
@@ -575,7 +577,7 @@ fn an_unwrapping_in_kms_that_fails_says_why() {
     let mut changed = wrapped.clone();
     changed[9] ^= 1;
     let generic = (CKA_KEY_TYPE, ulong(CKK_GENERIC_SECRET));
-    let made = unwrap_in_kms(&client, &oaep, &rsa, &changed, &[generic.clone()]);
+    let made = unwrap_in_kms(&client, &oaep, &rsa, &changed, slice::from_ref(&generic));
     assert_eq!(made, Err(CKR_WRAPPED_KEY_INVALID));
     for template in [
         vec![(CKA_KEY_TYPE, ulong(CKK_AES))],

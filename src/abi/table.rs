@@ -293,38 +293,38 @@ macro_rules! with_functions {
                 C_MessageDecryptFinal(session: CK_SESSION_HANDLE) => unsupported;
                 C_MessageSignInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
-                ) => unsupported;
+                ) => call message_sign::init;
                 C_SignMessage(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     data: CK_BYTE_PTR, data_len: CK_ULONG, signature: CK_BYTE_PTR,
                     signature_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call message_sign::sign;
                 C_SignMessageBegin(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG
-                ) => unsupported;
+                ) => call message_sign::begin;
                 C_SignMessageNext(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     data: CK_BYTE_PTR, data_len: CK_ULONG, signature: CK_BYTE_PTR,
                     signature_len: CK_ULONG_PTR
-                ) => unsupported;
-                C_MessageSignFinal(session: CK_SESSION_HANDLE) => unsupported;
+                ) => call message_sign::next;
+                C_MessageSignFinal(session: CK_SESSION_HANDLE) => call message_sign::finish;
                 C_MessageVerifyInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
-                ) => unsupported;
+                ) => call message_verify::init;
                 C_VerifyMessage(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     data: CK_BYTE_PTR, data_len: CK_ULONG, signature: CK_BYTE_PTR,
                     signature_len: CK_ULONG
-                ) => unsupported;
+                ) => call message_verify::verify;
                 C_VerifyMessageBegin(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG
-                ) => unsupported;
+                ) => call message_verify::begin;
                 C_VerifyMessageNext(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     data: CK_BYTE_PTR, data_len: CK_ULONG, signature: CK_BYTE_PTR,
                     signature_len: CK_ULONG
-                ) => unsupported;
-                C_MessageVerifyFinal(session: CK_SESSION_HANDLE) => unsupported;
+                ) => call message_verify::next;
+                C_MessageVerifyFinal(session: CK_SESSION_HANDLE) => call message_verify::finish;
             }
             v3_2 {
                 C_EncapsulateKey(
@@ -342,14 +342,14 @@ macro_rules! with_functions {
                 C_VerifySignatureInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE,
                     signature: CK_BYTE_PTR, signature_len: CK_ULONG
-                ) => unsupported;
+                ) => call verify_signature::init;
                 C_VerifySignature(
                     session: CK_SESSION_HANDLE, data: CK_BYTE_PTR, data_len: CK_ULONG
-                ) => unsupported;
+                ) => call verify_signature::verify;
                 C_VerifySignatureUpdate(
                     session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_len: CK_ULONG
-                ) => unsupported;
-                C_VerifySignatureFinal(session: CK_SESSION_HANDLE) => unsupported;
+                ) => call verify_signature::update;
+                C_VerifySignatureFinal(session: CK_SESSION_HANDLE) => call verify_signature::finish;
                 C_GetSessionValidationFlags(
                     session: CK_SESSION_HANDLE, kind: CK_SESSION_VALIDATION_FLAGS_TYPE,
                     flags: *mut CK_FLAGS

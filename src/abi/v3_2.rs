@@ -16,6 +16,16 @@ pub(super) struct CK_SIGN_ADDITIONAL_CONTEXT {
     pub(super) ulContextLen: CK_ULONG,
 }
 
+/// Parameter of the mechanisms that sign a digest whose hash they leave open.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CK_HASH_SIGN_ADDITIONAL_CONTEXT {
+    pub(super) hedgeVariant: CK_ULONG,
+    pub(super) pContext: CK_BYTE_PTR,
+    pub(super) ulContextLen: CK_ULONG,
+    pub(super) hash: CK_MECHANISM_TYPE,
+}
+
 /// Result of an asynchronous call.
 #[repr(C)]
 #[derive(Debug)]
@@ -85,6 +95,14 @@ mod tests {
         assert_eq!(
             offset_of!(CK_SIGN_ADDITIONAL_CONTEXT, ulContextLen),
             offset_of!(header::CK_SIGN_ADDITIONAL_CONTEXT, ulContextLen)
+        );
+        assert_eq!(
+            size_of::<CK_HASH_SIGN_ADDITIONAL_CONTEXT>(),
+            size_of::<header::CK_HASH_SIGN_ADDITIONAL_CONTEXT>()
+        );
+        assert_eq!(
+            offset_of!(CK_HASH_SIGN_ADDITIONAL_CONTEXT, hash),
+            offset_of!(header::CK_HASH_SIGN_ADDITIONAL_CONTEXT, hash)
         );
     }
 }

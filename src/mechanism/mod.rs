@@ -72,7 +72,8 @@ pub(crate) struct Row {
     /// The types of keys that the mechanism makes or uses.
     pub(crate) key_types: &'static [CK_KEY_TYPE],
     /// Smallest and largest key, in the unit that the specification has for the mechanism: bits of
-    /// RSA and EC keys, bytes of secret keys; 0 for a mechanism without a key.
+    /// RSA moduli, of the fields of curves and of generic secrets; bytes of HMAC keys, and of the
+    /// public keys of ML-DSA and ML-KEM; 0 for a mechanism without a key.
     pub(crate) sizes: (CK_ULONG, CK_ULONG),
     pub(crate) flags: CK_FLAGS,
     pub(crate) parameter: Shape,
@@ -115,12 +116,12 @@ families! {
     RSA_OAEP    = [CKK_RSA], 2048..=4096, ENCRYPT_DECRYPT | WRAP_UNWRAP, Oaep;
     EC_GEN      = [CKK_EC], 256..=521, GENERATE_PAIR | EC_FLAGS, None;
     ECDSA       = [CKK_EC], 256..=521, SIGN_VERIFY | EC_FLAGS, None;
-    EDWARDS_GEN = [CKK_EC_EDWARDS], 256..=256, GENERATE_PAIR | CKF_EC_NAMEDCURVE, None;
-    EDDSA       = [CKK_EC_EDWARDS], 256..=256, SIGN_VERIFY | CKF_EC_NAMEDCURVE, EdDsa;
-    ML_DSA_GEN  = [CKK_ML_DSA], 1..=3, GENERATE_PAIR, None;
-    ML_DSA      = [CKK_ML_DSA], 1..=3, SIGN_VERIFY, SignContext;
+    EDWARDS_GEN = [CKK_EC_EDWARDS], 255..=255, GENERATE_PAIR | CKF_EC_NAMEDCURVE, None;
+    EDDSA       = [CKK_EC_EDWARDS], 255..=255, SIGN_VERIFY | CKF_EC_NAMEDCURVE, EdDsa;
+    ML_DSA_GEN  = [CKK_ML_DSA], 1312..=2592, GENERATE_PAIR, None;
+    ML_DSA      = [CKK_ML_DSA], 1312..=2592, SIGN_VERIFY, SignContext;
     ML_KEM_GEN  = [CKK_ML_KEM], 800..=1568, GENERATE_PAIR, None;
-    SECRET_GEN  = [CKK_GENERIC_SECRET], 28..=64, CKF_HW | CKF_GENERATE, None;
+    SECRET_GEN  = [CKK_GENERIC_SECRET], 224..=512, CKF_HW | CKF_GENERATE, None;
     SHA224_GEN  = [CKK_SHA224_HMAC], 28..=28, CKF_HW | CKF_GENERATE, None;
     SHA256_GEN  = [CKK_SHA256_HMAC], 32..=32, CKF_HW | CKF_GENERATE, None;
     SHA384_GEN  = [CKK_SHA384_HMAC], 48..=48, CKF_HW | CKF_GENERATE, None;
@@ -151,6 +152,10 @@ const fn rsa(padding: Padding, input: Input) -> Work {
 
 const fn ecdsa(hash: Hash) -> Work {
     Work::Sign(Signing::Ecdsa(Message(hash)))
+}
+
+const fn hash_ml_dsa(hash: Hash) -> Work {
+    Work::Sign(Signing::HashMlDsa(Message(hash)))
 }
 
 const fn hmac(hash: Hash) -> Work {
@@ -206,6 +211,11 @@ static TABLE: &[Row] = rows! {
     CKM_ECDSA_SHA512            ECDSA, ecdsa(Sha512);
     CKM_EDDSA                   EDDSA, Work::Sign(Signing::EdDsa);
     CKM_ML_DSA                  ML_DSA, Work::Sign(Signing::MlDsa);
+    CKM_HASH_ML_DSA             with(ML_DSA, Shape::HashSignContext), Work::Sign(Signing::HashMlDsa(Digest));
+    CKM_HASH_ML_DSA_SHA224      ML_DSA, hash_ml_dsa(Sha224);
+    CKM_HASH_ML_DSA_SHA256      ML_DSA, hash_ml_dsa(Sha256);
+    CKM_HASH_ML_DSA_SHA384      ML_DSA, hash_ml_dsa(Sha384);
+    CKM_HASH_ML_DSA_SHA512      ML_DSA, hash_ml_dsa(Sha512);
     CKM_SHA224_HMAC             SHA224_MAC, hmac(Sha224);
     CKM_SHA256_HMAC             SHA256_MAC, hmac(Sha256);
     CKM_SHA384_HMAC             SHA384_MAC, hmac(Sha384);
@@ -272,8 +282,8 @@ pub(crate) fn parameter_shape(type_: CK_MECHANISM_TYPE) -> Shape {
     find(type_).map_or(Shape::None, |row| row.parameter)
 }
 
-/// The signature scheme that a mechanism and its parameter ask for.
-pub(crate) fn signature(mechanism: Mechanism<'_>) -> Result<SignatureScheme> {
+/// The signature scheme that a mechanism and its parameter ask for, to sign or to verify.
+pub(crate) fn signature(mechanism: Mechanism<'_>, use_: Use) -> Result<SignatureScheme> {
     let Work::Sign(signing) = find(mechanism.type_)?.work else {
         return Err(unsuited(mechanism, "signs"));
     };
@@ -288,7 +298,8 @@ pub(crate) fn signature(mechanism: Mechanism<'_>) -> Result<SignatureScheme> {
             Ok(SignatureScheme::Ecdsa(input))
         }
         Signing::EdDsa => params::check_eddsa(mechanism),
-        Signing::MlDsa => params::check_ml_dsa(mechanism),
+        Signing::MlDsa => params::check_ml_dsa(mechanism, use_),
+        Signing::HashMlDsa(input) => params::check_hash_ml_dsa(mechanism, use_, input),
         Signing::Hmac { hash } => params::check_hmac(mechanism, hash),
     }
 }

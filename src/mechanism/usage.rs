@@ -172,6 +172,8 @@ pub(crate) fn check(mechanism: Mechanism<'_>, use_: Use, key: &Object) -> Result
             object.material.spec
         )));
     }
+    // The specification names no value for it; SoftHSM2 and Kryoptic give this one too. A list without
+    // anything in it allows nothing.
     if key
         .restriction()
         .is_some_and(|allowed| !allowed.contains(&mechanism.type_))

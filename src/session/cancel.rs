@@ -39,7 +39,7 @@ impl Session {
     }
 
     /// Every slot, with the flag that names its operations.
-    fn slots(&self) -> [(CK_FLAGS, &dyn AnySlot); 6] {
+    fn slots(&self) -> [(CK_FLAGS, &dyn AnySlot); 9] {
         [
             (CKF_FIND_OBJECTS, &self.find),
             (CKF_SIGN, &self.sign),
@@ -47,6 +47,9 @@ impl Session {
             (CKF_ENCRYPT, &self.encrypt),
             (CKF_DECRYPT, &self.decrypt),
             (CKF_DIGEST, &self.digest),
+            (CKF_VERIFY, &self.verify_signature),
+            (CKF_MESSAGE_SIGN, &self.message_sign),
+            (CKF_MESSAGE_VERIFY, &self.message_verify),
         ]
     }
 }

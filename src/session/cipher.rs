@@ -48,7 +48,7 @@ enum Stream {
     /// Nothing goes out before the end: no plaintext before its tag is checked, and no ciphertext
     /// either, since the library makes it and its tag in one step.
     Gcm {
-        gcm: Gcm,
+        gcm: Box<Gcm>,
         aad: Vec<u8>,
         tag_len: usize,
         data: Zeroizing<Vec<u8>>,
@@ -149,7 +149,7 @@ impl Cipher {
             } => Ctr::new(&self.key, block, *counter_bits).map(Stream::Ctr),
             CipherScheme::Gcm { iv, aad, tag_len } => {
                 Gcm::new(&self.key, iv, *tag_len).map(|gcm| Stream::Gcm {
-                    gcm,
+                    gcm: Box::new(gcm),
                     aad: aad.clone(),
                     tag_len: *tag_len,
                     data: Zeroizing::default(),

@@ -10,13 +10,16 @@ mod dual;
 mod encapsulate;
 mod encrypt;
 mod find;
+mod keyed;
 mod message;
+mod messages;
 mod objects;
 mod sign;
 mod slot;
 mod state;
 mod table;
 mod verify;
+mod verify_signature;
 mod wrap;
 
 use std::sync::Arc;
@@ -31,6 +34,7 @@ use crate::kms::Phase;
 use crate::mechanism::{self, Mechanism, Use};
 use crate::object::Object;
 use crate::token::Token;
+use messages::Messages;
 use slot::Slot;
 
 /// One session: its token, its kind, and one slot for each kind of operation, so that none blocks
@@ -46,6 +50,9 @@ pub(crate) struct Session {
     encrypt: Slot<encrypt::Encrypt>,
     decrypt: Slot<decrypt::Decrypt>,
     digest: Slot<digest::Digest>,
+    verify_signature: Slot<verify_signature::VerifySignature>,
+    message_sign: Slot<Messages>,
+    message_verify: Slot<Messages>,
 }
 
 /// The kinds of operations with termination rules.
@@ -56,6 +63,10 @@ pub(crate) enum Kind {
     Encrypt,
     Decrypt,
     Digest,
+    VerifySignature,
+    /// The message under way of a process for many.
+    SignMessage,
+    VerifyMessage,
 }
 
 impl Session {
@@ -71,6 +82,9 @@ impl Session {
             encrypt: Slot::default(),
             decrypt: Slot::default(),
             digest: Slot::default(),
+            verify_signature: Slot::default(),
+            message_sign: Slot::default(),
+            message_verify: Slot::default(),
         }
     }
 
@@ -98,6 +112,9 @@ impl Session {
             Kind::Encrypt => self.encrypt.abandon(),
             Kind::Decrypt => self.decrypt.abandon(),
             Kind::Digest => self.digest.abandon(),
+            Kind::VerifySignature => self.verify_signature.abandon(),
+            Kind::SignMessage => self.message_sign.touch(Messages::abandon_message),
+            Kind::VerifyMessage => self.message_verify.touch(Messages::abandon_message),
         }
     }
 

@@ -64,6 +64,14 @@ impl<T> Slot<T> {
         Ok(result)
     }
 
+    /// Runs one call of the active operation, which goes on whatever the call answers; a panic ends it.
+    pub(super) fn work<R>(&self, work: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
+        self.step(|mut operation| {
+            let result = work(&mut operation);
+            Ok((Some(operation), result))
+        })?
+    }
+
     /// Ends the active operation: what an `*Init` with a NULL mechanism asks for (PKCS#11 3.0 and
     /// later).
     pub(super) fn cancel(&self) -> Result<()> {
@@ -81,6 +89,13 @@ impl<T> Slot<T> {
     pub(super) fn abandon(&self) {
         // What another thread is at work on is that thread's to end.
         let _ = self.stop();
+    }
+
+    /// Changes the active operation, if there is one, because a call of it could not even begin.
+    pub(super) fn touch(&self, change: impl FnOnce(&mut T)) {
+        if let State::Active(operation) = &mut *self.0.lock() {
+            change(operation);
+        }
     }
 
     fn take(&self) -> Result<T> {
@@ -183,6 +198,23 @@ mod tests {
         slot.start(|| Ok(())).unwrap();
         let inner = slot.step(|()| Ok((None, rv(slot.step(|()| Ok((None, ())))))));
         assert_eq!(inner, Ok(Some(CKR_OPERATION_ACTIVE)));
+    }
+
+    #[test]
+    fn work_that_fails_leaves_the_operation_active() {
+        let slot = Slot::default();
+        slot.start(|| Ok(1)).unwrap();
+        let failed = slot.work(|n| {
+            *n += 1;
+            Err::<(), _>(CKR_ARGUMENTS_BAD.into())
+        });
+        assert_eq!(rv(failed), Some(CKR_ARGUMENTS_BAD));
+        assert_eq!(slot.work(|n| Ok(*n)), Ok(2));
+        slot.cancel().unwrap();
+        assert_eq!(
+            rv(slot.work(|n| Ok(*n))),
+            Some(CKR_OPERATION_NOT_INITIALIZED)
+        );
     }
 
     #[test]

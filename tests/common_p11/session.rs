@@ -32,7 +32,7 @@ impl Mechanism {
         Self(CKM_RSA_PKCS_OAEP, parameter.collect())
     }
 
-    fn raw(&self) -> CK_MECHANISM {
+    pub(crate) fn raw(&self) -> CK_MECHANISM {
         CK_MECHANISM {
             mechanism: self.0,
             pParameter: if self.1.is_empty() {
@@ -251,6 +251,25 @@ impl Session<'_> {
             &[&public[..], &names].concat(),
             &[&private[..], &names].concat(),
         )
+    }
+
+    pub(crate) fn generate_key(
+        self,
+        mechanism: impl Into<Mechanism>,
+        attributes: &[Attr],
+    ) -> Rv<CK_OBJECT_HANDLE> {
+        let mechanism = mechanism.into();
+        let mut template = template(attributes);
+        let mut key = 0;
+        ok(call!(
+            self,
+            C_GenerateKey,
+            ptr::from_mut(&mut mechanism.raw()),
+            template.as_mut_ptr(),
+            template.len() as CK_ULONG,
+            &raw mut key
+        ))?;
+        Ok(key)
     }
 
     // Operations
