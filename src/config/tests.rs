@@ -274,6 +274,14 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
             "[token]\nlabel = \"a\"",
             "1:1: token is a table; allowed: [[token]], once for each",
         ),
+    ] {
+        assert_eq!(complaint(text), format!("config.toml:{expected}"));
+    }
+}
+
+#[test]
+fn a_value_of_log_or_metrics_that_is_not_allowed_is_reported_in_the_same_way() {
+    for (text, expected) in [
         ("log = \"warn\"", "1:7: log is \"warn\"; allowed: a table"),
         (
             "[log]\nlevel = \"verbose\"",

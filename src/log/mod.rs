@@ -6,9 +6,8 @@
 
 mod context;
 mod outage;
+mod stderr;
 mod target;
-
-use std::io;
 
 use tracing::dispatcher::with_default;
 use tracing::level_filters::LevelFilter;
@@ -113,12 +112,5 @@ pub(crate) fn panicked(function: &str) {
 
 /// A line on standard error, about what keeps lines from where they belong.
 fn complain(what: &str) {
-    let line = format!("kms-pkcs11: {what}\n");
-    // There is nobody left to tell when stderr cannot be written.
-    drop(to_stderr(line.as_bytes()));
-}
-
-fn to_stderr(bytes: &[u8]) -> io::Result<()> {
-    rustix::io::write(rustix::stdio::stderr(), bytes)?;
-    Ok(())
+    stderr::write(format!("kms-pkcs11: {what}\n").as_bytes());
 }

@@ -10,6 +10,10 @@ use super::complain;
 pub(crate) struct Outage(AtomicBool);
 
 impl Outage {
+    pub(super) fn lasts(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Notes how a write ended. The first failure after a success, or ever, is a line on standard
     /// error, with this name of the target and what becomes of its lines.
     pub(crate) fn note<T, E: Display>(

@@ -14,11 +14,11 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::outage::Outage;
-use super::to_stderr;
+use super::stderr;
 use crate::config::LogTarget;
 
-/// How long a line waits for a syslog daemon that is behind.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long a line waits for a reader that is behind: only the first one does, while it stays behind.
+pub(super) const PATIENCE: Duration = Duration::from_millis(20);
 
 /// A writer of lines that holds nothing between two of them: no lock that a fork could leave
 /// locked, no descriptor that the host could close and reuse. A file that was rotated and a daemon
@@ -56,18 +56,14 @@ impl Target {
     /// nowhere.
     fn write(&self, level: Level, line: &[u8]) {
         let result = match &self.place {
-            Place::Stderr => to_stderr(line),
+            Place::Stderr => return stderr::write(line),
             Place::File(path) => append(path, line),
-            Place::Syslog(socket) => send(socket, level, line),
+            Place::Syslog(socket) => send(socket, level, line, !self.outage.lasts()),
         };
-        if let Place::Stderr = self.place {
-            return;
-        }
         self.outage
             .note(&result, &self.place, "its lines follow here");
         if result.is_err() {
-            // The last place there is.
-            drop(to_stderr(line));
+            stderr::write(line);
         }
     }
 }
@@ -137,11 +133,15 @@ fn append(path: &Path, line: &[u8]) -> io::Result<()> {
 
 /// A datagram as the daemons take it from local programs: severity, name and process of RFC 3164,
 /// without its time, which they add.
-fn send(socket: &Path, level: Level, line: &[u8]) -> io::Result<()> {
+fn send(socket: &Path, level: Level, line: &[u8], is_patient: bool) -> io::Result<()> {
     let text = line.strip_suffix(b"\n").unwrap_or(line);
     let head = format!("<{}>kms-pkcs11[{}]: ", priority(level), process::id());
     let sender = UnixDatagram::unbound()?;
-    sender.set_write_timeout(Some(PATIENCE))?;
+    if is_patient {
+        sender.set_write_timeout(Some(PATIENCE))?;
+    } else {
+        sender.set_nonblocking(true)?;
+    }
     sender.send_to(&[head.as_bytes(), text].concat(), socket)?;
     Ok(())
 }

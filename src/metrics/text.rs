@@ -84,23 +84,30 @@ impl Page {
     }
 
     fn repetitions(&mut self, counts: &Counts) {
-        let families: [(&str, &str, fn(&OfOperation) -> u64); 2] = [
-            (
-                "kms_pkcs11_kms_retries_total",
-                "Attempts at requests after the first.",
-                |of_operation| of_operation.retries,
-            ),
-            (
-                "kms_pkcs11_kms_throttles_total",
-                "Attempts that KMS throttled.",
-                |of_operation| of_operation.throttles,
-            ),
-        ];
-        for (name, help, count) in families {
-            self.family(name, "counter", help);
-            for (operation, of_operation) in &counts.operations {
-                self.sample(name, &[("operation", operation)], &count(of_operation));
-            }
+        self.by_operation(
+            "kms_pkcs11_kms_retries_total",
+            "Attempts at requests after the first.",
+            counts,
+            |of_operation| of_operation.retries,
+        );
+        self.by_operation(
+            "kms_pkcs11_kms_throttles_total",
+            "Attempts that KMS throttled.",
+            counts,
+            |of_operation| of_operation.throttles,
+        );
+    }
+
+    fn by_operation(
+        &mut self,
+        name: &str,
+        help: &str,
+        counts: &Counts,
+        count: impl Fn(&OfOperation) -> u64,
+    ) {
+        self.family(name, "counter", help);
+        for (operation, of_operation) in &counts.operations {
+            self.sample(name, &[("operation", operation)], &count(of_operation));
         }
     }
 

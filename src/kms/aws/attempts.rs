@@ -36,8 +36,8 @@ pub(super) struct Summary {
     pub(super) status: Option<u16>,
 }
 
-/// Does `work`, a request whose error is `E`, and tells of its attempts.
-pub(super) async fn counted<E, F>(work: F) -> (F::Output, Summary)
+/// Does `work`, a request whose error is `E`, within which [`so_far`] tells of its attempts.
+pub(super) fn counted<E, F>(work: F) -> impl Future<Output = F::Output>
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     F: Future,
@@ -46,11 +46,14 @@ where
         summary: Cell::default(),
         code: |error| error.downcast_ref::<E>()?.code(),
     };
-    let work = async {
-        let output = work.await;
-        (output, ATTEMPTS.with(|attempts| attempts.summary.get()))
-    };
-    ATTEMPTS.scope(attempts, work).await
+    ATTEMPTS.scope(attempts, work)
+}
+
+/// The attempts at the request that is under way, or that is being dropped.
+pub(super) fn so_far() -> Summary {
+    ATTEMPTS
+        .try_with(|attempts| attempts.summary.get())
+        .unwrap_or_default()
 }
 
 /// Counts the attempts of the requests that are sent within [`counted`].

@@ -6,13 +6,14 @@ use tracing::dispatcher::{get_default, with_default};
 
 use aws_sdk_kms::operation::RequestId;
 
-use super::attempts::Summary;
+use super::attempts;
 use crate::kms::KmsError;
 use crate::log::{self, AUDIT};
 use crate::metrics::{Metrics, Outcome};
 
-/// A request under way. It is told of once: when it has ended, or when it is dropped before that,
-/// because its caller's deadline passed or C_Finalize did not wait. KMS may have done it even so.
+/// A request under way, within [`attempts::counted`]. It is told of once: when it has ended, or when
+/// it is dropped before that, because its caller's deadline passed or C_Finalize did not wait. KMS
+/// may have done it even so.
 pub(super) struct Record<'a> {
     function: &'static str,
     operation: &'static str,
@@ -42,10 +43,10 @@ impl<'a> Record<'a> {
         }
     }
 
-    pub(super) fn end<T: RequestId>(mut self, result: &Result<T, KmsError>, attempts: Summary) {
+    pub(super) fn end<T: RequestId>(mut self, result: &Result<T, KmsError>) {
         self.is_told = true;
         match result {
-            Ok(answer) => self.tell(Outcome::Ok, "ok", answer.request_id(), attempts),
+            Ok(answer) => self.tell(Outcome::Ok, "ok", answer.request_id()),
             Err(error) => {
                 let kind = format!("{:?}", error.kind);
                 let code = Some(error.code.as_str()).filter(|code| !code.is_empty());
@@ -53,14 +54,14 @@ impl<'a> Record<'a> {
                     Outcome::Failed(error.kind),
                     code.unwrap_or(&kind),
                     error.request_id.as_deref(),
-                    attempts,
                 );
             }
         }
     }
 
-    fn tell(&self, outcome: Outcome, code: &str, request_id: Option<&str>, attempts: Summary) {
+    fn tell(&self, outcome: Outcome, code: &str, request_id: Option<&str>) {
         let latency = self.started.elapsed();
+        let attempts = attempts::so_far();
         if let Some(metrics) = self.metrics {
             let retries = attempts.sent.saturating_sub(1);
             metrics.request(
@@ -90,7 +91,7 @@ impl Drop for Record<'_> {
     fn drop(&mut self) {
         if !self.is_told {
             with_default(&self.dispatch, || {
-                self.tell(Outcome::Cancelled, "cancelled", None, Summary::default());
+                self.tell(Outcome::Cancelled, "cancelled", None);
             });
         }
     }

@@ -94,19 +94,19 @@ impl Requests {
         if started >= deadline {
             return Err(late());
         }
-        let record = Record::begin(operation, key, self.metrics.as_deref(), started);
         let work = async {
             let client = self.client(operation).await?;
             let answer = Box::pin(send(client)).await;
             answer.map_err(|error| failure::describe(operation, key, &error))
         };
-        let work = async {
+        let told = async {
+            let record = Record::begin(operation, key, self.metrics.as_deref(), started);
             let ended = timeout_at(deadline, work).await;
-            ended.unwrap_or_else(|_| Err(late()))
+            let result = ended.unwrap_or_else(|_| Err(late()));
+            record.end(&result);
+            result
         };
-        let (result, attempts) = attempts::counted::<E, _>(work).await;
-        record.end(&result, attempts);
-        result
+        attempts::counted::<E, _>(told).await
     }
 
     async fn client(&self, operation: &'static str) -> Result<Client, KmsError> {
