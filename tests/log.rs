@@ -1,38 +1,27 @@
-//! Where the log and the audit go, what is in them, and what is not.
+//! What is in the log and the audit, and what is not.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common_p11;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process;
+use std::ptr;
 use std::time::Duration;
 
-use common_p11::attribute::{id, private_keys};
-use common_p11::{Mechanism, Session, World, c_program, call, ok};
+use common_p11::attribute::{bytes, flag, id, private_keys, public_keys, ulong};
+use common_p11::{Mechanism, Session, World, call, ok};
 use cryptoki_sys::*;
 use kms_emulator::{Effect, Emulator, Fault, NewKeys, Options};
-use kms_pkcs11_testkit::{AccessKey, Finished, Token, module, python, run};
+use kms_pkcs11_testkit::{audited, openssl_ok};
 
-/// One line with tabs for each line of a JSON log that is about a request.
-const REQUESTS: &str = r#"
-import json, sys
-fields = ["function", "operation", "key", "outcome", "status", "attempts"]
-for line in open(sys.argv[1]):
-    event = json.loads(line)
-    if event["target"] == "kms_pkcs11::audit":
-        assert event["level"] == "INFO" and event["message"] == "KMS request", event
-        assert event["timestamp"].endswith("Z") and event["latency_us"] >= 0, event
-        assert ("request_id" in event) == ("status" in event), event
-        print(*(event.get(field, "-") for field in fields), sep="\t")
-"#;
+const PLAINTEXT: &[u8] = b"secret plaintext";
 
 #[test]
 fn each_request_to_kms_is_one_line_of_the_audit_whatever_the_level_of_the_log() {
     let world = unconfigured();
-    let (audit, log) = (path(&world, "audit"), path(&world, "log"));
+    let (audit, log) = (world.path("audit"), world.path("log"));
     world.configure_log(&format!(
         "[log]\nlevel = \"off\"\nfile = \"{log}\"\naudit = \"{audit}\"\nformat = \"json\"\n"
     ));
@@ -41,7 +30,7 @@ fn each_request_to_kms_is_one_line_of_the_audit_whatever_the_level_of_the_log() 
     let key = session.find_one(&[private_keys(), id([1])]);
     let arn = unique_id(session, key);
     world.take_calls();
-    let before = requests(&audit).len();
+    let before = audited(&audit).len();
 
     session.sign(CKM_ECDSA, key, &[7; 32]).unwrap();
     world.fail("Sign", "ThrottlingException", 2);
@@ -55,7 +44,7 @@ fn each_request_to_kms_is_one_line_of_the_audit_whatever_the_level_of_the_log() 
     assert_eq!(failed, Err(CKR_DEVICE_ERROR));
     session.generate_p256([2], "new").unwrap();
 
-    let told = requests(&audit);
+    let told = audited(&audit);
     let line = |rest: &str| format!("C_Sign\tSign\t{arn}\t{rest}");
     let of_signing = &told[before..before + 4];
     assert_eq!(
@@ -85,15 +74,16 @@ fn each_request_to_kms_is_one_line_of_the_audit_whatever_the_level_of_the_log() 
 fn the_audit_is_in_the_log_at_level_info_and_nowhere_when_it_is_off() {
     for (level, audit, lines) in [("info", "log", 1), ("warn", "log", 0), ("trace", "off", 0)] {
         let world = unconfigured();
-        let log = path(&world, "log");
+        let log = world.path("log");
         world.configure_log(&format!(
             "[log]\nlevel = \"{level}\"\nfile = \"{log}\"\naudit = \"{audit}\"\nformat = \"json\"\n"
         ));
         world.initialize();
         sign(&world);
-        let told = match fs::exists(&log).unwrap() {
-            true => requests(&log),
-            false => Vec::new(),
+        let told = if Path::new(&log).exists() {
+            audited(&log)
+        } else {
+            Vec::new()
         };
         let of_sign = told.iter().filter(|line| line.contains("\tSign\t"));
         assert_eq!(of_sign.count(), lines, "{level} {audit}: {told:?}");
@@ -104,7 +94,7 @@ fn the_audit_is_in_the_log_at_level_info_and_nowhere_when_it_is_off() {
 #[test]
 fn a_request_that_finalize_cuts_short_is_in_the_audit_too() {
     let world = unconfigured();
-    let audit = path(&world, "audit");
+    let audit = world.path("audit");
     world.configure_log(&format!("[log]\naudit = \"{audit}\"\nformat = \"json\"\n"));
     world.initialize();
     sign(&world);
@@ -120,12 +110,93 @@ fn a_request_that_finalize_cuts_short_is_in_the_audit_too() {
         world.module.finalize().unwrap();
         assert!(call.join().unwrap().is_err());
     });
-    let told = requests(&audit);
+    let told = audited(&audit);
     let last = told.last().unwrap();
     assert!(
-        last.starts_with("C_Sign\tSign\t") && last.contains("\tcancelled\t"),
+        last.starts_with("C_Sign\tSign\t") && last.ends_with("\tcancelled\t-\t1"),
         "{last}"
     );
+}
+
+#[test]
+fn a_request_that_nothing_answers_in_time_is_in_the_audit_with_its_attempts() {
+    let settings = "deadline = 1\nattempt_timeout = 0.4\nretries = 20";
+    let world = World::not_initialized(Emulator::start(Options::default()).unwrap(), &[settings]);
+    world.create_keys(&one_pair());
+    let audit = world.path("audit");
+    world.configure_log(&format!("[log]\naudit = \"{audit}\"\nformat = \"json\"\n"));
+    world.initialize();
+    sign(&world);
+    world
+        .emulator
+        .fault(Fault::once("Sign", Effect::Hang).times(20));
+    let session = world.module.session();
+    let key = session.find_one(&[private_keys(), id([1])]);
+    world.take_calls();
+    session.sign(CKM_ECDSA, key, &[7; 32]).unwrap_err();
+    let sent = world.take_calls()["Sign"];
+    assert!(sent > 1);
+    let told = audited(&audit);
+    let last = told.last().unwrap();
+    let end = format!("\tTimeout\t-\t{sent}");
+    assert!(
+        last.starts_with("C_Sign\tSign\t") && last.ends_with(&end),
+        "{last}"
+    );
+}
+
+#[test]
+fn whatever_operation_of_kms_a_function_needs_is_in_the_audit() {
+    let world = unconfigured();
+    for (spec, usage, id) in [
+        ("RSA_2048", "ENCRYPT_DECRYPT", "02"),
+        ("ECC_NIST_P256", "KEY_AGREEMENT", "03"),
+        ("ML_KEM_512", "ENCAPSULATE_DECAPSULATE", "04"),
+    ] {
+        world.create_keys(&NewKeys::new(1, spec, usage).tag("p11:id", id));
+    }
+    let audit = world.path("audit");
+    world.configure_log(&format!("[log]\naudit = \"{audit}\"\nformat = \"json\"\n"));
+    world.initialize();
+    world.take_calls();
+    sign(&world);
+    let session = world.module.session();
+    let [decrypts, agrees, decapsulates] =
+        [2, 3, 4].map(|number| session.find_one(&[private_keys(), id([number])]));
+    round_trip(session, decrypts);
+    derive(session, agrees);
+    decapsulate(session, decapsulates);
+    authenticate(session);
+    random(session);
+    certify(session);
+    world.module.finalize().unwrap();
+
+    let told = audited(&audit);
+    let columns = told.iter().map(|line| line.split('\t').collect::<Vec<_>>());
+    let mut sent: BTreeMap<String, u64> = BTreeMap::new();
+    let mut needed = BTreeSet::new();
+    for column in columns {
+        assert_eq!(column[3], "ok", "{column:?}");
+        *sent.entry(column[1].to_owned()).or_default() += column[5].parse::<u64>().unwrap();
+        needed.insert((column[0], column[1]));
+    }
+    assert_eq!(sent, world.take_calls());
+    for pair in [
+        ("C_Sign", "Sign"),
+        ("C_Decrypt", "Decrypt"),
+        ("C_DeriveKey", "DeriveSharedSecret"),
+        ("C_DecapsulateKey", "Decapsulate"),
+        ("C_GenerateKey", "CreateKey"),
+        ("C_GenerateKey", "DescribeKey"),
+        ("C_Sign", "GenerateMac"),
+        ("C_Verify", "VerifyMac"),
+        ("C_DestroyObject", "ScheduleKeyDeletion"),
+        ("C_GenerateRandom", "GenerateRandom"),
+        ("C_CreateObject", "TagResource"),
+        ("C_DestroyObject", "UntagResource"),
+    ] {
+        assert!(needed.contains(&pair), "{pair:?}: {needed:?}");
+    }
 }
 
 #[test]
@@ -134,7 +205,7 @@ fn a_renewal_in_the_background_is_told_from_what_a_function_asks_for() {
         Emulator::start(Options::default()).unwrap(),
         &["refresh_interval = 0.1"],
     );
-    let audit = path(&world, "audit");
+    let audit = world.path("audit");
     world.configure_log(&format!("[log]\naudit = \"{audit}\"\nformat = \"json\"\n"));
     world.initialize();
     let session = world.module.session();
@@ -143,10 +214,10 @@ fn a_renewal_in_the_background_is_told_from_what_a_function_asks_for() {
     world.take_calls();
     session.find(&[private_keys()]).unwrap();
     let listed = |line: &&String| line.contains("\tListKeys\t");
-    let mut told = requests(&audit);
+    let mut told = audited(&audit);
     while told.iter().filter(listed).count() < 2 {
         std::thread::sleep(Duration::from_millis(10));
-        told = requests(&audit);
+        told = audited(&audit);
     }
     let functions: Vec<_> = told
         .iter()
@@ -157,125 +228,24 @@ fn a_renewal_in_the_background_is_told_from_what_a_function_asks_for() {
 }
 
 #[test]
-fn lines_go_to_the_file_of_this_name_after_it_was_renamed_and_after_it_was_truncated() {
-    let world = unconfigured();
-    let (audit, old) = (path(&world, "audit"), path(&world, "audit.1"));
-    world.configure_log(&format!("[log]\naudit = \"{audit}\"\nformat = \"json\"\n"));
-    world.initialize();
-    sign(&world);
-    let before = requests(&audit);
-    assert!(before.len() > 1);
-    fs::rename(&audit, &old).unwrap();
-    sign(&world);
-    assert_eq!(requests(&old), before);
-    let last = requests(&audit);
-    assert_eq!(last, before[before.len() - 1..]);
-
-    let file = fs::OpenOptions::new().write(true).open(&audit).unwrap();
-    file.set_len(0).unwrap();
-    sign(&world);
-    assert_eq!(
-        requests(&audit),
-        last,
-        "no hole where the lines before were"
-    );
-}
-
-#[test]
-fn syslog_gets_datagrams_with_severity_name_and_process() {
-    let world = unconfigured();
-    let socket = path(&world, "dev-log");
-    let daemon = UnixDatagram::bind(&socket).unwrap();
-    world.configure_log(&format!(
-        "[log]\nlevel = \"info\"\ntarget = \"syslog\"\nsyslog_socket = \"{socket}\"\n"
-    ));
-    world.initialize();
-    sign(&world);
-    let head = |priority: u8| format!("<{priority}>kms-pkcs11[{}]: kms_pkcs11", process::id());
-    let line = datagrams(&daemon).pop().unwrap();
-    assert!(line.starts_with(&head(14)), "{line}");
-    for part in [
-        "operation=\"Sign\"",
-        "function=\"C_Sign\"",
-        "outcome=\"ok\"",
-        "attempts=1",
-    ] {
-        assert!(line.contains(part), "{part} in {line}");
-    }
-    assert!(!line.contains('\n'), "{line:?}");
-
-    world.fail("Sign", "AccessDeniedException", 1);
-    let session = world.module.session();
-    let key = session.find_one(&[private_keys(), id([1])]);
-    session.sign(CKM_ECDSA, key, &[7; 32]).unwrap_err();
-    let line = datagrams(&daemon).pop().unwrap();
-    assert!(line.starts_with(&head(12)), "{line}");
-    assert!(line.contains("kms:Sign"), "{line}");
-
-    // A daemon that is started anew has a new socket of the same name.
-    drop(daemon);
-    fs::remove_file(&socket).unwrap();
-    let daemon = UnixDatagram::bind(&socket).unwrap();
-    sign(&world);
-    assert_eq!(datagrams(&daemon).len(), 1);
-}
-
-#[test]
-fn the_environment_chooses_level_target_and_format() {
-    let (emulator, token) = token_with_one_pair("");
-    let log = token.directory().join("log");
-    let words = format!("INFO,json,{}", log.display());
-    let finished = run_host(&token, &words).ok();
-    assert_eq!(finished.stdout() + &finished.stderr(), "");
-    assert_eq!(count(&requests(log.to_str().unwrap()), "C_Sign\tSign"), 1);
-
-    let socket = token.directory().join("socket");
-    let daemon = UnixDatagram::bind(&socket).unwrap();
-    let config = format!("[log]\nsyslog_socket = \"{}\"\n", socket.display());
-    let token =
-        Token::kms_with_config(&emulator.endpoint(), &AccessKey::test(), "aws-kms", &config);
-    let finished = run_host(&token, "info,syslog").ok();
-    assert_eq!(finished.stdout() + &finished.stderr(), "");
-    let lines = datagrams(&daemon);
-    assert_eq!(
-        lines.iter().filter(|line| line.contains("C_Sign")).count(),
-        1
-    );
-}
-
-#[test]
-fn a_target_that_cannot_be_written_breaks_no_call_and_says_so_once() {
-    for (target, named) in [
-        ("file = \"/nowhere/log\"", "log file /nowhere/log"),
-        ("file = \"/dev/full\"", "log file /dev/full"),
-        (
-            "target = \"syslog\"\nsyslog_socket = \"/nowhere/log\"",
-            "log socket /nowhere/log",
-        ),
-        ("audit = \"/nowhere/audit\"", "log file /nowhere/audit"),
-    ] {
-        let (emulator, token) =
-            token_with_one_pair(&format!("[log]\nlevel = \"info\"\n{target}\n"));
-        let finished = run_host(&token, "").ok();
-        assert_eq!(finished.stdout(), "");
-        let lines = finished.stderr();
-        let complaint = format!("kms-pkcs11: {named} cannot be written: ");
-        assert!(lines.starts_with(&complaint), "{lines}");
-        assert_eq!(lines.matches("cannot be written").count(), 1, "{lines}");
-        assert!(lines.contains("operation=\"Sign\""), "{lines}");
-        assert_eq!(emulator.calls().of("Sign"), 1);
-    }
-}
-
-#[test]
-fn no_line_of_log_and_audit_at_any_level_has_a_pin_a_credential_or_a_plaintext_in_it() {
-    const PLAINTEXT: &[u8] = b"secret plaintext";
+fn no_line_of_log_and_audit_at_any_level_has_a_pin_a_credential_a_plaintext_or_a_key_in_it() {
     const PIN: &str = "pin-of-somebody";
+    const SECRET_KEY: &str = "secret-access-key-of-somebody";
+    const TOKEN: &str = "session-token-of-somebody";
     for format in ["text", "json"] {
         let world = unconfigured();
-        let rsa = NewKeys::new(1, "RSA_2048", "ENCRYPT_DECRYPT").tag("p11:id", "02");
-        world.create_keys(&rsa);
-        let (log, audit) = (path(&world, "log"), path(&world, "audit"));
+        // SAFETY: the test is alone in its process, and the emulator does not look at the environment.
+        unsafe {
+            std::env::set_var("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+            std::env::set_var("AWS_SESSION_TOKEN", TOKEN);
+        }
+        for (spec, usage, id) in [
+            ("RSA_2048", "ENCRYPT_DECRYPT", "02"),
+            ("ECC_NIST_P256", "KEY_AGREEMENT", "03"),
+        ] {
+            world.create_keys(&NewKeys::new(1, spec, usage).tag("p11:id", id));
+        }
+        let (log, audit) = (world.path("log"), world.path("audit"));
         world.configure_log(&format!(
             "[log]\nlevel = \"trace\"\nfile = \"{log}\"\naudit = \"{audit}\"\nformat = \"{format}\"\n"
         ));
@@ -283,28 +253,32 @@ fn no_line_of_log_and_audit_at_any_level_has_a_pin_a_credential_or_a_plaintext_i
         let session = world.module.session();
         session.login(CKU_USER, PIN).unwrap();
         sign(&world);
-        let public = session.find_one(&[common_p11::attribute::public_keys(), id([2])]);
-        let private = session.find_one(&[private_keys(), id([2])]);
-        let oaep = Mechanism::oaep_sha256();
-        let ciphertext = session.encrypt(oaep.clone(), public, PLAINTEXT).unwrap();
-        session.decrypt_init(oaep, private).unwrap();
-        assert_eq!(decrypt(session, &ciphertext), PLAINTEXT);
+        round_trip(session, session.find_one(&[private_keys(), id([2])]));
+        let agreed = derive(session, session.find_one(&[private_keys(), id([3])]));
+        world.fail("Sign", "ExpiredTokenException", 1);
+        let key = session.find_one(&[private_keys(), id([1])]);
+        session.sign(CKM_ECDSA, key, &[7; 32]).unwrap_err();
         world.module.finalize().unwrap();
 
-        let (log, audit) = (
-            fs::read_to_string(log).unwrap(),
-            fs::read_to_string(audit).unwrap(),
-        );
-        assert!(log.contains("TRACE") && audit.contains("Decrypt"));
-        for secret in [
-            PIN,
-            "secret plaintext",
-            "c2VjcmV0IHBsYWludGV4dA",
-            "73656372657420706c61696e74657874",
-            "[115, 101, 99, 114, 101, 116",
-            &format!("{:?}", PIN.as_bytes()),
+        let told = fs::read_to_string(log).unwrap() + &fs::read_to_string(audit).unwrap();
+        for known in [
+            "TRACE",
+            "Decrypt",
+            "DeriveSharedSecret",
+            "ExpiredTokenException",
         ] {
-            assert!(!log.contains(secret) && !audit.contains(secret), "{secret}");
+            assert!(told.contains(known), "{known}");
+        }
+        for secret in [
+            PIN.as_bytes(),
+            SECRET_KEY.as_bytes(),
+            TOKEN.as_bytes(),
+            PLAINTEXT,
+            &agreed,
+        ] {
+            for written in spellings(secret) {
+                assert!(!told.contains(&written), "{written} in {format}");
+            }
         }
     }
 }
@@ -369,7 +343,14 @@ fn sign(world: &World) {
     session.sign(CKM_ECDSA, key, &[7; 32]).unwrap();
 }
 
-fn decrypt(session: Session<'_>, ciphertext: &[u8]) -> Vec<u8> {
+/// Encrypts here and decrypts in KMS.
+#[track_caller]
+fn round_trip(session: Session<'_>, private: CK_OBJECT_HANDLE) {
+    let own_id = session.get(private, CKA_ID).unwrap();
+    let public = session.find_one(&[public_keys(), id(own_id)]);
+    let oaep = Mechanism::oaep_sha256();
+    let ciphertext = session.encrypt(oaep.clone(), public, PLAINTEXT).unwrap();
+    session.decrypt_init(oaep, private).unwrap();
     let mut plaintext = vec![0; 512];
     let mut len = plaintext.len() as CK_ULONG;
     ok(call!(
@@ -383,63 +364,152 @@ fn decrypt(session: Session<'_>, ciphertext: &[u8]) -> Vec<u8> {
     ))
     .unwrap();
     plaintext.truncate(usize::try_from(len).unwrap());
-    plaintext
+    assert_eq!(plaintext, PLAINTEXT);
+}
+
+/// Agrees with the key itself on a secret, and answers it.
+#[track_caller]
+fn derive(session: Session<'_>, private: CK_OBJECT_HANDLE) -> Vec<u8> {
+    let own_id = session.get(private, CKA_ID).unwrap();
+    let public = session.find_one(&[public_keys(), id(own_id)]);
+    let mut point = session.get(public, CKA_EC_POINT).unwrap();
+    let mut parameter = CK_ECDH1_DERIVE_PARAMS {
+        kdf: CKD_NULL,
+        ulSharedDataLen: 0,
+        pSharedData: ptr::null_mut(),
+        ulPublicDataLen: point.len() as CK_ULONG,
+        pPublicData: point.as_mut_ptr(),
+    };
+    let mut mechanism = CK_MECHANISM {
+        mechanism: CKM_ECDH1_DERIVE,
+        pParameter: (&raw mut parameter).cast(),
+        ulParameterLen: size_of_val(&parameter) as CK_ULONG,
+    };
+    let mut secret = 0;
+    ok(call!(
+        session.module,
+        C_DeriveKey,
+        session.handle,
+        &raw mut mechanism,
+        private,
+        ptr::null_mut(),
+        0,
+        &raw mut secret
+    ))
+    .unwrap();
+    session.get(secret, CKA_VALUE).unwrap()
+}
+
+/// Any ciphertext has a secret in it, by FIPS 203.
+#[track_caller]
+fn decapsulate(session: Session<'_>, private: CK_OBJECT_HANDLE) {
+    let mut ciphertext = [7; 768];
+    let mut secret = 0;
+    ok(call!(
+        session.module,
+        C_DecapsulateKey,
+        session.handle,
+        ptr::from_mut(&mut Mechanism::from(CKM_ML_KEM).raw()),
+        private,
+        ptr::null_mut(),
+        0,
+        ciphertext.as_mut_ptr(),
+        ciphertext.len() as CK_ULONG,
+        &raw mut secret
+    ))
+    .unwrap();
+}
+
+/// The life of an HMAC key.
+#[track_caller]
+fn authenticate(session: Session<'_>) {
+    let template = [
+        id([5]),
+        flag(CKA_TOKEN, true),
+        flag(CKA_SIGN, true),
+        flag(CKA_VERIFY, true),
+        ulong(CKA_VALUE_LEN, 32),
+    ];
+    let key = session
+        .generate_key(CKM_GENERIC_SECRET_KEY_GEN, &template)
+        .unwrap();
+    let mac = session.sign(CKM_SHA256_HMAC, key, b"message").unwrap();
+    session
+        .verify(CKM_SHA256_HMAC, key, b"message", &mac)
+        .unwrap();
+    session.destroy(key).unwrap();
+}
+
+#[track_caller]
+fn random(session: Session<'_>) {
+    let mut random = [0; 16];
+    ok(call!(
+        session.module,
+        C_GenerateRandom,
+        session.handle,
+        random.as_mut_ptr(),
+        random.len() as CK_ULONG
+    ))
+    .unwrap();
+}
+
+/// Keeps a certificate of the key of id 1 in its tags, for a moment.
+#[track_caller]
+fn certify(session: Session<'_>) {
+    /// The name `CN=key` in DER.
+    const NAME: &[u8] = b"\x30\x0e\x31\x0c\x30\x0a\x06\x03\x55\x04\x03\x0c\x03key";
+    let directory = tempfile::tempdir().unwrap();
+    let [public, issuer] = ["public", "issuer"].map(|name| {
+        let path = directory.path().join(name);
+        path.to_str().unwrap().to_owned()
+    });
+    let key = session.find_one(&[public_keys(), id([1])]);
+    let spki = session.get(key, CKA_PUBLIC_KEY_INFO).unwrap();
+    openssl_ok(["pkey", "-pubin", "-inform", "DER", "-out", &public], &spki);
+    let curve = "ec_paramgen_curve:P-256";
+    openssl_ok(
+        [
+            "genpkey",
+            "-algorithm",
+            "EC",
+            "-pkeyopt",
+            curve,
+            "-out",
+            &issuer,
+        ],
+        &[],
+    );
+    let mut arguments = vec!["x509", "-new", "-subj", "/CN=key", "-outform", "DER"];
+    arguments.extend(["-force_pubkey", &public, "-key", &issuer]);
+    let certificate = openssl_ok(arguments, &[]);
+    let stored = session
+        .create(&[
+            ulong(CKA_CLASS, CKO_CERTIFICATE),
+            ulong(CKA_CERTIFICATE_TYPE, CKC_X_509),
+            flag(CKA_TOKEN, true),
+            bytes(CKA_SUBJECT, NAME),
+            bytes(CKA_VALUE, certificate),
+        ])
+        .unwrap();
+    session.destroy(stored).unwrap();
+}
+
+/// How bytes may look in a line.
+fn spellings(secret: &[u8]) -> [String; 5] {
+    let hex: Vec<String> = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex.concat();
+    let base64 = String::from_utf8(openssl_ok(["base64", "-A"], secret)).unwrap();
+    let numbers = format!("{secret:?}");
+    [
+        String::from_utf8_lossy(secret).into_owned(),
+        hex.to_uppercase(),
+        hex,
+        base64,
+        // Perhaps a part of a longer array.
+        numbers.trim_matches(['[', ']']).to_owned(),
+    ]
 }
 
 fn unique_id(session: Session<'_>, key: CK_OBJECT_HANDLE) -> String {
     String::from_utf8(session.get(key, CKA_UNIQUE_ID).unwrap()).unwrap()
-}
-
-/// A path in the world's directory, as the configuration file has it.
-fn path(world: &World, name: &str) -> String {
-    world
-        .directory
-        .path()
-        .join(name)
-        .to_str()
-        .unwrap()
-        .to_owned()
-}
-
-/// The lines about requests in a JSON log, as `function operation key outcome status attempts`.
-#[track_caller]
-fn requests(log: &str) -> Vec<String> {
-    let lines = python(REQUESTS, [log]).ok().stdout();
-    lines.lines().map(str::to_owned).collect()
-}
-
-fn count(lines: &[String], beginning: &str) -> usize {
-    lines
-        .iter()
-        .filter(|line| line.starts_with(beginning))
-        .count()
-}
-
-/// What the daemon got until now.
-fn datagrams(daemon: &UnixDatagram) -> Vec<String> {
-    daemon.set_nonblocking(true).unwrap();
-    let mut buffer = [0; 8192];
-    let received = std::iter::from_fn(|| {
-        let len = daemon.recv(&mut buffer).ok()?;
-        Some(String::from_utf8(buffer[..len].to_vec()).unwrap())
-    });
-    received.collect()
-}
-
-fn token_with_one_pair(config: &str) -> (Emulator, Token) {
-    let emulator = Emulator::start(Options::default()).unwrap();
-    emulator.create_keys(&one_pair()).unwrap();
-    let key = AccessKey::test();
-    let token = Token::kms_with_config(&emulator.endpoint(), &key, "aws-kms", config);
-    (emulator, token)
-}
-
-/// Runs the C host, which signs once.
-fn run_host(token: &Token, log: &str) -> Finished {
-    let host = c_program(token.directory(), "fork_host");
-    let mut command = token.command(host);
-    run(command
-        .arg(module())
-        .arg("small_stack")
-        .env("KMS_PKCS11_LOG", log))
 }

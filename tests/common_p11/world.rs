@@ -122,6 +122,12 @@ impl World {
         self.directory.path().join("config.toml")
     }
 
+    /// A path in the world's directory, as the configuration file has it.
+    pub(crate) fn path(&self, name: &str) -> String {
+        let path = self.directory.path().join(name);
+        path.to_str().unwrap().to_owned()
+    }
+
     /// Everything the module logged so far, at level debug.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()

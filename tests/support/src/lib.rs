@@ -8,6 +8,7 @@
     reason = "every helper panics when its test cannot go on; that is how a test fails"
 )]
 
+mod audit;
 mod aws;
 mod http;
 mod ministack;
@@ -16,6 +17,7 @@ mod server;
 mod token;
 mod tools;
 
+pub use audit::audited;
 pub use aws::{AccessKey, REGION, aws_environment, boto3};
 pub use http::{delete, get};
 pub use ministack::{MiniStack, MiniStackOptions};
