@@ -135,7 +135,8 @@ fn a_target_that_cannot_be_written_breaks_no_call_and_says_so_once() {
 fn a_fifo_is_written_while_somebody_reads_it_and_waited_for_never() {
     let directory = tempfile::tempdir().unwrap();
     let fifo = directory.path().join("fifo");
-    run(Command::new("mkfifo").arg(&fifo)).ok();
+    let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
     let (_emulator, token) = token_with_one_pair(&format!(
         "[log]\nlevel = \"info\"\nfile = \"{}\"\n",
         fifo.display()
@@ -148,7 +149,7 @@ fn a_fifo_is_written_while_somebody_reads_it_and_waited_for_never() {
     let both = fs::OpenOptions::new().read(true).write(true).open(&fifo);
     let mut both = both.unwrap();
     assert_eq!(run_host(&token, "").ok().stderr(), "");
-    both.write_all(&[b'.'; FULL - 8 * 1024]).unwrap();
+    both.write_all(&vec![b'.'; FULL - 8 * 1024]).unwrap();
     let lines = run_host(&token, "trace").ok().stderr();
     assert!(lines.starts_with(&complaint), "it is full: {lines}");
     assert_eq!(lines.matches("cannot be written").count(), 1, "{lines}");
@@ -192,7 +193,7 @@ fn a_standard_error_that_nobody_reads_holds_up_no_call_and_ends_no_process() {
                 drop(reader);
                 None
             } else {
-                stderr.write_all(&[b'.'; FULL]).unwrap();
+                stderr.write_all(&vec![b'.'; FULL]).unwrap();
                 Some(reader)
             };
             let host = host(&token, "small_stack").stderr(stderr).spawn().unwrap();

@@ -1,17 +1,36 @@
 //! Saying once that something cannot be written.
 
 use std::fmt::Display;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use super::complain;
 
+/// Seconds from a complaint to the next one about the same target: one that takes short lines and
+/// not long ones, such as a disk that is nearly full, fails and recovers with every other line.
+const SILENCE: u64 = 60;
+
 /// Whether a target that fails is known to fail.
-#[derive(Debug, Default)]
-pub(crate) struct Outage(AtomicBool);
+#[derive(Debug)]
+pub(crate) struct Outage {
+    lasts: AtomicBool,
+    made: Instant,
+    /// Seconds since it was made from which on a complaint may be made.
+    silent_until: AtomicU64,
+}
 
 impl Outage {
+    /// That of a target of which nothing is known.
+    pub(crate) fn none() -> Self {
+        Self {
+            lasts: AtomicBool::new(false),
+            made: Instant::now(),
+            silent_until: AtomicU64::new(0),
+        }
+    }
+
     pub(super) fn lasts(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.lasts.load(Ordering::Relaxed)
     }
 
     /// Notes how a write ended. The first failure after a success, or ever, is a line on standard
@@ -23,15 +42,24 @@ impl Outage {
         consequence: &str,
     ) {
         match result {
-            Ok(_) if !self.0.load(Ordering::Relaxed) => {}
-            Ok(_) => self.0.store(false, Ordering::Relaxed),
+            Ok(_) if !self.lasts() => {}
+            Ok(_) => self.lasts.store(false, Ordering::Relaxed),
             Err(error) => {
-                if !self.0.swap(true, Ordering::Relaxed) {
+                if !self.lasts.swap(true, Ordering::Relaxed) && self.may_complain() {
                     complain(&format!(
                         "{target} cannot be written: {error}; {consequence}"
                     ));
                 }
             }
         }
+    }
+
+    fn may_complain(&self) -> bool {
+        let now = self.made.elapsed().as_secs();
+        let may = now >= self.silent_until.load(Ordering::Relaxed);
+        if may {
+            self.silent_until.store(now + SILENCE, Ordering::Relaxed);
+        }
+        may
     }
 }

@@ -43,7 +43,7 @@ impl Target {
                 LogTarget::File(path) => Place::File(path.clone()),
                 LogTarget::Syslog => Place::Syslog(syslog_socket.to_owned()),
             },
-            outage: Outage::default(),
+            outage: Outage::none(),
         }
     }
 

@@ -78,7 +78,7 @@ impl Metrics {
             counts: Mutex::default(),
             is_planned: AtomicBool::new(false),
             writing: Mutex::new(()),
-            outage: Outage::default(),
+            outage: Outage::none(),
         }))
     }
 
