@@ -14,7 +14,7 @@ use common_p11::attribute::{bytes, flag, id, private_keys, public_keys, ulong};
 use common_p11::{Mechanism, Session, World, call, ok};
 use cryptoki_sys::*;
 use kms_emulator::{Effect, Emulator, Fault, NewKeys, Options};
-use kms_pkcs11_testkit::{audited, openssl_ok};
+use kms_pkcs11_testkit::{audited, hex, openssl_ok};
 
 const PLAINTEXT: &[u8] = b"secret plaintext";
 
@@ -496,8 +496,7 @@ fn certify(session: Session<'_>) {
 
 /// How bytes may look in a line.
 fn spellings(secret: &[u8]) -> [String; 5] {
-    let hex: Vec<String> = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    let hex = hex.concat();
+    let hex = hex(secret);
     let base64 = String::from_utf8(openssl_ok(["base64", "-A"], secret)).unwrap();
     let numbers = format!("{secret:?}");
     [
