@@ -238,6 +238,9 @@ fn no_line_of_log_and_audit_at_any_level_has_a_pin_a_credential_a_plaintext_or_a
         unsafe {
             std::env::set_var("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
             std::env::set_var("AWS_SESSION_TOKEN", TOKEN);
+            // What makes the SDK log whatever is sent and received.
+            std::env::set_var("LOG_SENSITIVE_BODIES", "true");
+            std::env::set_var("LOG_SIGNABLE_BODY", "true");
         }
         for (spec, usage, id) in [
             ("RSA_2048", "ENCRYPT_DECRYPT", "02"),

@@ -30,6 +30,13 @@ const TARGET: &str = "kms_pkcs11";
 /// The events that make up the audit, all of level info.
 pub(crate) const AUDIT: &str = "kms_pkcs11::audit";
 
+/// Modules of the SDK that log the bodies of requests and answers, with all secrets, where variables
+/// of the environment say so (`LOG_SIGNABLE_BODY`, `LOG_SENSITIVE_BODIES`). They are not heard.
+const OF_BODIES: [&str; 2] = [
+    "aws_sigv4::http_request::sign",
+    "aws_smithy_runtime::client::orchestrator::http",
+];
+
 /// The module's own subscriber, in force only while one of its functions runs.
 pub(crate) struct Log {
     dispatch: Dispatch,
@@ -44,7 +51,9 @@ impl Log {
         let mut writers = Vec::new();
         if config.level != LevelFilter::OFF {
             let of_audit = config.audit == Audit::Log;
-            let wanted = filter_fn(move |event| of_audit || !is_audit(event));
+            let wanted = filter_fn(move |event| {
+                (of_audit || !is_audit(event)) && !OF_BODIES.contains(&event.target())
+            });
             let target = Target::of(&config.target, &config.syslog_socket);
             writers.push(
                 writer(config.format, target)
