@@ -4,6 +4,8 @@
 //! built by the first call, on the runtime's threads.
 
 mod ambient;
+mod attempts;
+mod audit;
 mod bulk;
 mod caller;
 mod client;
@@ -39,6 +41,7 @@ use super::{
     Alias, EncryptionAlgorithm, Identity, KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind,
     MacAlgorithm, MessageType, NewKey, SigningAlgorithm, Tags,
 };
+use crate::metrics::Metrics;
 use request::Requests;
 
 /// How long after a deadline the runtime's own answer is awaited: it says more about what happened
@@ -53,9 +56,14 @@ pub(crate) struct AwsKms {
 
 impl AwsKms {
     /// Nothing is read, resolved or connected before the first call.
-    pub(crate) fn new(settings: AwsSettings, runtime: Arc<Runtime>, http: SharedHttp) -> Self {
+    pub(crate) fn new(
+        settings: AwsSettings,
+        runtime: Arc<Runtime>,
+        http: SharedHttp,
+        metrics: Option<Arc<Metrics>>,
+    ) -> Self {
         Self {
-            requests: Arc::new(Requests::new(settings, http)),
+            requests: Arc::new(Requests::new(settings, http, metrics)),
             runtime,
         }
     }

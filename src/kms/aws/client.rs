@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::ambient::Ambient;
+use super::attempts::CountAttempts;
 use super::caller::Guard;
 use super::connections;
 use super::credentials;
@@ -202,8 +203,9 @@ fn chain_limit(settings: &AwsSettings) -> Duration {
 }
 
 fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config {
-    let mut builder =
-        aws_sdk_kms::config::Builder::from(config).retry_classifier(NeverOnLimitExceeded);
+    let mut builder = aws_sdk_kms::config::Builder::from(config)
+        .retry_classifier(NeverOnLimitExceeded)
+        .interceptor(CountAttempts);
     // For KMS alone: the token service that credentials may come from keeps its own endpoint.
     if settings.endpoint.is_some() {
         builder.set_endpoint_url(settings.endpoint.clone());

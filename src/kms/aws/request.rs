@@ -1,4 +1,4 @@
-//! One request to KMS: its client, its deadline, its patience with new keys, its log line.
+//! One request to KMS: its client, its deadline, its patience with new keys, its record.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,6 +14,8 @@ use aws_sdk_kms::operation::RequestId;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::attempts;
+use super::audit::Record;
 use super::caller::{self, Guard};
 use super::client::{self, SharedHttp};
 use super::failure;
@@ -21,6 +23,7 @@ use super::fresh::FreshKeys;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
 use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind};
+use crate::metrics::Metrics;
 
 /// A client, and since when there is one.
 struct Built {
@@ -46,10 +49,15 @@ pub(super) struct Requests {
     /// The warnings about settings that were given.
     warned: parking_lot::Mutex<BTreeSet<String>>,
     pub(super) fresh: FreshKeys,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Requests {
-    pub(super) fn new(settings: AwsSettings, http: SharedHttp) -> Self {
+    pub(super) fn new(
+        settings: AwsSettings,
+        http: SharedHttp,
+        metrics: Option<Arc<Metrics>>,
+    ) -> Self {
         let guard = Guard::new(settings.caller.clone(), settings.needs_identity);
         Self {
             guard: Arc::new(guard),
@@ -60,6 +68,7 @@ impl Requests {
             building: Mutex::new(()),
             warned: parking_lot::Mutex::default(),
             fresh: FreshKeys::default(),
+            metrics,
         }
     }
 
@@ -80,7 +89,7 @@ impl Requests {
         S: Fn(Client) -> F,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         T: RequestId,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let passes = |error: &KmsError| self.fresh.will_pass(key, error);
         persist(deadline, passes, || {
@@ -101,7 +110,7 @@ impl Requests {
         S: FnOnce(Client) -> F,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         T: RequestId,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let started = Instant::now();
         // Past its deadline a request must not even be sent.
@@ -117,19 +126,22 @@ impl Requests {
             let answer = Box::pin(send(client)).await;
             answer.map_err(|error| failure::describe(operation, key, &error))
         };
-        let result = timeout_at(deadline, work)
-            .await
-            .unwrap_or_else(|_| Err(late()));
-        if let Err(error) = &result
-            && matches!(
-                error.kind,
-                KmsErrorKind::Credentials | KmsErrorKind::Identity
-            )
-        {
-            self.renew_client();
-        }
-        log(operation, key, started.elapsed(), &result);
-        result
+        let told = async {
+            let record = Record::begin(operation, key, self.metrics.as_deref(), started);
+            let ended = timeout_at(deadline, work).await;
+            let result = ended.unwrap_or_else(|_| Err(late()));
+            record.end(&result);
+            if let Err(error) = &result
+                && matches!(
+                    error.kind,
+                    KmsErrorKind::Credentials | KmsErrorKind::Identity
+                )
+            {
+                self.renew_client();
+            }
+            result
+        };
+        attempts::counted::<E, _>(told).await
     }
 
     async fn client(&self, operation: &'static str) -> Result<Client, KmsError> {
@@ -267,25 +279,4 @@ where
 
 pub(super) fn no_answer(waited: Duration) -> String {
     format!("no answer within {:.1} s", waited.as_secs_f64())
-}
-
-fn log<T: RequestId>(
-    operation: &'static str,
-    key: Option<&str>,
-    latency: Duration,
-    result: &Result<T, KmsError>,
-) {
-    let (request_id, error) = match result {
-        Ok(answer) => (answer.request_id(), None),
-        Err(error) => (error.request_id.as_deref(), Some(error)),
-    };
-    tracing::debug!(
-        operation,
-        key,
-        latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
-        request_id,
-        kind = error.map(|error| tracing::field::debug(error.kind)),
-        code = error.map(|error| error.code.as_str()),
-        "KMS request"
-    );
 }

@@ -8,6 +8,7 @@
     reason = "every helper panics when its test cannot go on; that is how a test fails"
 )]
 
+mod audit;
 mod authority;
 mod aws;
 mod hex;
@@ -22,6 +23,7 @@ mod tls;
 mod token;
 mod tools;
 
+pub use audit::audited;
 pub use authority::{Authority, ServerIdentity};
 pub use aws::{AccessKey, REGION, aws_environment, boto3};
 pub use hex::{from_hex, hex};
