@@ -36,6 +36,13 @@ impl Token {
         Ok(self.locals.remove(handle))
     }
 
+    /// Ends the login, and with it the private objects of all sessions (PKCS#11 3.2, 5.6.10).
+    pub(crate) fn log_out(&self) -> Result<()> {
+        self.login.log_out()?;
+        self.locals.end_login();
+        Ok(())
+    }
+
     /// Takes a session's objects away.
     pub(crate) fn end_session(&self, session: CK_SESSION_HANDLE) {
         self.locals.end_session(session);
