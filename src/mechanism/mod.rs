@@ -79,6 +79,19 @@ pub(crate) struct Row {
     pub(crate) parameter: Shape,
 }
 
+impl Row {
+    /// The flags of the message-based functions, which sign and verify with what the others do.
+    fn message_flags(&self) -> CK_FLAGS {
+        match self.work {
+            Work::Sign(signing) if signing.takes_parts() => {
+                CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE
+            }
+            Work::Sign(_) => CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY,
+            _ => 0,
+        }
+    }
+}
+
 /// What the mechanisms of one family have in common.
 #[derive(Clone, Copy)]
 struct Family {
@@ -263,7 +276,7 @@ pub(crate) fn info(type_: CK_MECHANISM_TYPE) -> Result<CK_MECHANISM_INFO> {
     Ok(CK_MECHANISM_INFO {
         ulMinKeySize: min,
         ulMaxKeySize: max,
-        flags: row.flags,
+        flags: row.flags | row.message_flags(),
     })
 }
 
