@@ -5,6 +5,7 @@
 
 pub(crate) mod cipher;
 pub(crate) mod derivation;
+pub(crate) mod message;
 pub(crate) mod parameter;
 mod params;
 pub(crate) mod signature;
@@ -80,13 +81,16 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// The flags of the message-based functions, which sign and verify with what the others do.
+    /// The flags of the message-based functions, which work with what the others do.
     fn message_flags(&self) -> CK_FLAGS {
         match self.work {
             Work::Sign(signing) if signing.takes_parts() => {
                 CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE
             }
             Work::Sign(_) => CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY,
+            Work::Encrypt(Mode::Gcm) => {
+                CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE
+            }
             _ => 0,
         }
     }

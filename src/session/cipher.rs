@@ -267,7 +267,7 @@ pub(super) fn aes_key(key: &Object, use_: Use) -> Result<AesKey> {
 }
 
 /// Appends to what is wiped in the end, and wipes what it outgrows.
-fn extend(buffer: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
+pub(super) fn extend(buffer: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
     if buffer.capacity() - buffer.len() < more.len() {
         let wanted = buffer.len() + more.len();
         let mut larger = Zeroizing::new(Vec::with_capacity(wanted.max(2 * buffer.len())));
