@@ -6,6 +6,7 @@
 mod bulk;
 mod client;
 mod cryptography;
+mod denied;
 mod failure;
 mod fresh;
 mod listing;

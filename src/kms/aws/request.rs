@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::client::{self, SharedHttp};
+use super::denied::Denied;
 use super::failure;
 use super::fresh::FreshKeys;
 use super::retry::Backoff;
@@ -23,6 +24,7 @@ pub(super) struct Requests {
     /// Empty until a client could be built: a failure is not kept.
     client: OnceCell<Client>,
     pub(super) fresh: FreshKeys,
+    denied: Denied,
 }
 
 impl Requests {
@@ -32,6 +34,7 @@ impl Requests {
             http,
             client: OnceCell::new(),
             fresh: FreshKeys::default(),
+            denied: Denied::default(),
         }
     }
 
@@ -92,6 +95,7 @@ impl Requests {
         let result = timeout_at(deadline, work)
             .await
             .unwrap_or_else(|_| Err(late()));
+        let result = self.denied.note(operation, key, result);
         log(operation, key, started.elapsed(), &result);
         result
     }

@@ -8,7 +8,7 @@ use pkcs11_sys::*;
 use super::directory::Directory;
 use super::{InFile, Noted, tags};
 use crate::error::{Error, Result};
-use crate::kms::{Phase, Tags};
+use crate::kms::{KmsError, KmsErrorKind, Phase, Tags};
 use crate::object::certificate::{Certificate, Notes, Place, StoredCertificate};
 use crate::object::template::Template;
 use crate::object::{Key, Value, attributes};
@@ -16,7 +16,8 @@ use crate::token::Token;
 
 impl Token {
     /// Stores a certificate in the tags of the key that it certifies; in the directory, if there is
-    /// one, where the token has no such key or its tags do not hold the certificate.
+    /// one, where the token has no such key, or its tags do not hold the certificate or may not be
+    /// written.
     ///
     /// `CKR_DEVICE_MEMORY` without a place for it, `CKR_ATTRIBUTE_VALUE_INVALID` when a name is longer
     /// than a tag's value.
@@ -36,7 +37,17 @@ impl Token {
             None => Err(no_key()),
         };
         let place = match (reserved, self.store.directory()) {
-            (Ok((key, index, tags)), _) => self.write_reserved(&key, index, &tags)?,
+            (Ok((key, index, tags)), directory) => {
+                match (self.write_reserved(&key, index, &tags), directory) {
+                    (Err(error), Some(directory)) if error.kind == KmsErrorKind::AccessDenied => {
+                        error.warn(format_args!("a certificate goes to certificate_directory"));
+                        self.write_file(directory, certificate, notes)?
+                    }
+                    (written, _) => {
+                        written.map_err(|error| self.failed(&key.entry, error, Phase::Manage))?
+                    }
+                }
+            }
             (Err(_), Some(directory)) => self.write_file(directory, certificate, notes)?,
             (Err(error), None) => return Err(error),
         };
@@ -121,9 +132,14 @@ impl Token {
         self.key_certified_by(&renewed, certificate, id)
     }
 
-    fn write_reserved(&self, key: &Key, index: u8, tags: &Tags) -> Result<Place> {
+    fn write_reserved(
+        &self,
+        key: &Key,
+        index: u8,
+        tags: &Tags,
+    ) -> std::result::Result<Place, KmsError> {
         let entry = &key.entry;
-        let written = self.write_tags(entry, tags.clone(), Phase::Manage);
+        let written = self.try_write_tags(entry, tags.clone());
         self.view.ask(|inventory| inventory.release(entry, tags));
         written?;
         let entry = entry.clone();
