@@ -80,7 +80,7 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
         action: "kms:GetPublicKey",
         operation: "GetPublicKey",
         functions: &[FIND, "C_GetAttributeValue", PAIR],
-        loss: "key pairs are hidden, and new ones are of no use",
+        loss: "keys are hidden, and new key pairs are of no use",
         need: Need::Token,
         scope: Scope::Key,
     },
