@@ -10,6 +10,7 @@
 
 mod aws;
 mod console;
+mod hex;
 mod http;
 mod ministack;
 mod paths;
@@ -19,6 +20,7 @@ mod tools;
 
 pub use aws::{AccessKey, REGION, aws_environment, boto3};
 pub use console::Console;
+pub use hex::{from_hex, hex};
 pub use http::{delete, get};
 pub use ministack::{MiniStack, MiniStackOptions};
 pub use paths::{emulator_binary, kryoptic, module, root, softhsm, venv_python};
