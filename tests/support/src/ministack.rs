@@ -6,7 +6,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    AccessKey, Console, Finished, Ready, Server, aws_environment, boto3, free_port, get, venv_python,
+    AccessKey, Console, Finished, Ready, Server, aws_environment, boto3, free_port, get,
+    venv_python,
 };
 
 /// MiniStack on a free port of 127.0.0.1, with its state in a directory of its own.
