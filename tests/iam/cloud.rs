@@ -1,12 +1,12 @@
 //! An account of AWS in MiniStack, with the keys of one cluster and of another, and with people in it.
 
-use kms_pkcs11_testkit::{Console, MiniStack, MiniStackOptions};
+use kms_pkcs11_testkit::{AccessKey, Console, MiniStack, MiniStackOptions};
 use serde_json::{Value, json};
 
 use crate::probes::{ALIAS, KEYS, Material, prepare};
 use crate::tenant::{Credentials, Tenant};
 
-/// The cluster of the policies in the documentation.
+/// The cluster of the documented policies.
 pub(crate) const CLUSTER: &str = "teleport.example.com";
 /// The settings of its token.
 pub(crate) const SETTINGS: &str = "tags = { TeleportCluster = \"teleport.example.com\" }";
@@ -18,6 +18,8 @@ pub(crate) struct Cloud {
     ministack: MiniStack,
     console: Console,
     pub(crate) material: Material,
+    /// The id of a key of another cluster.
+    foreign: String,
     victim: String,
     holder: String,
     /// Those that hold the holder's certificate.
@@ -28,12 +30,13 @@ impl Cloud {
     pub(crate) fn start() -> Self {
         let ministack = MiniStack::start(MiniStackOptions { auth: true });
         let mut console = ministack.console();
-        create_key(
+        let cluster = "another.example.com";
+        let foreign = create_key(
             &mut console,
             "ECC_NIST_P256",
             "SIGN_VERIFY",
-            "another.example.com",
-            None,
+            cluster,
+            Some("foreign"),
         );
         let [mut victim, mut holder] = [String::new(), String::new()];
         for (name, spec, usage) in KEYS.iter().filter(|key| key.0 != "capsule") {
@@ -47,7 +50,7 @@ impl Cloud {
         let nameless = create_key(&mut console, "ECC_NIST_P256", "SIGN_VERIFY", CLUSTER, None);
         let alias = json!({ "AliasName": format!("alias/{ALIAS}"), "TargetKeyId": nameless });
         console.ask("kms", "create_alias", &alias);
-        let owner = Credentials::of(ministack.root());
+        let owner = Credentials::from(ministack.root());
         let tenant = Tenant::start(ministack.endpoint(), &owner, SETTINGS);
         let material = prepare(tenant.session());
         drop(tenant);
@@ -57,6 +60,7 @@ impl Cloud {
             ministack,
             console,
             material,
+            foreign,
             victim,
             holder,
             certificate_tags,
@@ -71,7 +75,7 @@ impl Cloud {
     }
 
     /// A user with this policy.
-    pub(crate) fn user(&mut self, name: &str, policy: &Value) -> Credentials {
+    pub(crate) fn user(&mut self, name: &str, policy: &Value) -> AccessKey {
         self.ask("iam", "create_user", &json!({ "UserName": name }));
         let put = json!({
             "UserName": name, "PolicyName": "only", "PolicyDocument": policy.to_string(),
@@ -79,10 +83,9 @@ impl Cloud {
         self.ask("iam", "put_user_policy", &put);
         let made = self.ask("iam", "create_access_key", &json!({ "UserName": name }));
         let text = |field: &str| made["AccessKey"][field].as_str().unwrap().to_owned();
-        Credentials {
+        AccessKey {
             id: text("AccessKeyId"),
             secret: text("SecretAccessKey"),
-            token: None,
         }
     }
 
@@ -110,6 +113,38 @@ impl Cloud {
         }
     }
 
+    /// Requires that these credentials are of no use with the key of another cluster, and can neither make it
+    /// one of theirs nor give away one of their own.
+    #[track_caller]
+    pub(crate) fn assert_confined(&self, user: &AccessKey) {
+        let mut console = Console::start(self.ministack.endpoint(), user);
+        let (foreign, own) = (&self.foreign, &self.victim);
+        let tags = json!([{ "TagKey": "TeleportCluster", "TagValue": CLUSTER }]);
+        let other_tags =
+            json!([{ "TagKey": "TeleportCluster", "TagValue": "another.example.com" }]);
+        for (operation, arguments) in [
+            ("get_public_key", json!({ "KeyId": foreign })),
+            ("list_resource_tags", json!({ "KeyId": foreign })),
+            ("schedule_key_deletion", json!({ "KeyId": foreign })),
+            ("tag_resource", json!({ "KeyId": foreign, "Tags": tags })),
+            ("tag_resource", json!({ "KeyId": own, "Tags": other_tags })),
+            (
+                "untag_resource",
+                json!({ "KeyId": own, "TagKeys": ["TeleportCluster"] }),
+            ),
+            ("create_key", json!({ "Tags": other_tags })),
+            ("create_key", json!({})),
+            ("put_key_policy", json!({ "KeyId": own, "Policy": "{}" })),
+        ] {
+            let answer = console.try_ask("kms", operation, &arguments);
+            let refused = answer.expect_err("nobody else may do this");
+            assert!(
+                refused.contains("AccessDenied"),
+                "{operation} {arguments}: {refused}"
+            );
+        }
+    }
+
     fn ask(&mut self, service: &str, operation: &str, arguments: &Value) -> Value {
         self.console.ask(service, operation, arguments)
     }
@@ -133,21 +168,14 @@ impl Cloud {
     }
 }
 
-/// One of the documentation's policies.
-pub(crate) fn policy(name: &str) -> Value {
-    let begin = format!("<!-- generated: policy {name} -->\n\n```json\n");
-    let (_, rest) = include_str!("../../README.md").split_once(&begin).unwrap();
-    serde_json::from_str(rest.split_once("```").unwrap().0).unwrap()
-}
-
-/// The same with one more statement, which denies an action.
+/// A policy with one more statement, which denies an action.
 pub(crate) fn denying(mut policy: Value, action: &str) -> Value {
     let deny = json!({ "Effect": "Deny", "Action": action, "Resource": "*" });
     policy["Statement"].as_array_mut().unwrap().push(deny);
     policy
 }
 
-/// The same without an action.
+/// A policy without an action.
 pub(crate) fn lacking(mut policy: Value, action: &str) -> Value {
     let mut found = false;
     for statement in policy["Statement"].as_array_mut().unwrap() {
@@ -159,6 +187,16 @@ pub(crate) fn lacking(mut policy: Value, action: &str) -> Value {
     assert!(found, "{action} is not in {policy}");
     let statements = policy["Statement"].as_array_mut().unwrap();
     statements.retain(|statement| statement["Action"] != json!([]));
+    policy
+}
+
+/// A policy by which only tags with these keys are written.
+pub(crate) fn only_tag_keys(mut policy: Value, names: &[&str]) -> Value {
+    for statement in policy["Statement"].as_array_mut().unwrap() {
+        if statement["Action"] == json!(["kms:TagResource"]) {
+            statement["Condition"]["ForAllValues:StringEquals"] = json!({ "aws:TagKeys": names });
+        }
+    }
     policy
 }
 

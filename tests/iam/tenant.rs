@@ -17,9 +17,8 @@ pub(crate) struct Credentials {
     pub(crate) token: Option<String>,
 }
 
-impl Credentials {
-    /// Of a user.
-    pub(crate) fn of(key: AccessKey) -> Self {
+impl From<AccessKey> for Credentials {
+    fn from(key: AccessKey) -> Self {
         Self {
             id: key.id,
             secret: key.secret,
@@ -68,7 +67,6 @@ impl Tenant {
 
 impl Drop for Tenant {
     fn drop(&mut self) {
-        if std::thread::panicking() { for line in fs::read_to_string(self.directory.path().join("log")).unwrap_or_default().lines().filter(|l| l.contains(" WARN ") || l.contains(" INFO ") || l.contains("KMS request")) { eprintln!("{line}"); } }
         self.module.finalize().unwrap();
     }
 }
