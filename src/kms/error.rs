@@ -264,6 +264,7 @@ mod tests {
             error.to_string(),
             "KMS Sign of arn:aws:kms:eu-west-1:111122223333:key/1234 failed: \
              AccessDeniedException: User: test is not authorized (request 0000-request); \
+             without kms:Sign nothing is signed (C_Sign*; nothing else fails): \
              allow the action kms:Sign to the caller in its IAM policy and in the key policy"
         );
     }

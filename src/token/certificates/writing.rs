@@ -8,7 +8,7 @@ use pkcs11_sys::*;
 use super::directory::Directory;
 use super::{InFile, Noted, tags};
 use crate::error::{Error, Result};
-use crate::kms::{KmsError, KmsErrorKind, Phase, Tags};
+use crate::kms::{KmsErrorKind, Phase, Tags};
 use crate::object::certificate::{Certificate, Notes, Place, StoredCertificate};
 use crate::object::template::Template;
 use crate::object::{Key, Value, attributes};
@@ -36,19 +36,10 @@ impl Token {
             }
             None => Err(no_key()),
         };
+        let in_file = |directory| self.write_file(directory, certificate, notes);
         let place = match (reserved, self.store.directory()) {
-            (Ok((key, index, tags)), directory) => {
-                match (self.write_reserved(&key, index, &tags), directory) {
-                    (Err(error), Some(directory)) if error.kind == KmsErrorKind::AccessDenied => {
-                        error.warn(format_args!("a certificate goes to certificate_directory"));
-                        self.write_file(directory, certificate, notes)?
-                    }
-                    (written, _) => {
-                        written.map_err(|error| self.failed(&key.entry, error, Phase::Manage))?
-                    }
-                }
-            }
-            (Err(_), Some(directory)) => self.write_file(directory, certificate, notes)?,
+            (Ok((key, index, tags)), _) => self.write_reserved(&key, index, &tags, in_file)?,
+            (Err(_), Some(directory)) => in_file(directory)?,
             (Err(error), None) => return Err(error),
         };
         let unique_id = place.unique_id(certificate);
@@ -132,18 +123,29 @@ impl Token {
         self.key_certified_by(&renewed, certificate, id)
     }
 
+    /// Writes a certificate into the tags of its key; into the directory, if there is one, where the tags
+    /// may not be written.
     fn write_reserved(
         &self,
         key: &Key,
         index: u8,
         tags: &Tags,
-    ) -> std::result::Result<Place, KmsError> {
+        in_file: impl FnOnce(&Directory) -> Result<Place>,
+    ) -> Result<Place> {
         let entry = &key.entry;
         let written = self.try_write_tags(entry, tags.clone());
         self.view.ask(|inventory| inventory.release(entry, tags));
-        written?;
-        let entry = entry.clone();
-        Ok(Place::Tags { entry, index })
+        match (written, self.store.directory()) {
+            (Ok(()), _) => Ok(Place::Tags {
+                entry: entry.clone(),
+                index,
+            }),
+            (Err(error), Some(directory)) if error.kind == KmsErrorKind::AccessDenied => {
+                error.warn(format_args!("certificates go to certificate_directory"));
+                in_file(directory)
+            }
+            (Err(error), _) => Err(self.failed(entry, error, Phase::Manage)),
+        }
     }
 
     fn write_file(
