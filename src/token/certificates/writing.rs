@@ -36,7 +36,7 @@ impl Token {
             }
             None => Err(no_key()),
         };
-        let in_file = |directory| self.write_file(directory, certificate, notes);
+        let in_file = |directory: &Directory| self.write_file(directory, certificate, notes);
         let place = match (reserved, self.store.directory()) {
             (Ok((key, index, tags)), _) => self.write_reserved(&key, index, &tags, in_file)?,
             (Err(_), Some(directory)) => in_file(directory)?,
