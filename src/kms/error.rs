@@ -11,7 +11,7 @@ pub(crate) use rv::{Caller, Phase};
 use super::permissions;
 
 /// The classes of failure that PKCS#11 callers are told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub(crate) enum KmsErrorKind {
     /// The key is disabled (`DisabledException`).

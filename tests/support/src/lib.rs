@@ -8,6 +8,7 @@
     reason = "every helper panics when its test cannot go on; that is how a test fails"
 )]
 
+mod audit;
 mod aws;
 mod console;
 mod hex;
@@ -19,6 +20,7 @@ mod server;
 mod token;
 mod tools;
 
+pub use audit::audited;
 pub use aws::{AccessKey, REGION, aws_environment, boto3};
 pub use console::Console;
 pub use hex::{from_hex, hex};
