@@ -10,6 +10,9 @@ use Outcome::{Done, Hidden, Refused};
 const REJECTED: Outcome = Refused(CKR_FUNCTION_REJECTED);
 const PROHIBITED: Outcome = Refused(CKR_ACTION_PROHIBITED);
 
+/// How the log tells of a refused request; the audit has its own way.
+const DENIED: &str = "failed: AccessDenied";
+
 /// A permission that is denied, and the probes that notice.
 pub(crate) struct Row {
     /// As in a policy: `kms:Sign`.
@@ -169,10 +172,7 @@ pub(crate) fn check(row: &Row, tenant: &Tenant, material: &Material, left_out: &
         }
     }
     let lines = tenant.logged(row.level);
-    let told: Vec<&String> = lines
-        .iter()
-        .filter(|line| line.contains("AccessDenied"))
-        .collect();
+    let told: Vec<&String> = lines.iter().filter(|line| line.contains(DENIED)).collect();
     let loss = format!("without {} {} (", row.action, loss_of(row.action));
     assert!(!told.is_empty(), "nothing is said of {}", row.action);
     for line in &told {
@@ -185,7 +185,7 @@ pub(crate) fn check(row: &Row, tenant: &Tenant, material: &Material, left_out: &
     assert_eq!(subjects.len(), count, "some of it is said twice: {told:#?}");
     if row.level != "WARN" {
         let warned = tenant.logged("WARN");
-        let denied = warned.iter().find(|line| line.contains("AccessDenied"));
+        let denied = warned.iter().find(|line| line.contains(DENIED));
         assert_eq!(denied, None, "it is as it should be");
     }
 }

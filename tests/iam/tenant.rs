@@ -41,7 +41,7 @@ impl Tenant {
         let config = directory.path().join("config.toml");
         let text = format!(
             "[[token]]\nregion = \"{REGION}\"\nendpoint = \"{endpoint}\"\n{settings}\n\
-             [log]\nlevel = \"debug\"\nfile = \"{}\"\n",
+             [log]\nlevel = \"info\"\nfile = \"{}\"\n",
             directory.path().join("log").display()
         );
         fs::write(&config, text).unwrap();
