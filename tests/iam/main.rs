@@ -122,10 +122,15 @@ fn each_missing_permission_takes_its_own_functions_alone_and_is_told_once() {
         let full = documented_policy("full");
         let user = cloud.user(&name, &denying(full.clone(), row.action));
         let role = cloud.role(&name, &lacking(full, row.action));
-        for identity in [user.into(), role] {
-            let tenant = cloud.tenant(&identity, row.settings);
-            check(row, &tenant, &cloud.material, &LEFT_OUT);
-        }
+        let tenant = cloud.tenant(&user.into(), row.settings);
+        check(row, &tenant, &cloud.material, &LEFT_OUT);
+        drop(tenant);
+        // Making keys once is enough: they stay, and each makes all later listings longer.
+        let made = PROBES.iter().filter(|probe| probe.makes_keys());
+        let made = made.filter(|probe| row.outcome(probe) == Outcome::Done);
+        let left_out: Vec<&str> = made.map(|probe| probe.name).chain(LEFT_OUT).collect();
+        let tenant = cloud.tenant(&role, row.settings);
+        check(row, &tenant, &cloud.material, &left_out);
     }
 }
 

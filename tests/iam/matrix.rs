@@ -2,7 +2,7 @@
 
 use cryptoki_sys::*;
 
-use crate::probes::{Material, Outcome, PROBES, Probe, needs_object};
+use crate::probes::{Material, Outcome, PROBES, Probe};
 use crate::tenant::Tenant;
 
 use Outcome::{Done, Hidden, Refused};
@@ -21,7 +21,7 @@ pub(crate) struct Row {
     pub(crate) operation: &'static str,
     /// Lines of the token's configuration without which the action is not asked for.
     pub(crate) settings: &'static str,
-    outcome: fn(&Probe) -> Outcome,
+    expected: fn(&Probe) -> Outcome,
     /// The level at which the log tells of it.
     level: &'static str,
 }
@@ -30,15 +30,20 @@ impl Row {
     const fn new(
         action: &'static str,
         operation: &'static str,
-        outcome: fn(&Probe) -> Outcome,
+        expected: fn(&Probe) -> Outcome,
     ) -> Self {
         Self {
             action,
             operation,
             settings: "",
-            outcome,
+            expected,
             level: "WARN",
         }
+    }
+
+    /// What a probe comes to.
+    pub(crate) fn outcome(&self, probe: &Probe) -> Outcome {
+        (self.expected)(probe)
     }
 }
 
@@ -57,7 +62,7 @@ pub(crate) const ROWS: [Row; 18] = [
             |probe| match probe.name {
                 // No key is known that it could belong to.
                 "store a certificate" => Refused(CKR_DEVICE_MEMORY),
-                _ if needs_object(probe) => Hidden,
+                _ if probe.needs_object() => Hidden,
                 _ => Done,
             },
         )
@@ -68,7 +73,7 @@ pub(crate) const ROWS: [Row; 18] = [
             // A certificate in the tags of a key needs no public key.
             "remove a certificate" => Done,
             "store a certificate" => Refused(CKR_DEVICE_MEMORY),
-            _ if needs_object(probe) => Hidden,
+            _ if probe.needs_object() => Hidden,
             _ => Done,
         }
     }),
@@ -164,7 +169,7 @@ pub(crate) fn check(row: &Row, tenant: &Tenant, material: &Material, left_out: &
         .iter()
         .filter(|probe| !left_out.contains(&probe.name))
     {
-        let expected = (row.outcome)(probe);
+        let expected = row.outcome(probe);
         let times = if expected == Done { 1 } else { 2 };
         for _ in 0..times {
             let outcome = probe.run(session, material);

@@ -60,6 +60,15 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
+    pub(crate) fn makes_keys(&self) -> bool {
+        self.name.starts_with("generate")
+    }
+
+    /// Whether it looks for an object of the token.
+    pub(crate) fn needs_object(&self) -> bool {
+        !(self.makes_keys() || ["random", "store a certificate"].contains(&self.name))
+    }
+
     pub(crate) fn run(&self, session: Session<'_>, material: &Material) -> Outcome {
         match (self.run)(session, material) {
             Ok(()) => Outcome::Done,
@@ -150,11 +159,6 @@ pub(crate) const PROBES: &[Probe] = probes! {
         Ok(())
     };
 };
-
-/// The probes that need an object of the token.
-pub(crate) fn needs_object(probe: &Probe) -> bool {
-    !(probe.name.starts_with("generate") || ["random", "store a certificate"].contains(&probe.name))
-}
 
 /// Makes the material, and the holder's certificate, with all permissions.
 pub(crate) fn prepare(session: Session<'_>) -> Material {
