@@ -237,7 +237,7 @@ fn certify(session: Session<'_>, name: &str) -> Vec<u8> {
         &[],
     );
     let subject = format!("/CN={name}");
-    let issue = [
+    let command = [
         "x509",
         "-new",
         "-force_pubkey",
@@ -248,7 +248,11 @@ fn certify(session: Session<'_>, name: &str) -> Vec<u8> {
         "2",
     ];
     openssl_ok(
-        [&issue[..], &["-CA", &ca, "-CAkey", &key, "-outform", "DER"]].concat(),
+        [
+            &command[..],
+            &["-CA", &ca, "-CAkey", &key, "-outform", "DER"],
+        ]
+        .concat(),
         &[],
     )
 }
