@@ -8,6 +8,7 @@ mod audit;
 mod bulk;
 mod client;
 mod cryptography;
+mod denied;
 mod failure;
 mod fresh;
 mod listing;

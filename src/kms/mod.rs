@@ -6,6 +6,7 @@
 mod aws;
 mod error;
 pub(crate) mod first_use;
+pub(crate) mod permissions;
 mod runtime;
 mod spec;
 

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::attempts;
 use super::audit::Record;
 use super::client::{self, SharedHttp};
+use super::denied::Denied;
 use super::failure;
 use super::fresh::FreshKeys;
 use super::retry::Backoff;
@@ -27,6 +28,7 @@ pub(super) struct Requests {
     /// Empty until a client could be built: a failure is not kept.
     client: OnceCell<Client>,
     pub(super) fresh: FreshKeys,
+    denied: Denied,
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -41,6 +43,7 @@ impl Requests {
             http,
             client: OnceCell::new(),
             fresh: FreshKeys::default(),
+            denied: Denied::default(),
             metrics,
         }
     }
@@ -103,6 +106,7 @@ impl Requests {
             let record = Record::begin(operation, key, self.metrics.as_deref(), started);
             let ended = timeout_at(deadline, work).await;
             let result = ended.unwrap_or_else(|_| Err(late()));
+            let result = self.denied.note(operation, key, result);
             record.end(&result);
             result
         };
