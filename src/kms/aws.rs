@@ -12,6 +12,7 @@ mod client;
 mod connections;
 mod credentials;
 mod cryptography;
+mod denied;
 mod failure;
 mod fresh;
 mod listing;

@@ -8,6 +8,8 @@ use std::fmt;
 
 pub(crate) use rv::{Caller, Phase};
 
+use super::permissions;
+
 /// The classes of failure that PKCS#11 callers are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -75,6 +77,8 @@ pub(crate) struct KmsError {
     pub(crate) message: String,
     /// For a support case with AWS.
     pub(crate) request_id: Option<String>,
+    /// Whether the log says so already, and nothing has changed since.
+    pub(crate) is_told: bool,
 }
 
 impl KmsError {
@@ -92,6 +96,24 @@ impl KmsError {
             code: String::new(),
             message: message.into(),
             request_id: None,
+            is_told: false,
+        }
+    }
+
+    /// The same as a failure that the log tells of elsewhere, where it is one that lasts.
+    pub(crate) fn once_told(self) -> Self {
+        Self {
+            is_told: self.is_told || self.kind == KmsErrorKind::AccessDenied,
+            ..self
+        }
+    }
+
+    /// Logs what follows from this failure: as a warning, unless the log has it already.
+    pub(crate) fn warn(&self, consequence: fmt::Arguments<'_>) {
+        if self.is_told {
+            tracing::debug!("{consequence}: {self}");
+        } else {
+            tracing::warn!("{consequence}: {self}");
         }
     }
 
@@ -135,10 +157,7 @@ impl KmsError {
         use KmsErrorKind as Kind;
         Cow::Borrowed(match self.kind {
             Kind::AccessDenied => {
-                return Cow::Owned(format!(
-                    "allow the action kms:{} to the caller in its IAM policy and in the key policy",
-                    self.operation
-                ));
+                return Cow::Owned(permissions::advice(self.operation, &self.message));
             }
             Kind::Disabled => "enable the key",
             Kind::InvalidState => {
@@ -260,6 +279,7 @@ mod tests {
             error.to_string(),
             "KMS Sign of arn:aws:kms:eu-west-1:111122223333:key/1234 failed: \
              AccessDeniedException: User: test is not authorized (request 0000-request); \
+             without kms:Sign nothing is signed (C_Sign*; nothing else fails): \
              allow the action kms:Sign to the caller in its IAM policy and in the key policy"
         );
     }

@@ -7,6 +7,7 @@ mod aws;
 mod error;
 pub(crate) mod first_use;
 mod identity;
+pub(crate) mod permissions;
 mod runtime;
 mod spec;
 

@@ -57,8 +57,8 @@ impl Locals {
         self.0.write().retain(|_, entry| entry.owner != owner);
     }
 
-    /// The user logged out.
-    pub(super) fn end_private(&self) {
+    /// The user has logged out: private objects go.
+    pub(super) fn end_login(&self) {
         self.0
             .write()
             .retain(|_, entry| !entry.object.flag(CKA_PRIVATE));

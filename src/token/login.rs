@@ -160,10 +160,8 @@ impl Token {
 
     /// What the user brought or made goes with the login.
     fn forget_user(&self) {
-        if !self.config.pin.needs_login() {
-            return;
-        }
-        self.locals.end_private();
+        // Private objects of all sessions go (PKCS#11 3.2, 5.6.10).
+        self.locals.end_login();
         if self.config.pin == PinMode::Credentials {
             self.kms.log_out();
             self.view.forget();

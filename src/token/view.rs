@@ -143,10 +143,13 @@ impl View {
             let view = Arc::clone(self);
             self.runtime.background(move || {
                 if let Err(error) = view.listing.join(|| view.list()) {
-                    tracing::warn!(
-                        "token {}: the listing could not be renewed, the last one stays: {error}",
-                        view.config.label
-                    );
+                    let label = &view.config.label;
+                    let what = "the listing could not be renewed, the last one stays";
+                    if error.is_routine() {
+                        tracing::debug!("token {label}: {what}: {error}");
+                    } else {
+                        tracing::warn!("token {label}: {what}: {error}");
+                    }
                 }
             });
         }

@@ -18,6 +18,7 @@ use super::attempts;
 use super::audit::Record;
 use super::caller::{self, Guard};
 use super::client::{self, SharedHttp};
+use super::denied::Denied;
 use super::failure;
 use super::fresh::FreshKeys;
 use super::retry::Backoff;
@@ -49,6 +50,7 @@ pub(super) struct Requests {
     /// The warnings about settings that were given.
     warned: parking_lot::Mutex<BTreeSet<String>>,
     pub(super) fresh: FreshKeys,
+    denied: Denied,
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -68,6 +70,7 @@ impl Requests {
             building: Mutex::new(()),
             warned: parking_lot::Mutex::default(),
             fresh: FreshKeys::default(),
+            denied: Denied::default(),
             metrics,
         }
     }
@@ -130,6 +133,7 @@ impl Requests {
             let record = Record::begin(operation, key, self.metrics.as_deref(), started);
             let ended = timeout_at(deadline, work).await;
             let result = ended.unwrap_or_else(|_| Err(late()));
+            let result = self.denied.note(operation, key, result);
             record.end(&result);
             if let Err(error) = &result
                 && matches!(

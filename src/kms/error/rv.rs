@@ -93,7 +93,11 @@ impl Caller {
 impl KmsError {
     /// The error of the PKCS#11 function that needed the operation.
     pub(crate) fn into_error(self, phase: Phase) -> Error {
-        Error::of_kms(self.rv(phase, Caller::current()), self.to_string())
+        let error = Error::of_kms(self.rv(phase, Caller::current()), self.to_string());
+        if self.is_told {
+            return error.into_routine();
+        }
+        error
     }
 
     /// The return value of a function in `phase` that cannot go on because of this error.

@@ -6,7 +6,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    AccessKey, Finished, Ready, Server, aws_environment, boto3, free_port, get, venv_python,
+    AccessKey, Console, Finished, Ready, Server, aws_environment, boto3, free_port, get,
+    venv_python,
 };
 
 /// MiniStack on a free port of 127.0.0.1, with its state in a directory of its own.
@@ -111,6 +112,12 @@ impl MiniStack {
     #[track_caller]
     pub fn boto3(&self, key: &AccessKey, script: &str, args: &[&str]) -> Finished {
         boto3(&self.endpoint, key, script, args)
+    }
+
+    /// Clients of this server that may do everything.
+    #[track_caller]
+    pub fn console(&self) -> Console {
+        Console::start(&self.endpoint, &self.root())
     }
 
     /// The environment variables that point an AWS client at this server and nowhere else.
