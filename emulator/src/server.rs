@@ -106,13 +106,14 @@ async fn answer_call(
             code,
             message,
             status,
+        }) => Ok(refusal(code, message, status)),
+        Some(Effect::ErrorAfter {
+            code,
+            message,
+            status,
         }) => {
-            let error = ApiError {
-                code: code.into(),
-                message: Some(message),
-                status,
-            };
-            Ok(response::failure(&error))
+            process(service, head, body).await;
+            Ok(refusal(code, message, status))
         }
         Some(Effect::ResetBefore) => Err(Reset),
         Some(Effect::ResetAfter) => {
@@ -123,8 +124,22 @@ async fn answer_call(
             tokio::time::sleep(Effect::HANG_LIMIT).await;
             Err(Reset)
         }
+        Some(Effect::HangAfter) => {
+            process(service, head, body).await;
+            tokio::time::sleep(Effect::HANG_LIMIT).await;
+            Err(Reset)
+        }
         Some(Effect::TruncatedBody) => Ok(response::truncated(process(service, head, body).await)),
     }
+}
+
+/// The error that a fault demands.
+fn refusal(code: String, message: String, status: u16) -> Response<ReplyBody> {
+    response::failure(&ApiError {
+        code: code.into(),
+        message: Some(message),
+        status,
+    })
 }
 
 async fn process(service: &Arc<Service>, head: &Parts, body: Bytes) -> Response<ReplyBody> {

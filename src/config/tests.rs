@@ -79,6 +79,8 @@ fn every_setting_is_read_into_its_own_place() {
         deletion_window_days = 8
         rsa_usage_when_both = "decrypt"
         description = ""
+        policy_file = "/etc/policy.json"
+        multi_region = true
         random = "local"
         deadline = 1
         connect_timeout = 0.25
@@ -104,6 +106,8 @@ fn every_setting_is_read_into_its_own_place() {
         deletion_window_days: 8,
         rsa_usage_when_both: token.rsa_usage_when_both,
         description: "".parse().unwrap(),
+        policy_file: Some("/etc/policy.json".into()),
+        multi_region: true,
         random: RandomSource::Local,
         deadline: Duration::from_secs(1),
         connect_timeout: Duration::from_millis(250),
@@ -157,7 +161,7 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
             "[[token]]\nlabel = \"a\"\n  lable = \"b\"",
             "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, tags, keys, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
-             rsa_usage_when_both, description, random, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
+             rsa_usage_when_both, description, policy_file, multi_region, random, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
              refresh_interval, miss_refresh_interval, retries, concurrency",
         ),
         (
@@ -197,6 +201,14 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
         (
             "[[token]]\nrandom = true",
             "2:10: random is true; allowed: \"kms\", \"local\"",
+        ),
+        (
+            "[[token]]\nmulti_region = 1",
+            "2:16: multi_region is 1; allowed: true, false",
+        ),
+        (
+            "[[token]]\npolicy_file = \"policy.json\"",
+            "2:15: policy_file is \"policy.json\"; allowed: an absolute path",
         ),
         (
             "[[token]]\nrsa_usage_when_both = { 2048 = \"both\" }",

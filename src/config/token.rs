@@ -30,6 +30,10 @@ pub(crate) struct TokenConfig {
     pub(crate) deletion_window_days: u8,
     pub(crate) rsa_usage_when_both: RsaUsage,
     pub(crate) description: Description,
+    /// The file of the key policy that created keys get. `None`: the default policy of KMS.
+    pub(crate) policy_file: Option<PathBuf>,
+    /// Whether created keys may be replicated to other regions.
+    pub(crate) multi_region: bool,
     pub(crate) random: RandomSource,
 
     /// For one operation of KMS, retries included.
@@ -72,6 +76,10 @@ impl TokenConfig {
         section.set("deletion_window_days", window, integer(7..=30))?;
         section.set("rsa_usage_when_both", usage, RsaUsage::read)?;
         section.set("description", &mut token.description, Entry::parse)?;
+        section.set("policy_file", &mut token.policy_file, |entry| {
+            read_path(entry).map(Some)
+        })?;
+        section.set("multi_region", &mut token.multi_region, Entry::flag)?;
         section.set("random", &mut token.random, one_of(&RANDOM))?;
 
         for (key, duration) in [
@@ -115,6 +123,8 @@ impl Default for TokenConfig {
             deletion_window_days: 30,
             rsa_usage_when_both: RsaUsage::default(),
             description: Description::default(),
+            policy_file: None,
+            multi_region: false,
             random: RandomSource::Kms,
             deadline: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(2),

@@ -5,6 +5,7 @@
 
 mod bulk;
 mod client;
+mod creation;
 mod cryptography;
 mod failure;
 mod fresh;
@@ -30,8 +31,8 @@ pub(crate) use settings::AwsSettings;
 use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
-    Alias, EncryptionAlgorithm, KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind, MacAlgorithm,
-    MessageType, NewKey, SigningAlgorithm, Tags,
+    Alias, EncryptionAlgorithm, KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind, Known,
+    MacAlgorithm, MessageType, NewKey, SigningAlgorithm, Tags,
 };
 use request::Requests;
 
@@ -148,11 +149,16 @@ impl Kms for AwsKms {
         self.run_each("GetPublicKey", keys, Requests::read_keys)
     }
 
-    fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, KeyAnswer), KmsError> {
-        let request = request.clone();
-        let budget = self.deadline() + self.requests.settings().key_ready_timeout;
+    fn create_key(
+        &self,
+        request: &NewKey,
+        known: &Known,
+    ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
+        let (request, known) = (request.clone(), Known::clone(known));
+        // To ask for the key, to look for it where the answer was lost, to wait for it.
+        let budget = 2 * self.deadline() + self.requests.settings().key_ready_timeout;
         self.run("CreateKey", budget, |requests, _| async move {
-            requests.create_key(&request).await
+            requests.create_key(&request, &known).await
         })
     }
 

@@ -10,6 +10,7 @@ mod runtime;
 mod spec;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -57,8 +58,19 @@ pub(crate) struct NewKey {
     pub(crate) spec: KeySpec,
     pub(crate) usage: KeyUsage,
     pub(crate) description: String,
+    /// With [`CREATED_TAG`] among them, whose value no other key has.
     pub(crate) tags: Tags,
+    /// The key policy, in JSON; without one KMS gives the key its default policy.
+    pub(crate) policy: Option<String>,
+    /// Whether the key may be replicated to other regions.
+    pub(crate) multi_region: bool,
 }
+
+/// The tag by which a key is found whose `CreateKey` was not answered: 32 hexadecimal digits.
+pub(crate) const CREATED_TAG: &str = "p11:created";
+
+/// Tells the keys that cannot be one made just now.
+pub(crate) type Known = Arc<dyn Fn(&KeyEntry) -> bool + Send + Sync>;
 
 /// What the core needs of KMS. Bulk methods answer per key: one failure never hides another key.
 pub(crate) trait Kms: Send + Sync {
@@ -86,7 +98,15 @@ pub(crate) trait Kms: Send + Sync {
     /// Makes a key and waits until it can be read as [`Kms::read_keys`] reads it, so that the first
     /// use of it succeeds (`CreateKey` once, never retried by the transport; then `GetPublicKey`,
     /// or `DescribeKey` for a symmetric key, until the key is found and enabled).
-    fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, KeyAnswer), KmsError>;
+    ///
+    /// When the answer of `CreateKey` is lost, the key is looked for by its [`CREATED_TAG`] among
+    /// those that are not `known`, for one deadline more (`ListKeys`, `ListResourceTags`). An error
+    /// about a key that exists names it.
+    fn create_key(
+        &self,
+        request: &NewKey,
+        known: &Known,
+    ) -> Result<(KeyEntry, KeyAnswer), KmsError>;
 
     /// Signs a message, or what stands for it (Sign); [`MessageType`] has the lengths.
     ///

@@ -54,7 +54,8 @@ impl Foreign {
         }
     }
 
-    fn is_settled(&self, key: &KeyEntry) -> bool {
+    /// Whether it was foreign for so long that its tags will not come any more.
+    pub(super) fn is_settled(&self, key: &KeyEntry) -> bool {
         self.0
             .get(&key.arn)
             .is_some_and(|since| since.elapsed() >= YOUNG)

@@ -12,7 +12,7 @@ use super::flight::Flight;
 use super::inventory::{Inventory, Snapshot};
 use crate::config::{OnDestroy, TokenConfig};
 use crate::error::Result;
-use crate::kms::{Kms, Phase, Runtime};
+use crate::kms::{Kms, Known, Phase, Runtime};
 
 /// The keys of a token: a snapshot that readers share, and what it is made from.
 pub(super) struct View {
@@ -96,6 +96,15 @@ impl View {
     /// Asks what the token knows of its keys beyond the snapshot.
     pub(super) fn ask<T>(&self, ask: impl FnOnce(&mut Inventory) -> T) -> T {
         ask(&mut self.state.lock().inventory)
+    }
+
+    /// Tells the keys that are known, and known not to be the new one with this mark.
+    pub(super) fn known_but(self: &Arc<Self>, mark: String) -> Known {
+        let view = Arc::clone(self);
+        Arc::new(move |key| {
+            let state = view.state.lock();
+            state.inventory.is_listed_without(key, &mark) || state.foreign.is_settled(key)
+        })
     }
 
     fn renew_when_stale(self: &Arc<Self>) {

@@ -2,6 +2,7 @@
 
 mod canned;
 mod consistency;
+mod creation;
 mod cryptography;
 mod deadlines;
 mod emulated;
@@ -16,7 +17,7 @@ use std::time::Duration;
 pub(crate) use surroundings::Surroundings;
 
 use super::{AwsKms, AwsSettings, SharedHttp};
-use crate::kms::{KeyEntry, KeySpec, KeyUsage, NewKey, Runtime, Tags};
+use crate::kms::{KeyEntry, KeySpec, KeyUsage, Known, NewKey, Runtime, Tags};
 
 /// The signal mask hook of tests, whose threads may take any signal.
 fn unmasked(start: &mut dyn FnMut()) {
@@ -58,5 +59,12 @@ fn new_key() -> NewKey {
         usage: KeyUsage::SignVerify,
         description: String::new(),
         tags: Tags::from([("team".to_owned(), "signing".to_owned())]),
+        policy: None,
+        multi_region: false,
     }
+}
+
+/// For a creation before which no key was listed.
+fn none_known() -> Known {
+    Arc::new(|_| false)
 }

@@ -408,6 +408,11 @@ pub(crate) const CONTRACTS: &[Contract] = &[
         Answered(&[("/KeyId", r#""{signer.arn}""#), ("/KeyState", r#""PendingDeletion""#), ("/PendingWindowInDays", "7")]))
     .but_ministack(Answered(&[("/KeyState", r#""PendingDeletion""#), ("/PendingWindowInDays", "null")]),
         "It leaves the window out; KMS's reference has it."),
+    contract("a key policy is a JSON document",
+        "CreateKey", r#"{"Policy":"no JSON"}"#,
+        Refused("MalformedPolicyDocumentException"))
+    .but_ministack(Answered(&[("/KeyMetadata/KeyState", r#""Enabled""#)]),
+        "It takes any text for a policy; KMS's reference has an error for it."),
     contract("an operation that nobody knows is refused",
         "MakeCoffee", "{}",
         Refused("UnknownOperationException"))
