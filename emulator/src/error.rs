@@ -33,6 +33,7 @@ with_message! {
     invalid_arn = "InvalidArnException",
     invalid_key_usage = "InvalidKeyUsageException",
     invalid_marker = "InvalidMarkerException",
+    invalid_parameter = "InvalidParameterException",
     invalid_state = "KMSInvalidStateException",
     malformed_policy = "MalformedPolicyDocumentException",
     missing_authentication = "MissingAuthenticationTokenException",

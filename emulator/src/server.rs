@@ -23,12 +23,11 @@ use crate::control;
 use crate::error::{ApiError, ApiResult};
 use crate::fault::Effect;
 use crate::input::Input;
-use crate::operations::Operation;
+use crate::operations::{Operation, SERVICES};
 use crate::response::{self, AMZ_JSON, ReplyBody};
 use crate::service::Service;
 
 const BODY_LIMIT: usize = 1 << 20;
-const TARGET_PREFIX: &str = "TrentService.";
 
 /// Accepts connections for as long as it is polled.
 pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
@@ -181,7 +180,7 @@ fn operation(head: &Parts) -> ApiResult<&'static Operation> {
         && head.uri.path() == "/"
         && text(CONTENT_TYPE) == Some(AMZ_JSON);
     let unknown = || ApiError::bare("UnknownOperationException");
-    let operation = Operation::by_name(operation_name(head)).filter(|_| is_call);
+    let operation = Operation::by_target(target(head)).filter(|_| is_call);
     let operation = operation.ok_or_else(unknown)?;
     let Some(authorization) = text(AUTHORIZATION) else {
         return Err(ApiError::missing_authentication(
@@ -207,13 +206,18 @@ fn operation(head: &Parts) -> ApiResult<&'static Operation> {
 
 /// What the request calls, as its header says; the call log has it even when it does not exist.
 fn operation_name(head: &Parts) -> &str {
-    let target = head
-        .headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok());
+    match target(head).split_once('.') {
+        Some((service, name)) if SERVICES.contains(&service) => name,
+        _ => "(none)",
+    }
+}
+
+/// `TrentService.Sign`; empty when the request does not say.
+fn target(head: &Parts) -> &str {
+    let target = head.headers.get("x-amz-target");
     target
-        .and_then(|target| target.strip_prefix(TARGET_PREFIX))
-        .unwrap_or("(none)")
+        .and_then(|target| target.to_str().ok())
+        .unwrap_or_default()
 }
 
 impl Error for Reset {}

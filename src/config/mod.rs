@@ -21,7 +21,7 @@ use tracing::level_filters::LevelFilter;
 pub(crate) use error::ConfigError;
 pub(crate) use names::Region;
 pub(crate) use selection::Selection;
-pub(crate) use token::{OnDestroy, RandomSource, TokenConfig};
+pub(crate) use token::{Discovery, OnDestroy, RandomSource, TokenConfig};
 
 use names::AbsolutePath;
 use section::{Entry, Source, one_of};

@@ -73,6 +73,7 @@ fn every_setting_is_read_into_its_own_place() {
         region = "eu-north-1"
         endpoint = "https://kms.example.com"
         tags = { Team = "payments", "cost centre" = "" }
+        discovery = "list-keys"
         certificates = ["/etc/chain.pem", "/etc/root.pem"]
         certificate_directory = "/var/lib/certificates"
         on_destroy = "disable"
@@ -100,6 +101,7 @@ fn every_setting_is_read_into_its_own_place() {
         region: Some("eu-north-1".parse().unwrap()),
         endpoint: Some("https://kms.example.com".parse().unwrap()),
         selection: Selection::Tags(Tags::from(tags)),
+        discovery: Discovery::ListKeys,
         certificates: vec!["/etc/chain.pem".into(), "/etc/root.pem".into()],
         certificate_directory: Some("/var/lib/certificates".into()),
         on_destroy: OnDestroy::Disable,
@@ -159,7 +161,7 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
     for (text, expected) in [
         (
             "[[token]]\nlabel = \"a\"\n  lable = \"b\"",
-            "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, tags, keys, \
+            "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, tags, keys, discovery, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
              rsa_usage_when_both, description, policy_file, multi_region, random, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
              refresh_interval, miss_refresh_interval, retries, concurrency",
@@ -193,6 +195,14 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
         (
             "[[token]]\nregion = \"EU\"",
             "2:10: region is \"EU\"; allowed: the name of a region, such as \"eu-west-1\"",
+        ),
+        (
+            "[[token]]\ndiscovery = \"explicit\"",
+            "2:13: discovery is \"explicit\"; allowed: \"auto\", \"tagging-api\", \"list-keys\"",
+        ),
+        (
+            "[[token]]\ndiscovery = \"tagging-api\"",
+            "2:13: discovery is \"tagging-api\" without tags; allowed: beside tags",
         ),
         (
             "[[token]]\non_destroy = \"delete\"",

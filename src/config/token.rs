@@ -18,6 +18,7 @@ pub(crate) struct TokenConfig {
     /// `None`: the region's, or what the environment says.
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) selection: Selection,
+    pub(crate) discovery: Discovery,
 
     /// PEM files whose certificates are shown, too.
     pub(crate) certificates: Vec<PathBuf>,
@@ -63,6 +64,14 @@ impl TokenConfig {
         section.set("region", &mut token.region, Entry::parse_some)?;
         section.set("endpoint", &mut token.endpoint, Entry::parse_some)?;
         token.selection = Selection::read(&mut section)?;
+        let without_tags = section.wrong(
+            "discovery",
+            "discovery is \"tagging-api\" without tags; allowed: beside tags",
+        );
+        section.set("discovery", &mut token.discovery, one_of(&DISCOVERY))?;
+        if token.discovery == Discovery::TaggingApi && token.tags().is_empty() {
+            return Err(without_tags);
+        }
 
         let directory = &mut token.certificate_directory;
         section.set("certificates", &mut token.certificates, read_paths)?;
@@ -117,6 +126,7 @@ impl Default for TokenConfig {
             region: None,
             endpoint: None,
             selection: Selection::All,
+            discovery: Discovery::Auto,
             certificates: Vec::new(),
             certificate_directory: None,
             on_destroy: OnDestroy::Schedule,
@@ -148,6 +158,23 @@ fn read_path(entry: Entry<'_>) -> Result<PathBuf, ConfigError> {
     let AbsolutePath(path) = entry.parse()?;
     Ok(path)
 }
+
+/// How the keys with the token's tags are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Discovery {
+    /// By the tagging API where that is reachable and permitted, else by listing.
+    Auto,
+    /// `GetResources`, which filters by tags.
+    TaggingApi,
+    /// `ListKeys`, and `ListResourceTags` for every key.
+    ListKeys,
+}
+
+const DISCOVERY: [(&str, Discovery); 3] = [
+    ("auto", Discovery::Auto),
+    ("tagging-api", Discovery::TaggingApi),
+    ("list-keys", Discovery::ListKeys),
+];
 
 /// What becomes of a KMS key whose private key object is destroyed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

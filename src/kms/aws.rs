@@ -15,6 +15,7 @@ mod reading;
 mod request;
 mod retry;
 mod settings;
+mod tagging;
 #[cfg(test)]
 mod tests;
 
@@ -31,8 +32,8 @@ pub(crate) use settings::AwsSettings;
 use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
-    Alias, EncryptionAlgorithm, KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind, Known,
-    MacAlgorithm, MessageType, NewKey, SigningAlgorithm, Tags,
+    Alias, EncryptionAlgorithm, KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind, MacAlgorithm,
+    MessageType, NewKey, Search, SigningAlgorithm, Tags,
 };
 use request::Requests;
 
@@ -128,6 +129,15 @@ impl Kms for AwsKms {
         self.run_each("ListResourceTags", keys, Requests::list_tags)
     }
 
+    fn list_tagged(&self, tags: &Tags) -> Result<Vec<(KeyEntry, Tags)>, KmsError> {
+        let tags = tags.clone();
+        self.run(
+            tagging::OPERATION,
+            self.listing_deadline(),
+            |requests, deadline| async move { requests.list_tagged(&tags, deadline).await },
+        )
+    }
+
     fn list_aliases(&self) -> Result<Vec<Alias>, KmsError> {
         self.run(
             "ListAliases",
@@ -152,13 +162,13 @@ impl Kms for AwsKms {
     fn create_key(
         &self,
         request: &NewKey,
-        known: &Known,
+        search: &Search,
     ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
-        let (request, known) = (request.clone(), Known::clone(known));
+        let (request, search) = (request.clone(), search.clone());
         // To ask for the key, to look for it where the answer was lost, to wait for it.
         let budget = 2 * self.deadline() + self.requests.settings().key_ready_timeout;
         self.run("CreateKey", budget, |requests, _| async move {
-            requests.create_key(&request, &known).await
+            requests.create_key(&request, &search).await
         })
     }
 

@@ -132,6 +132,12 @@ impl KmsError {
         use KmsErrorKind as Kind;
         Cow::Borrowed(match self.kind {
             Kind::AccessDenied => {
+                // The one operation that is not KMS's, and not on a key.
+                if self.operation == "GetResources" {
+                    return Cow::Borrowed(
+                        "allow the action tag:GetResources to the caller in its IAM policy",
+                    );
+                }
                 return Cow::Owned(format!(
                     "allow the action kms:{} to the caller in its IAM policy and in the key policy",
                     self.operation

@@ -25,7 +25,7 @@ pub(crate) use spec::{
 pub(crate) type Tags = BTreeMap<String, String>;
 
 /// A key as a listing names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct KeyEntry {
     /// The key's ARN: `arn:aws:kms:eu-west-1:111122223333:key/1234abcd-…`.
     pub(crate) arn: String,
@@ -72,6 +72,15 @@ pub(crate) const CREATED_TAG: &str = "p11:created";
 /// Tells the keys that cannot be one made just now.
 pub(crate) type Known = Arc<dyn Fn(&KeyEntry) -> bool + Send + Sync>;
 
+/// How a key is found whose `CreateKey` was not answered, by its [`CREATED_TAG`].
+#[derive(Clone)]
+pub(crate) enum Search {
+    /// Of the listed keys, the tags are read of those that are not known.
+    Listing(Known),
+    /// By the tagging API.
+    Tagging,
+}
+
 /// What the core needs of KMS. Bulk methods answer per key: one failure never hides another key.
 pub(crate) trait Kms: Send + Sync {
     /// Every key of the account and region (`ListKeys`, all pages, 1000 a page).
@@ -80,6 +89,12 @@ pub(crate) trait Kms: Send + Sync {
     /// The tags of each key (`ListResourceTags`, all pages), in the order asked, with bounded
     /// concurrency.
     fn list_tags(&self, keys: &[KeyEntry]) -> Vec<Result<Tags, KmsError>>;
+
+    /// The keys that carry all of these tags, each with all of its tags (`GetResources` of the
+    /// resource groups tagging API, all pages, 100 a page). At least one tag.
+    ///
+    /// [`KmsErrorKind::Unsupported`] when that API has no endpoint beside that of KMS.
+    fn list_tagged(&self, tags: &Tags) -> Result<Vec<(KeyEntry, Tags)>, KmsError>;
 
     /// Every alias that points to a key (`ListAliases`, all pages).
     fn list_aliases(&self) -> Result<Vec<Alias>, KmsError>;
@@ -99,13 +114,12 @@ pub(crate) trait Kms: Send + Sync {
     /// use of it succeeds (`CreateKey` once, never retried by the transport; then `GetPublicKey`,
     /// or `DescribeKey` for a symmetric key, until the key is found and enabled).
     ///
-    /// When the answer of `CreateKey` is lost, the key is looked for by its [`CREATED_TAG`] among
-    /// those that are not `known`, for one deadline more (`ListKeys`, `ListResourceTags`). An error
-    /// about a key that exists names it.
+    /// When the answer of `CreateKey` is lost, the key is looked for by its [`CREATED_TAG`], for one
+    /// deadline more. An error about a key that exists names it.
     fn create_key(
         &self,
         request: &NewKey,
-        known: &Known,
+        search: &Search,
     ) -> Result<(KeyEntry, KeyAnswer), KmsError>;
 
     /// Signs a message, or what stands for it (Sign); [`MessageType`] has the lengths.

@@ -1,11 +1,13 @@
 //! Which keys a token shows: a listing, filtered by tags.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::inventory::{Inventory, Listed};
 use super::names::has_label;
-use crate::config::{Selection, TokenConfig};
+use crate::config::{Discovery as Configured, Selection, TokenConfig};
 use crate::kms::{KeyEntry, Kms, KmsError, KmsErrorKind, Tags};
 
 /// How long a key that showed up after the first listing is looked at again when a find misses: its
@@ -16,6 +18,39 @@ const YOUNG: Duration = Duration::from_mins(2);
 pub(super) struct Discovery<'a> {
     pub(super) kms: &'a dyn Kms,
     pub(super) config: &'a TokenConfig,
+    pub(super) way: &'a Way,
+}
+
+/// How the keys are found, as far as that is decided.
+#[derive(Debug)]
+pub(super) struct Way(Mutex<Option<Chosen>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chosen {
+    TaggingApi,
+    ListKeys,
+}
+
+impl Way {
+    pub(super) fn new(config: &TokenConfig) -> Self {
+        Self(Mutex::new(match (config.discovery, &config.selection) {
+            (Configured::TaggingApi, _) => Some(Chosen::TaggingApi),
+            (Configured::Auto, Selection::Tags(_)) => None,
+            (Configured::Auto | Configured::ListKeys, _) => Some(Chosen::ListKeys),
+        }))
+    }
+
+    pub(super) fn is_tagging_api(&self) -> bool {
+        self.get() == Some(Chosen::TaggingApi)
+    }
+
+    fn get(&self) -> Option<Chosen> {
+        *self.0.lock()
+    }
+
+    fn choose(&self, chosen: Chosen) {
+        *self.0.lock() = Some(chosen);
+    }
 }
 
 /// Keys of the account that the token does not show, and since when they are known.
@@ -63,11 +98,13 @@ impl Foreign {
 }
 
 impl Discovery<'_> {
-    /// Lists all keys and reads all their tags. `known` are the findings of before, for keys whose
+    /// Finds all keys, with their tags. `known` are the findings of before, for keys whose
     /// tags cannot be read this time.
     pub(super) fn complete(&self, known: &HashMap<String, Listed>) -> Result<Findings, KmsError> {
-        let entries = self.entries()?;
-        self.examine(entries, known)
+        match self.tagged()? {
+            Some(keys) => Ok(self.shown(keys)),
+            None => self.examine(self.entries()?, known),
+        }
     }
 
     /// The keys that are new in the listing; tags are read of those alone.
@@ -75,9 +112,49 @@ impl Discovery<'_> {
         &self,
         inventory: impl FnOnce(&[KeyEntry]) -> Vec<KeyEntry>,
     ) -> Result<Findings, KmsError> {
+        if let Some(mut keys) = self.tagged()? {
+            let entries: Vec<KeyEntry> = keys.iter().map(|(entry, _)| entry.clone()).collect();
+            let unknown: HashSet<KeyEntry> = inventory(&entries).into_iter().collect();
+            keys.retain(|(entry, _)| unknown.contains(entry));
+            return Ok(self.shown(keys));
+        }
         let entries = self.entries()?;
         let unknown = inventory(&entries);
         self.examine(unknown, &HashMap::new())
+    }
+
+    /// The keys with the token's tags; `None` where all keys have to be listed.
+    fn tagged(&self) -> Result<Option<Vec<(KeyEntry, Tags)>>, KmsError> {
+        let way = self.way.get();
+        if way == Some(Chosen::ListKeys) {
+            return Ok(None);
+        }
+        match self.kms.list_tagged(self.config.tags()) {
+            Ok(keys) => {
+                self.way.choose(Chosen::TaggingApi);
+                Ok(Some(keys))
+            }
+            Err(error) if self.config.discovery == Configured::Auto && gives_way(way, &error) => {
+                self.way.choose(Chosen::ListKeys);
+                log_detour(self.config, &error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn shown(&self, keys: Vec<(KeyEntry, Tags)>) -> Findings {
+        let listed = |(entry, tags)| Listed {
+            entry,
+            tags,
+            alias: None,
+        };
+        let mut shown: Vec<Listed> = keys.into_iter().map(listed).collect();
+        self.add_aliases(&mut shown);
+        Findings {
+            shown,
+            foreign: Vec::new(),
+        }
     }
 
     fn entries(&self) -> Result<Vec<KeyEntry>, KmsError> {
@@ -186,6 +263,28 @@ impl Discovery<'_> {
                 );
             }
         }
+    }
+}
+
+/// Whether this failure of the tagging API, used in this way before, is one to do without it.
+fn gives_way(way: Option<Chosen>, error: &KmsError) -> bool {
+    match error.kind {
+        KmsErrorKind::AccessDenied | KmsErrorKind::Unsupported => true,
+        // Listing keys would fail as well, or make matters worse.
+        KmsErrorKind::Credentials | KmsErrorKind::Throttled => false,
+        // It may never answer here. One that has answered will again.
+        _ => way.is_none(),
+    }
+}
+
+/// Tells, once, why keys are listed and what that costs.
+fn log_detour(config: &TokenConfig, error: &KmsError) {
+    let label = &config.label;
+    let cost = "all keys are listed, and the tags of each are read with a request of its own";
+    if error.kind == KmsErrorKind::Unsupported {
+        tracing::info!("token {label}: {cost}: {}", error.message);
+    } else {
+        tracing::warn!("token {label}: {cost}: {error}");
     }
 }
 

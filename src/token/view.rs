@@ -7,12 +7,12 @@ use std::time::Instant;
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 
-use super::discovery::{self, Discovery, Foreign};
+use super::discovery::{self, Discovery, Foreign, Way};
 use super::flight::Flight;
 use super::inventory::{Inventory, Snapshot};
 use crate::config::{OnDestroy, TokenConfig};
 use crate::error::Result;
-use crate::kms::{Kms, Known, Phase, Runtime};
+use crate::kms::{Kms, Phase, Runtime, Search};
 
 /// The keys of a token: a snapshot that readers share, and what it is made from.
 pub(super) struct View {
@@ -22,6 +22,7 @@ pub(super) struct View {
     current: ArcSwapOption<Snapshot>,
     state: Mutex<State>,
     listing: Flight,
+    way: Way,
 }
 
 struct State {
@@ -37,6 +38,7 @@ impl View {
     pub(super) fn new(config: TokenConfig, kms: Arc<dyn Kms>, runtime: Arc<Runtime>) -> Self {
         let destroyable = config.on_destroy != OnDestroy::Refuse;
         Self {
+            way: Way::new(&config),
             config,
             kms,
             runtime,
@@ -98,13 +100,17 @@ impl View {
         ask(&mut self.state.lock().inventory)
     }
 
-    /// Tells the keys that are known, and known not to be the new one with this mark.
-    pub(super) fn known_but(self: &Arc<Self>, mark: String) -> Known {
+    /// How a new key with this mark is found: as other keys are. A listed key is another one when it
+    /// is known to have another mark, or none.
+    pub(super) fn search(self: &Arc<Self>, mark: String) -> Search {
+        if self.way.is_tagging_api() {
+            return Search::Tagging;
+        }
         let view = Arc::clone(self);
-        Arc::new(move |key| {
+        Search::Listing(Arc::new(move |key| {
             let state = view.state.lock();
             state.inventory.is_listed_without(key, &mark) || state.foreign.is_settled(key)
-        })
+        }))
     }
 
     fn renew_when_stale(self: &Arc<Self>) {
@@ -183,6 +189,7 @@ impl View {
         Discovery {
             kms: &*self.kms,
             config: &self.config,
+            way: &self.way,
         }
     }
 

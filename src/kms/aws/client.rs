@@ -10,9 +10,11 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::config::timeout::TimeoutConfig;
 use aws_sdk_kms::config::{FrameworkMetadata, SharedHttpClient, StalledStreamProtectionConfig};
+use aws_sdk_resourcegroupstagging::Client as TaggingClient;
 use aws_smithy_http_client::pool;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_types::service_config::ServiceConfigKey;
 use once_cell::sync::OnceCell;
 use tokio::time::timeout;
 
@@ -62,9 +64,17 @@ fn connection_pool() -> Result<SharedHttpClient, KmsError> {
     Ok(SharedHttpClient::new(client))
 }
 
-/// Builds a token's client: region, credentials and endpoint from the settings, else from the
+/// A token's clients.
+#[derive(Debug)]
+pub(super) struct Clients {
+    pub(super) kms: Client,
+    /// `None` where it would have to be reached at another place than KMS, and nobody said so.
+    pub(super) tagging: Option<TaggingClient>,
+}
+
+/// Builds a token's clients: region, credentials and endpoints from the settings, else from the
 /// ordinary chain. Credentials are looked up by the first request.
-pub(super) async fn build(settings: &AwsSettings, http: &SharedHttp) -> Result<Client, KmsError> {
+pub(super) async fn build(settings: &AwsSettings, http: &SharedHttp) -> Result<Clients, KmsError> {
     // The chain ends at the instance metadata service, which off EC2 may be a black hole.
     let load = timeout(
         chain_limit(settings),
@@ -76,7 +86,29 @@ pub(super) async fn build(settings: &AwsSettings, http: &SharedHttp) -> Result<C
     if config.region().is_none() {
         return Err(unusable(&"no AWS region is set"));
     }
-    Ok(Client::from_conf(kms_config(settings, &config)))
+    Ok(Clients {
+        kms: Client::from_conf(kms_config(settings, &config)),
+        tagging: has_tagging(settings, &config).then(|| TaggingClient::new(&config)),
+    })
+}
+
+/// Whether the tagging API may be asked: where the settings demand it, where it has an endpoint, and
+/// where it is found like KMS, by the region. A KMS with an endpoint of its own often is all that can
+/// be reached.
+fn has_tagging(settings: &AwsSettings, config: &SdkConfig) -> bool {
+    let own_endpoint = |service_id| {
+        let key = ServiceConfigKey::builder()
+            .service_id(service_id)
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url")
+            .build()
+            .ok()?;
+        config.service_config()?.load_config(key)
+    };
+    settings.needs_tagging
+        || config.endpoint_url().is_some()
+        || own_endpoint("Resource Groups Tagging API").is_some()
+        || (settings.endpoint.is_none() && own_endpoint("KMS").is_none())
 }
 
 fn loader(settings: &AwsSettings, http: SharedHttpClient) -> Result<ConfigLoader, KmsError> {

@@ -16,7 +16,7 @@ use super::listing::bad_answer;
 use super::operations::wire_tags;
 use super::request::{Requests, persist};
 use crate::kms::{
-    CREATED_TAG, KeyAnswer, KeyEntry, KmsError, KmsErrorKind as Kind, Known, NewKey, Tags,
+    CREATED_TAG, KeyAnswer, KeyEntry, KmsError, KmsErrorKind as Kind, NewKey, Search, Tags,
 };
 
 const OPERATION: &str = "CreateKey";
@@ -26,10 +26,10 @@ impl Requests {
     pub(super) async fn create_key(
         self: Arc<Self>,
         request: &NewKey,
-        known: &Known,
+        search: &Search,
     ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
         let key = match self.create(request).await {
-            Err(error) if leaves_doubt(&error) => self.adopt(request, known, error).await?,
+            Err(error) if leaves_doubt(&error) => self.adopt(request, search, error).await?,
             created => created?,
         };
         self.fresh.remember(&key.key_id);
@@ -103,7 +103,7 @@ impl Requests {
     async fn adopt(
         self: &Arc<Self>,
         request: &NewKey,
-        known: &Known,
+        search: &Search,
         lost: KmsError,
     ) -> Result<KeyEntry, KmsError> {
         let Some(mark) = request.tags.get(CREATED_TAG) else {
@@ -112,7 +112,7 @@ impl Requests {
         let limit = self.settings().deadline;
         let deadline = Instant::now() + limit;
         let found = persist(deadline, passes, || {
-            self.find_created(mark, known, deadline)
+            self.find_created(mark, search, deadline)
         });
         match found.await {
             Ok(key) => {
@@ -139,18 +139,27 @@ impl Requests {
     async fn find_created(
         self: &Arc<Self>,
         mark: &str,
-        known: &Known,
+        search: &Search,
         deadline: Instant,
     ) -> Result<KeyEntry, KmsError> {
-        let mut keys = self.list_keys(deadline).await?;
-        keys.retain(|key| !known(key));
-        let tags = Arc::clone(self).list_tags(keys.clone(), deadline).await;
-        // Tags that cannot be read are those of others' keys, or are not there yet.
-        let is_marked = |tags: Tags| tags.get(CREATED_TAG).is_some_and(|value| value == mark);
-        keys.into_iter()
-            .zip(tags)
-            .find_map(|(key, tags)| tags.is_ok_and(is_marked).then_some(key))
-            .ok_or_else(|| KmsError::local(Kind::NotFound, OPERATION, None, "no listing shows it"))
+        let found = match search {
+            Search::Tagging => {
+                let marked = Tags::from([(CREATED_TAG.to_owned(), mark.to_owned())]);
+                let mut found = self.list_tagged(&marked, deadline).await?;
+                found.pop().map(|(key, _)| key)
+            }
+            Search::Listing(known) => {
+                let mut keys = self.list_keys(deadline).await?;
+                keys.retain(|key| !known(key));
+                let tags = Arc::clone(self).list_tags(keys.clone(), deadline).await;
+                // Tags that cannot be read are those of others' keys, or are not there yet.
+                let is_marked =
+                    |tags: Tags| tags.get(CREATED_TAG).is_some_and(|value| value == mark);
+                let mut keys = keys.into_iter().zip(tags);
+                keys.find_map(|(key, tags)| tags.is_ok_and(is_marked).then_some(key))
+            }
+        };
+        found.ok_or_else(|| KmsError::local(Kind::NotFound, OPERATION, None, "no listing shows it"))
     }
 }
 

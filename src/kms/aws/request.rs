@@ -6,10 +6,11 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::operation::RequestId;
+use aws_sdk_resourcegroupstagging::Client as TaggingClient;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::client::{self, SharedHttp};
+use super::client::{self, Clients, SharedHttp};
 use super::failure;
 use super::fresh::FreshKeys;
 use super::retry::Backoff;
@@ -20,8 +21,8 @@ use crate::kms::{KmsError, KmsErrorKind};
 pub(super) struct Requests {
     settings: AwsSettings,
     http: SharedHttp,
-    /// Empty until a client could be built: a failure is not kept.
-    client: OnceCell<Client>,
+    /// Empty until they could be built: a failure is not kept.
+    clients: OnceCell<Clients>,
     pub(super) fresh: FreshKeys,
 }
 
@@ -30,7 +31,7 @@ impl Requests {
         Self {
             settings,
             http,
-            client: OnceCell::new(),
+            clients: OnceCell::new(),
             fresh: FreshKeys::default(),
         }
     }
@@ -75,34 +76,74 @@ impl Requests {
         T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let started = Instant::now();
-        // Past its deadline a request must not even be sent.
-        let late = || {
-            let waited = deadline.saturating_duration_since(started);
-            KmsError::local(KmsErrorKind::Timeout, operation, key, no_answer(waited))
+        let answer = async {
+            let client = self.clients(operation).await?.kms.clone();
+            Ok(Box::pin(send(client)).await)
         };
-        if started >= deadline {
-            return Err(late());
-        }
-        let work = async {
-            let client = self.client(operation).await?;
-            let answer = Box::pin(send(client)).await;
-            answer.map_err(|error| failure::describe(operation, key, &error))
-        };
-        let result = timeout_at(deadline, work)
-            .await
-            .unwrap_or_else(|_| Err(late()));
-        log(operation, key, started.elapsed(), &result);
-        result
+        bounded(operation, key, deadline, answer).await
     }
 
-    async fn client(&self, operation: &'static str) -> Result<Client, KmsError> {
-        self.client
+    /// The same for a request to the resource groups tagging API.
+    pub(super) async fn ask_tagging<T, E, S, F>(
+        &self,
+        operation: &'static str,
+        deadline: Instant,
+        send: S,
+    ) -> Result<T, KmsError>
+    where
+        S: FnOnce(TaggingClient) -> F,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        T: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let answer = async {
+            let client = self.clients(operation).await?.tagging.clone();
+            let client = client.ok_or_else(|| {
+                let message = "KMS has an endpoint of its own, and the tagging API has none";
+                KmsError::local(KmsErrorKind::Unsupported, operation, None, message)
+            })?;
+            Ok(Box::pin(send(client)).await)
+        };
+        bounded(operation, None, deadline, answer).await
+    }
+
+    async fn clients(&self, operation: &'static str) -> Result<&Clients, KmsError> {
+        self.clients
             .get_or_try_init(|| client::build(&self.settings, &self.http))
             .await
-            .cloned()
             .map_err(|error| KmsError { operation, ..error })
     }
+}
+
+/// Waits for the answer of one request until its deadline, and logs what became of it.
+async fn bounded<T, E>(
+    operation: &'static str,
+    key: Option<&str>,
+    deadline: Instant,
+    answer: impl Future<Output = Result<Result<T, SdkError<E, HttpResponse>>, KmsError>>,
+) -> Result<T, KmsError>
+where
+    T: RequestId,
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let started = Instant::now();
+    // Past its deadline a request must not even be sent.
+    let late = || {
+        let waited = deadline.saturating_duration_since(started);
+        KmsError::local(KmsErrorKind::Timeout, operation, key, no_answer(waited))
+    };
+    if started >= deadline {
+        return Err(late());
+    }
+    let work = async {
+        let answer = answer.await?;
+        answer.map_err(|error| failure::describe(operation, key, &error))
+    };
+    let result = timeout_at(deadline, work)
+        .await
+        .unwrap_or_else(|_| Err(late()));
+    log(operation, key, started.elapsed(), &result);
+    result
 }
 
 /// Repeats `attempt` after growing pauses while `passes` says that its failure will pass and the

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::TokenConfig;
+use crate::config::{Discovery, TokenConfig};
 
 /// Where KMS is, and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub(crate) struct AwsSettings {
     /// `https://…` or `http://…`; without it the SDK's chain decides (`AWS_ENDPOINT_URL_KMS`,
     /// `AWS_ENDPOINT_URL`, profile, the region's own).
     pub(crate) endpoint: Option<String>,
+    /// The tagging API is asked however KMS is reached.
+    pub(crate) needs_tagging: bool,
     /// For one call as a whole, retries included.
     pub(crate) deadline: Duration,
     /// For name resolution, TCP and TLS of one connection.
@@ -39,6 +41,7 @@ impl From<&TokenConfig> for AwsSettings {
                 .as_ref()
                 .map(|region| region.as_str().to_owned()),
             endpoint: config.endpoint.as_ref().map(|url| url.as_str().to_owned()),
+            needs_tagging: config.discovery == Discovery::TaggingApi,
             deadline: config.deadline,
             connect_timeout: config.connect_timeout,
             attempt_timeout: config.attempt_timeout,

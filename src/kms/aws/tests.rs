@@ -17,7 +17,7 @@ use std::time::Duration;
 pub(crate) use surroundings::Surroundings;
 
 use super::{AwsKms, AwsSettings, SharedHttp};
-use crate::kms::{KeyEntry, KeySpec, KeyUsage, Known, NewKey, Runtime, Tags};
+use crate::kms::{KeyEntry, KeySpec, KeyUsage, NewKey, Runtime, Search, Tags};
 
 /// The signal mask hook of tests, whose threads may take any signal.
 fn unmasked(start: &mut dyn FnMut()) {
@@ -65,6 +65,6 @@ fn new_key() -> NewKey {
 }
 
 /// For a creation before which no key was listed.
-fn none_known() -> Known {
-    Arc::new(|_| false)
+fn none_known() -> Search {
+    Search::Listing(Arc::new(|_| false))
 }

@@ -119,7 +119,7 @@ impl Token {
         self.view.snapshot()?;
         let (entry, answer) = self
             .kms
-            .create_key(&request, &self.view.known_but(mark))
+            .create_key(&request, &self.view.search(mark))
             .map_err(|error| error.into_error(Phase::Generate))?;
         let material = KeyMaterial::new(&answer).map_err(|error| {
             Error::new(

@@ -11,7 +11,7 @@ use super::canned::{Canned, Reply};
 use super::emulated::{emulator, error, kms_at, signing_keys, stocked};
 use super::{key, kms, new_key, none_known, settings};
 use crate::kms::{
-    AwsSettings, CREATED_TAG, KeyEntry, Kms, KmsErrorKind, Known, MessageType, NewKey,
+    AwsSettings, CREATED_TAG, KeyEntry, Kms, KmsErrorKind, MessageType, NewKey, Search,
     SigningAlgorithm,
 };
 
@@ -32,9 +32,9 @@ fn after(status: u16) -> Effect {
 }
 
 /// As a token that has listed these keys.
-fn known(keys: &[KeyEntry]) -> Known {
+fn known(keys: &[KeyEntry]) -> Search {
     let arns: HashSet<String> = keys.iter().map(|key| key.arn.clone()).collect();
-    Arc::new(move |key| arns.contains(&key.arn))
+    Search::Listing(Arc::new(move |key| arns.contains(&key.arn)))
 }
 
 /// Makes a key on a KMS that has forty others and loses the answer like this.
