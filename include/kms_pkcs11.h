@@ -48,6 +48,28 @@
 #define KMS_PKCS11_TAG_PUBLIC_ID "p11:public-id"
 #define KMS_PKCS11_TAG_PUBLIC_LABEL "p11:public-label"
 
+/*
+ * Tags of a KMS key that hold the certificates of its public key. Each begins with KMS_PKCS11_TAG_CERTIFICATE and
+ * the number of the certificate in decimal. A dot and two digits, "00" and up, follow in those that hold its DER,
+ * each up to 192 bytes of it in Base64; KMS_PKCS11_TAG_CERTIFICATE_... in those that hold what its creator said of
+ * it, its names encoded like the key's and its CKA_CERTIFICATE_CATEGORY in decimal:
+ *
+ *     p11:cert0.00  p11:cert0.01  p11:cert0.label
+ */
+#define KMS_PKCS11_TAG_CERTIFICATE "p11:cert"
+#define KMS_PKCS11_TAG_CERTIFICATE_ID ".id"
+#define KMS_PKCS11_TAG_CERTIFICATE_LABEL ".label"
+#define KMS_PKCS11_TAG_CERTIFICATE_CATEGORY ".category"
+
+/*
+ * Tags of a KMS key that hold what its maker wanted of it. The CKA_ALLOWED_MECHANISMS of the private or secret
+ * key, and of the public key: mechanism numbers in hexadecimal, separated by blanks. The CKA_KEY_TYPE of an HMAC
+ * key that was made for its hash: SHA224_HMAC, SHA256_HMAC, SHA384_HMAC or SHA512_HMAC.
+ */
+#define KMS_PKCS11_TAG_MECHANISMS "p11:mechanisms"
+#define KMS_PKCS11_TAG_PUBLIC_MECHANISMS "p11:public-mechanisms"
+#define KMS_PKCS11_TAG_KEY_TYPE "p11:key-type"
+
 /* The most bytes of a CKA_ID, and of a CKA_LABEL without characters that need "=XX". */
 #define KMS_PKCS11_MAX_ID 128
 #define KMS_PKCS11_MAX_LABEL 256

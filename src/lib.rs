@@ -5,6 +5,8 @@
 mod abi;
 mod config;
 mod crypto;
+#[cfg(test)]
+mod documentation;
 mod error;
 mod handle;
 mod hex;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use pkcs11_sys::*;
 
 use crate::config::{Config, TokenConfig};
@@ -21,6 +22,8 @@ pub(crate) struct Module {
     tokens: Vec<Arc<Token>>,
     sessions: SessionTable,
     runtime: Arc<Runtime>,
+    is_shut_down: Mutex<bool>,
+    shut_down: Condvar,
 }
 
 impl Module {
@@ -46,12 +49,23 @@ impl Module {
             tokens: (0..).zip(config.tokens).map(token).collect(),
             sessions: SessionTable::default(),
             runtime,
+            is_shut_down: Mutex::new(false),
+            shut_down: Condvar::new(),
         }
     }
 
     /// Ends what runs: calls in flight answer with an error, threads are joined.
     pub(crate) fn shut_down(&self) {
+        *self.is_shut_down.lock() = true;
+        self.shut_down.notify_all();
         self.runtime.shutdown(SHUTDOWN_BOUND);
+    }
+
+    /// Keeps this thread waiting until C_Finalize; any number of threads may.
+    pub(crate) fn wait_for_shut_down(&self) {
+        let mut is_shut_down = self.is_shut_down.lock();
+        self.shut_down
+            .wait_while(&mut is_shut_down, |is_shut_down| !*is_shut_down);
     }
 
     pub(crate) fn log(&self) -> &Log {

@@ -275,25 +275,17 @@ fn functions_that_are_not_built_say_so_whatever_they_are_given() {
     let (module, anything) = (&world.module, 0x1234 as *mut u8);
     for rv in [
         call!(module, C_InitToken, 77, anything, 3, anything),
+        call!(module, C_SetPIN, 1, anything, CK_ULONG::MAX, anything, 3),
         call!(
             module,
-            C_WrapKey,
+            C_VerifyRecover,
             1,
-            anything.cast(),
-            2,
-            3,
+            anything,
+            CK_ULONG::MAX,
             anything,
             anything.cast()
         ),
-        call!(
-            module,
-            C_WaitForSlotEvent,
-            1,
-            anything.cast(),
-            anything.cast()
-        ),
-        call!(module, C_SessionCancel, 1, CK_ULONG::MAX),
-        call!(module, C_VerifySignature, 1, anything, CK_ULONG::MAX),
+        call!(module, C_AsyncGetID, 1, anything, anything.cast()),
     ] {
         assert_eq!(rv, CKR_FUNCTION_NOT_SUPPORTED);
     }

@@ -110,6 +110,24 @@ fn every_version_that_the_module_tells_agrees() {
         })
         .collect();
     assert_eq!(versions, [(3, 2), (3, 0), (2, 40)]);
+    let mut default: *mut CK_INTERFACE = ptr::null_mut();
+    ok(call!(
+        module,
+        C_GetInterface,
+        ptr::null_mut(),
+        ptr::null_mut(),
+        &raw mut default,
+        0
+    ))
+    .unwrap();
+    // SAFETY: CKR_OK was answered, so `default` is to an interface that the library keeps.
+    let default = unsafe { (*default).pFunctionList };
+    assert_eq!(
+        default, interfaces[0].pFunctionList,
+        "the first of the list"
+    );
+    let oldest = interfaces[2].pFunctionList;
+    assert_eq!(oldest.cast(), list, "what C_GetFunctionList answers");
     for (major, minor) in [(2, 1), (2, 4), (3, 1), (3, 3), (4, 0)] {
         let unknown = module.interface(major, minor).map(drop);
         assert_eq!(unknown, Err(CKR_FUNCTION_FAILED), "{major}.{minor}");

@@ -12,24 +12,37 @@ use raw::*;
 
 #[test]
 fn every_listed_mechanism_works_and_has_the_info_that_says_so() {
-    let (client, [ec, rsa, decrypting]) = Client::start([P256, RSA_2048, RSA_2048_DECRYPT]);
+    let (client, [ec, rsa, decrypting, ed25519, ml_dsa]) =
+        Client::start([P256, RSA_2048, RSA_2048_DECRYPT, ED25519, ML_DSA_44]);
     let listed = client.mechanisms(Room::Of(100)).ok();
     let mut outside = Outside::default();
-    let mut signing = 0;
+    let (mut signing, mut macs) = (0, 0);
     for type_ in &listed {
         let info = client.mechanism_info(*type_).unwrap();
         match info.flags & !(CKF_HW | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS) {
+            SIGN_VERIFY if MACS.iter().any(|mac| mac.0 == *type_) => {
+                assert_mac(&client, *type_);
+                macs += 1;
+            }
             SIGN_VERIFY => {
                 let row = signing_row(*type_);
-                let key = if row.scheme == Scheme::Ecdsa {
-                    &ec
-                } else {
-                    &rsa
+                let key = match row.scheme {
+                    Scheme::Ecdsa => &ec,
+                    Scheme::Pkcs1 | Scheme::Pss => &rsa,
+                    Scheme::Ed25519 => &ed25519,
+                    Scheme::MlDsa(_) | Scheme::HashMlDsa(_) => &ml_dsa,
                 };
                 let data = bytes(row.hash.len, 1);
                 let (input, claim) = match row.input {
+                    Input::Raw => (data.clone(), Claim::Raw(&data)),
                     Input::Message => (data.clone(), Claim::Message(&row.hash, &data)),
                     Input::Digest => (data.clone(), Claim::Digest(&row.hash, &data)),
+                    Input::DigestOfMessage => {
+                        let digesting = Mechanism::plain(row.hash.mechanism);
+                        assert_eq!(client.digest_init(&digesting), CKR_OK);
+                        let digest = client.digest(&data, Room::Of(AMPLE)).ok();
+                        (digest, Claim::Message(&row.hash, &data))
+                    }
                     Input::DigestInfo => {
                         let input = row.hash.digest_info(&data);
                         (input, Claim::Digest(&row.hash, &data))
@@ -57,11 +70,25 @@ fn every_listed_mechanism_works_and_has_the_info_that_says_so() {
                 let rv = generate(&client, *type_);
                 assert_eq!(rv, CKR_OK, "{type_:#x}\n{}", client.log());
             }
+            CKF_GENERATE => {
+                let made = generate_secret(&client, *type_);
+                assert!(made.is_ok(), "{type_:#x} {made:x?}\n{}", client.log());
+            }
             flags => panic!("{type_:#x} has flags {flags:#x}"),
         }
     }
-    assert_eq!(signing, SIGNING.len());
+    assert_eq!((signing, macs), (SIGNING.len(), MACS.len()));
     outside.assert_valid(signing);
+}
+
+#[test]
+fn key_sizes_are_in_the_units_of_the_specification() {
+    let (client, []) = Client::start([]);
+    for (type_, min, max) in SIZES {
+        let info = client.mechanism_info(type_).unwrap();
+        let sizes = (info.ulMinKeySize, info.ulMaxKeySize);
+        assert_eq!(sizes, (min, max), "{type_:#x}");
+    }
 }
 
 #[test]
@@ -323,30 +350,63 @@ fn a_pair_that_kms_does_not_make_as_asked_is_refused_without_a_request() {
 #[track_caller]
 fn generate(client: &Client, type_: CK_MECHANISM_TYPE) -> CK_RV {
     let flag = |type_| (type_, vec![CK_TRUE]);
+    let number = |type_, value: CK_ULONG| (type_, value.to_ne_bytes().to_vec());
     let size = match type_ {
-        CKM_RSA_PKCS_KEY_PAIR_GEN => {
-            let bits: CK_ULONG = 2048;
-            (CKA_MODULUS_BITS, bits.to_ne_bytes().to_vec())
-        }
-        _ => (CKA_EC_PARAMS, [P256_OID, &[7]].concat()),
+        CKM_RSA_PKCS_KEY_PAIR_GEN => number(CKA_MODULUS_BITS, 2048),
+        CKM_EC_KEY_PAIR_GEN => (CKA_EC_PARAMS, [P256_OID, &[7]].concat()),
+        CKM_EC_EDWARDS_KEY_PAIR_GEN => (CKA_EC_PARAMS, ED25519_OID.to_vec()),
+        CKM_ML_DSA_KEY_PAIR_GEN => number(CKA_PARAMETER_SET, CKP_ML_DSA_65),
+        CKM_ML_KEM_KEY_PAIR_GEN => number(CKA_PARAMETER_SET, CKP_ML_KEM_768),
+        _ => panic!("{type_:#x} is listed as one that makes pairs"),
     };
     client.generate_key_pair(
         &Mechanism::plain(type_),
-        &[flag(CKA_TOKEN), flag(CKA_VERIFY), size],
-        &[flag(CKA_TOKEN), flag(CKA_SIGN)],
+        &[flag(CKA_TOKEN), size],
+        &[flag(CKA_TOKEN)],
     )
+}
+
+/// An HMAC key, of 32 bytes where the mechanism leaves that open.
+#[track_caller]
+fn generate_secret(client: &Client, type_: CK_MECHANISM_TYPE) -> Result<CK_OBJECT_HANDLE, CK_RV> {
+    let len: CK_ULONG = 32;
+    let mut template = vec![(CKA_TOKEN, vec![CK_TRUE]), (CKA_SIGN, vec![CK_TRUE])];
+    if type_ == CKM_GENERIC_SECRET_KEY_GEN {
+        template.push((CKA_VALUE_LEN, len.to_ne_bytes().to_vec()));
+    }
+    client.generate_key(&Mechanism::plain(type_), &template)
+}
+
+#[track_caller]
+fn assert_mac(client: &Client, type_: CK_MECHANISM_TYPE) {
+    let (_, generation, len) = MACS.iter().find(|mac| mac.0 == type_).unwrap();
+    let key = generate_secret(client, *generation).unwrap();
+    let mechanism = match len {
+        None => Mechanism::plain(type_),
+        Some(len) => Mechanism::hmac_general(type_, *len),
+    };
+    let mac = client.signature(&mechanism, key, b"message");
+    let verdict = client.verdict(&mechanism, key, b"message", &mac);
+    assert_eq!(verdict, CKR_OK, "{type_:#x}");
 }
 
 /// DER of P-256's object identifier, 1.2.840.10045.3.1.7, without its last number.
 const P256_OID: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01";
+
+/// DER of id-Ed25519.
+const ED25519_OID: &[u8] = b"\x06\x03\x2b\x65\x70";
 
 const SIGN_VERIFY: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
 const ENCRYPT_DECRYPT: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT;
 
 /// What the caller hands in.
 enum Input {
+    /// A message that the scheme hashes.
+    Raw,
     Message,
     Digest,
+    /// The digest of what others are given as the message.
+    DigestOfMessage,
     DigestInfo,
 }
 
@@ -362,7 +422,10 @@ impl Signing {
     fn mechanism(&self) -> Mechanism {
         match self.scheme {
             Scheme::Pss => Mechanism::pss(self.type_, &self.hash),
-            Scheme::Ecdsa | Scheme::Pkcs1 => Mechanism::plain(self.type_),
+            Scheme::HashMlDsa(context) if self.type_ == CKM_HASH_ML_DSA => {
+                Mechanism::hash_ml_dsa(self.hash.mechanism, context)
+            }
+            _ => Mechanism::plain(self.type_),
         }
     }
 }
@@ -382,10 +445,10 @@ const fn signing(type_: CK_MECHANISM_TYPE, scheme: Scheme, input: Input, hash: H
     }
 }
 
-/// Every mechanism that signs.
-static SIGNING: [Signing; 14] = {
-    use Input::{Digest, DigestInfo, Message};
-    use Scheme::{Ecdsa, Pkcs1, Pss};
+/// Every mechanism that signs with a pair.
+static SIGNING: [Signing; 21] = {
+    use Input::{Digest, DigestInfo, DigestOfMessage, Message, Raw};
+    use Scheme::{Ecdsa, Ed25519, HashMlDsa, MlDsa, Pkcs1, Pss};
     [
         signing(CKM_RSA_PKCS, Pkcs1, DigestInfo, SHA_256),
         signing(CKM_SHA256_RSA_PKCS, Pkcs1, Message, SHA_256),
@@ -401,5 +464,39 @@ static SIGNING: [Signing; 14] = {
         signing(CKM_ECDSA_SHA256, Ecdsa, Message, SHA_256),
         signing(CKM_ECDSA_SHA384, Ecdsa, Message, SHA_384),
         signing(CKM_ECDSA_SHA512, Ecdsa, Message, SHA_512),
+        signing(CKM_EDDSA, Ed25519, Raw, SHA_512),
+        signing(CKM_ML_DSA, MlDsa(b""), Raw, SHA_512),
+        signing(CKM_HASH_ML_DSA, HashMlDsa(b""), DigestOfMessage, SHA_256),
+        signing(CKM_HASH_ML_DSA_SHA224, HashMlDsa(b""), Message, SHA_224),
+        signing(CKM_HASH_ML_DSA_SHA256, HashMlDsa(b""), Message, SHA_256),
+        signing(CKM_HASH_ML_DSA_SHA384, HashMlDsa(b""), Message, SHA_384),
+        signing(CKM_HASH_ML_DSA_SHA512, HashMlDsa(b""), Message, SHA_512),
     ]
 };
+
+/// Every mechanism that makes MACs, the one that makes keys for it, and the length to ask for.
+const MACS: [(CK_MECHANISM_TYPE, CK_MECHANISM_TYPE, Option<CK_ULONG>); 8] = [
+    (CKM_SHA224_HMAC, CKM_SHA224_KEY_GEN, None),
+    (CKM_SHA256_HMAC, CKM_GENERIC_SECRET_KEY_GEN, None),
+    (CKM_SHA384_HMAC, CKM_SHA384_KEY_GEN, None),
+    (CKM_SHA512_HMAC, CKM_SHA512_KEY_GEN, None),
+    (CKM_SHA224_HMAC_GENERAL, CKM_SHA224_KEY_GEN, Some(28)),
+    (CKM_SHA256_HMAC_GENERAL, CKM_SHA256_KEY_GEN, Some(16)),
+    (CKM_SHA384_HMAC_GENERAL, CKM_SHA384_KEY_GEN, Some(1)),
+    (CKM_SHA512_HMAC_GENERAL, CKM_SHA512_KEY_GEN, Some(63)),
+];
+
+/// Mechanisms with their smallest and largest keys: bits of RSA moduli, of fields and of generic secrets,
+/// bytes of HMAC keys and of ML-DSA and ML-KEM public keys.
+const SIZES: [(CK_MECHANISM_TYPE, CK_ULONG, CK_ULONG); 10] = [
+    (CKM_RSA_PKCS_KEY_PAIR_GEN, 2048, 4096),
+    (CKM_EC_KEY_PAIR_GEN, 256, 521),
+    (CKM_EC_EDWARDS_KEY_PAIR_GEN, 255, 255),
+    (CKM_EDDSA, 255, 255),
+    (CKM_ML_DSA_KEY_PAIR_GEN, 1312, 2592),
+    (CKM_ML_DSA, 1312, 2592),
+    (CKM_HASH_ML_DSA_SHA512, 1312, 2592),
+    (CKM_ML_KEM_KEY_PAIR_GEN, 800, 1568),
+    (CKM_GENERIC_SECRET_KEY_GEN, 224, 512),
+    (CKM_SHA512_KEY_GEN, 64, 64),
+];

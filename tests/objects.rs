@@ -14,16 +14,94 @@ use kms_emulator::NewKeys;
 use kms_pkcs11_testkit::python;
 use serde_json::{Value, json};
 
-/// Key specs with a usage each, and the mechanisms that either half can be used with.
-const KEYS: [(&str, &str, &[CK_MECHANISM_TYPE]); 8] = [
+/// Key specs with a usage each, and the mechanisms that an object of theirs can be used with.
+const KEYS: [(&str, &str, &[CK_MECHANISM_TYPE]); 16] = [
     ("ECC_NIST_P256", "SIGN_VERIFY", ECDSA),
     ("ECC_NIST_P384", "SIGN_VERIFY", ECDSA),
     ("ECC_NIST_P521", "SIGN_VERIFY", ECDSA),
     ("ECC_SECG_P256K1", "SIGN_VERIFY", ECDSA),
+    ("ECC_NIST_P256", "KEY_AGREEMENT", &[]),
     ("RSA_2048", "SIGN_VERIFY", RSA_SIGN),
     ("RSA_2048", "ENCRYPT_DECRYPT", &[CKM_RSA_PKCS_OAEP]),
     ("RSA_3072", "SIGN_VERIFY", RSA_SIGN),
     ("RSA_4096", "ENCRYPT_DECRYPT", &[CKM_RSA_PKCS_OAEP]),
+    ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY", &[CKM_EDDSA]),
+    ("ML_DSA_44", "SIGN_VERIFY", ML_DSA),
+    ("ML_DSA_87", "SIGN_VERIFY", ML_DSA),
+    ("ML_KEM_768", "ENCAPSULATE_DECAPSULATE", &[]),
+    (
+        "HMAC_224",
+        "GENERATE_VERIFY_MAC",
+        &[CKM_SHA224_HMAC, CKM_SHA224_HMAC_GENERAL],
+    ),
+    (
+        "HMAC_256",
+        "GENERATE_VERIFY_MAC",
+        &[CKM_SHA256_HMAC, CKM_SHA256_HMAC_GENERAL],
+    ),
+    (
+        "HMAC_512",
+        "GENERATE_VERIFY_MAC",
+        &[CKM_SHA512_HMAC, CKM_SHA512_HMAC_GENERAL],
+    ),
+];
+
+/// What the standard knows keys of a spec as: by the beginning of its name, the key type, the mechanism
+/// that makes such keys, and CKA_PARAMETER_SET or CKA_VALUE_LEN.
+const KINDS: [(&str, CK_KEY_TYPE, CK_MECHANISM_TYPE, CK_ULONG); 9] = [
+    ("RSA_", CKK_RSA, CKM_RSA_PKCS_KEY_PAIR_GEN, 0),
+    (
+        "ECC_NIST_EDWARDS25519",
+        CKK_EC_EDWARDS,
+        CKM_EC_EDWARDS_KEY_PAIR_GEN,
+        0,
+    ),
+    ("ECC_", CKK_EC, CKM_EC_KEY_PAIR_GEN, 0),
+    (
+        "ML_DSA_44",
+        CKK_ML_DSA,
+        CKM_ML_DSA_KEY_PAIR_GEN,
+        CKP_ML_DSA_44,
+    ),
+    (
+        "ML_DSA_87",
+        CKK_ML_DSA,
+        CKM_ML_DSA_KEY_PAIR_GEN,
+        CKP_ML_DSA_87,
+    ),
+    (
+        "ML_KEM_768",
+        CKK_ML_KEM,
+        CKM_ML_KEM_KEY_PAIR_GEN,
+        CKP_ML_KEM_768,
+    ),
+    (
+        "HMAC_224",
+        CKK_GENERIC_SECRET,
+        CKM_GENERIC_SECRET_KEY_GEN,
+        28,
+    ),
+    (
+        "HMAC_256",
+        CKK_GENERIC_SECRET,
+        CKM_GENERIC_SECRET_KEY_GEN,
+        32,
+    ),
+    (
+        "HMAC_512",
+        CKK_GENERIC_SECRET,
+        CKM_GENERIC_SECRET_KEY_GEN,
+        64,
+    ),
+];
+
+const ML_DSA: &[CK_MECHANISM_TYPE] = &[
+    CKM_ML_DSA,
+    CKM_HASH_ML_DSA,
+    CKM_HASH_ML_DSA_SHA224,
+    CKM_HASH_ML_DSA_SHA256,
+    CKM_HASH_ML_DSA_SHA384,
+    CKM_HASH_ML_DSA_SHA512,
 ];
 
 const ECDSA: &[CK_MECHANISM_TYPE] = &[
@@ -46,8 +124,8 @@ const RSA_SIGN: &[CK_MECHANISM_TYPE] = &[
     CKM_SHA512_RSA_PKCS_PSS,
 ];
 
-/// The parts of the private key, by key type: there, and never shown.
-const SECRETS: [(CK_KEY_TYPE, &[CK_ATTRIBUTE_TYPE]); 2] = [
+/// The parts of the private or secret key, by key type: there, and never shown.
+const SECRETS: [(CK_KEY_TYPE, &[CK_ATTRIBUTE_TYPE]); 6] = [
     (
         CKK_RSA,
         &[
@@ -60,6 +138,10 @@ const SECRETS: [(CK_KEY_TYPE, &[CK_ATTRIBUTE_TYPE]); 2] = [
         ],
     ),
     (CKK_EC, &[CKA_VALUE]),
+    (CKK_EC_EDWARDS, &[CKA_VALUE]),
+    (CKK_ML_DSA, &[CKA_VALUE, CKA_SEED]),
+    (CKK_ML_KEM, &[CKA_VALUE, CKA_SEED]),
+    (CKK_GENERIC_SECRET, &[CKA_VALUE]),
 ];
 
 #[test]
@@ -69,7 +151,8 @@ fn every_attribute_has_the_value_that_the_public_key_gives_it_and_no_other_exist
     for object in all_objects(&world) {
         let handle = session.find_one(&[object.class(), id(&object.id)]);
         // Every attribute type of the standard, and more.
-        for type_ in 0..0x800 {
+        let arrays = (0..0x800).map(|type_| CKF_ARRAY_ATTRIBUTE | type_);
+        for type_ in (0..0x800).chain(arrays) {
             let expected = match object.attributes.get(&type_) {
                 Some(value) => Ok(value.clone()),
                 None if object.secrets().contains(&type_) => Err(CKR_ATTRIBUTE_SENSITIVE),
@@ -337,21 +420,17 @@ fn a_key_made_elsewhere_is_named_by_its_key_id_and_its_alias() {
     session.find_one(&[private_keys(), label("renamed"), id(uuid(&aliased[0]))]);
 }
 
-/// One half of a key, as it has to be.
+/// One object of a key, as it has to be.
 struct Expected {
     name: String,
-    private: bool,
+    class: CK_OBJECT_CLASS,
     id: Vec<u8>,
     attributes: BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>,
 }
 
 impl Expected {
     fn class(&self) -> Attr {
-        if self.private {
-            private_keys()
-        } else {
-            public_keys()
-        }
+        ulong(CKA_CLASS, self.class)
     }
 
     fn secrets(&self) -> &'static [CK_ATTRIBUTE_TYPE] {
@@ -359,122 +438,188 @@ impl Expected {
         let of_type = SECRETS
             .iter()
             .find(|(known, _)| *key_type == known.to_ne_bytes());
-        of_type.map_or(
-            &[],
-            |(_, secrets)| if self.private { *secrets } else { &[] },
-        )
+        match of_type {
+            Some((_, secrets)) if self.class != CKO_PUBLIC_KEY => secrets,
+            _ => &[],
+        }
     }
 }
 
-/// Makes a key of every kind without the module; answers both halves of each.
+/// Makes a key of every kind without the module; answers all of their objects.
 fn all_objects(world: &World) -> Vec<Expected> {
-    let made: Vec<String> = KEYS
+    let made: Vec<(String, String)> = KEYS
         .iter()
         .enumerate()
         .map(|(n, (spec, usage, _))| {
             let keys = NewKeys::new(1, *spec, *usage)
                 .tag("p11:id", format!("{n:02x}"))
                 .tag("p11:label", format!("label {n}"));
-            let arn = &world.create_keys(&keys)[0];
-            world
-                .ask("GetPublicKey", &json!({ "KeyId": arn }))
-                .to_string()
+            let key = json!({ "KeyId": world.create_keys(&keys)[0] });
+            let described = world.ask("DescribeKey", &key);
+            let arn = described["KeyMetadata"]["Arn"].as_str().unwrap();
+            let public = match *usage {
+                "GENERATE_VERIFY_MAC" => Value::Null,
+                _ => world.ask("GetPublicKey", &key),
+            };
+            (arn.to_owned(), public.to_string())
         })
         .collect();
-    let parsed = python(include_str!("public_keys.py"), &made).ok().stdout();
+    let answers = made.iter().map(|(_, answer)| answer);
+    let parsed = python(include_str!("public_keys.py"), answers)
+        .ok()
+        .stdout();
     let parsed: Vec<Value> = serde_json::from_str(&parsed).unwrap();
     (0u8..)
-        .zip(KEYS.iter().zip(&parsed))
-        .flat_map(|(n, ((spec, usage, mechanisms), parsed))| {
-            [true, false].map(|private| Expected {
-                name: format!("{spec} {usage} private: {private}"),
-                private,
+        .zip(KEYS.iter().zip(made.iter().zip(&parsed)))
+        .flat_map(|(n, ((spec, usage, mechanisms), ((arn, _), parsed)))| {
+            let classes: &[_] = if parsed.is_null() {
+                &[CKO_SECRET_KEY]
+            } else {
+                &[CKO_PRIVATE_KEY, CKO_PUBLIC_KEY]
+            };
+            classes.iter().map(move |class| Expected {
+                name: format!("{spec} {usage}, class {class}"),
+                class: *class,
                 id: vec![n],
-                attributes: attributes(n, private, usage, mechanisms, parsed),
+                attributes: [
+                    of_all(n, spec, arn, *class, mechanisms),
+                    of_class(*class, usage),
+                    of_kind(*class, spec, parsed),
+                ]
+                .concat()
+                .into_iter()
+                .map(|one| (one.type_, one.value))
+                .collect(),
             })
         })
         .collect()
 }
 
-fn attributes(
+fn kind(spec: &str) -> (CK_KEY_TYPE, CK_MECHANISM_TYPE, CK_ULONG) {
+    let kind = KINDS.iter().find(|(begin, ..)| spec.starts_with(begin));
+    let (_, key_type, generation, size) = kind.unwrap();
+    (*key_type, *generation, *size)
+}
+
+/// What every key has.
+fn of_all(
     n: u8,
-    private: bool,
-    usage: &str,
+    spec: &str,
+    arn: &str,
+    class: CK_OBJECT_CLASS,
     mechanisms: &[CK_MECHANISM_TYPE],
-    parsed: &Value,
-) -> BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>> {
-    let hex = |field: &str| from_hex(parsed[field].as_str().unwrap());
-    let rsa = parsed["n"].is_string();
-    let arn = parsed["arn"].as_str().unwrap();
-    let (signs, decrypts) = (usage == "SIGN_VERIFY", usage == "ENCRYPT_DECRYPT");
-    let (key_type, generation) = if rsa {
-        (CKK_RSA, CKM_RSA_PKCS_KEY_PAIR_GEN)
-    } else {
-        (CKK_EC, CKM_EC_KEY_PAIR_GEN)
-    };
+) -> Vec<Attr> {
+    let (key_type, generation, _) = kind(spec);
     let mechanisms: Vec<u8> = mechanisms
         .iter()
         .flat_map(|one| one.to_ne_bytes())
         .collect();
-    let mut all = vec![
+    let unique_id = match class {
+        CKO_PUBLIC_KEY => format!("{arn}#public"),
+        _ => arn.to_owned(),
+    };
+    vec![
+        ulong(CKA_CLASS, class),
         flag(CKA_TOKEN, true),
-        flag(CKA_PRIVATE, private),
+        flag(CKA_PRIVATE, class != CKO_PUBLIC_KEY),
         flag(CKA_MODIFIABLE, true),
-        flag(CKA_COPYABLE, false),
+        // A private or secret key cannot leave KMS.
+        flag(CKA_COPYABLE, class == CKO_PUBLIC_KEY),
         flag(CKA_DESTROYABLE, true),
         label(format!("label {n}")),
+        bytes(CKA_UNIQUE_ID, unique_id),
         id([n]),
         ulong(CKA_KEY_TYPE, key_type),
         bytes(CKA_START_DATE, []),
         bytes(CKA_END_DATE, []),
-        flag(CKA_DERIVE, false),
         flag(CKA_LOCAL, true),
         ulong(CKA_KEY_GEN_MECHANISM, generation),
         bytes(CKA_ALLOWED_MECHANISMS, mechanisms),
-        bytes(CKA_SUBJECT, []),
-        bytes(CKA_PUBLIC_KEY_INFO, hex("spki")),
-    ];
-    if rsa {
-        all.push(bytes(CKA_MODULUS, hex("n")));
-        all.push(bytes(CKA_PUBLIC_EXPONENT, hex("e")));
-    } else {
-        all.push(bytes(CKA_EC_PARAMS, hex("params")));
-    }
-    if private {
+    ]
+}
+
+/// What every key of a class has.
+fn of_class(class: CK_OBJECT_CLASS, usage: &str) -> Vec<Attr> {
+    let signs = matches!(usage, "SIGN_VERIFY" | "GENERATE_VERIFY_MAC");
+    let decrypts = usage == "ENCRYPT_DECRYPT";
+    let decapsulates = usage == "ENCAPSULATE_DECAPSULATE";
+    let derives = usage == "KEY_AGREEMENT" && class == CKO_PRIVATE_KEY;
+    let mut all = vec![flag(CKA_DERIVE, derives)];
+    if class != CKO_PUBLIC_KEY {
         all.extend([
-            private_keys(),
-            bytes(CKA_UNIQUE_ID, arn),
             flag(CKA_SENSITIVE, true),
             flag(CKA_ALWAYS_SENSITIVE, true),
             flag(CKA_EXTRACTABLE, false),
             flag(CKA_NEVER_EXTRACTABLE, true),
             flag(CKA_SIGN, signs),
-            flag(CKA_SIGN_RECOVER, false),
             flag(CKA_DECRYPT, decrypts),
-            flag(CKA_UNWRAP, false),
+            flag(CKA_UNWRAP, decrypts),
             flag(CKA_WRAP_WITH_TRUSTED, false),
-            flag(CKA_ALWAYS_AUTHENTICATE, false),
             bytes(CKA_UNWRAP_TEMPLATE, []),
+            bytes(CKA_DERIVE_TEMPLATE, []),
         ]);
-    } else {
+    }
+    if class != CKO_PRIVATE_KEY {
         all.extend([
-            public_keys(),
-            bytes(CKA_UNIQUE_ID, format!("{arn}#public")),
             flag(CKA_VERIFY, signs),
-            flag(CKA_VERIFY_RECOVER, false),
             flag(CKA_ENCRYPT, decrypts),
-            flag(CKA_WRAP, false),
+            flag(CKA_WRAP, decrypts),
             flag(CKA_TRUSTED, false),
             bytes(CKA_WRAP_TEMPLATE, []),
         ]);
-        if rsa {
-            let bits = parsed["bits"].as_u64().unwrap();
-            all.push(ulong(CKA_MODULUS_BITS, bits as CK_ULONG));
-        } else {
-            all.push(bytes(CKA_EC_POINT, hex("point")));
-        }
     }
-    all.into_iter().map(|one| (one.type_, one.value)).collect()
+    match class {
+        CKO_PRIVATE_KEY => all.extend([
+            bytes(CKA_SUBJECT, []),
+            flag(CKA_SIGN_RECOVER, false),
+            flag(CKA_DECAPSULATE, decapsulates),
+            flag(CKA_ALWAYS_AUTHENTICATE, false),
+            bytes(CKA_DECAPSULATE_TEMPLATE, []),
+        ]),
+        CKO_PUBLIC_KEY => all.extend([
+            bytes(CKA_SUBJECT, []),
+            flag(CKA_VERIFY_RECOVER, false),
+            flag(CKA_ENCAPSULATE, decapsulates),
+            bytes(CKA_ENCAPSULATE_TEMPLATE, []),
+        ]),
+        _ => {}
+    }
+    all
+}
+
+/// What keys of a type have, as others read it from the public key.
+fn of_kind(class: CK_OBJECT_CLASS, spec: &str, parsed: &Value) -> Vec<Attr> {
+    let hex = |field: &str| from_hex(parsed[field].as_str().unwrap());
+    let is_public = class == CKO_PUBLIC_KEY;
+    let (key_type, _, size) = kind(spec);
+    let mut all = Vec::new();
+    if class != CKO_SECRET_KEY {
+        all.push(bytes(CKA_PUBLIC_KEY_INFO, hex("spki")));
+    }
+    match key_type {
+        CKK_RSA => {
+            all.push(bytes(CKA_MODULUS, hex("n")));
+            all.push(bytes(CKA_PUBLIC_EXPONENT, hex("e")));
+            if is_public {
+                let bits = parsed["bits"].as_u64().unwrap();
+                all.push(ulong(CKA_MODULUS_BITS, bits as CK_ULONG));
+            }
+        }
+        CKK_EC | CKK_EC_EDWARDS => {
+            all.push(bytes(CKA_EC_PARAMS, hex("params")));
+            if is_public {
+                all.push(bytes(CKA_EC_POINT, hex("point")));
+            }
+        }
+        CKK_ML_DSA | CKK_ML_KEM => {
+            all.push(ulong(CKA_PARAMETER_SET, size));
+            if is_public {
+                all.push(bytes(CKA_VALUE, hex("value")));
+            }
+        }
+        _ => all.push(ulong(CKA_VALUE_LEN, size)),
+    }
+    all
 }
 
 fn attribute(type_: CK_ATTRIBUTE_TYPE, buffer: &mut [u8], len: CK_ULONG) -> CK_ATTRIBUTE {

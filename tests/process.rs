@@ -45,6 +45,11 @@ fn a_child_forked_while_threads_sign_starts_anew() {
 }
 
 #[test]
+fn threads_that_wait_for_an_event_come_back_from_it_in_parent_and_child() {
+    assert_eq!(scenario("fork_while_threads_wait"), 2);
+}
+
+#[test]
 fn a_thread_with_a_stack_of_128_kib_can_do_everything() {
     assert_eq!(scenario("small_stack"), 1);
 }

@@ -222,7 +222,8 @@ fn every_token_has_a_serial_of_its_own_and_says_of_itself_what_is_so() {
         let info = world.module.token_info(slot).unwrap();
         assert!(info.serialNumber.iter().all(u8::is_ascii_hexdigit));
         assert!(serials.insert(info.serialNumber));
-        let expected = CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
+        let expected =
+            CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_RESTORE_KEY_NOT_NEEDED;
         assert_eq!(info.flags, expected, "no login is required");
         assert!(!info.manufacturerID.starts_with(b"Yubico"));
         let mut slot_info = CK_SLOT_INFO::default();

@@ -22,7 +22,7 @@ macro_rules! body {
             unsafe { $path($($arg),*) }
         })
     };
-    ($name:ident, unsupported, $($arg:ident),*) => {{
+    ($name:ident, unsupported $($reason:literal)?, $($arg:ident),*) => {{
         let _ = ($($arg,)*);
         entry::call(stringify!($name), |_| answer(CKR_FUNCTION_NOT_SUPPORTED))
     }};
@@ -30,7 +30,9 @@ macro_rules! body {
 
 macro_rules! exports {
     ($($section:ident {
-        $($name:ident($($arg:ident: $ty:ty),*) => $kind:ident $($path:path)?;)*
+        $(
+            $name:ident($($arg:ident: $ty:ty),*) => $kind:ident $($path:ident)::* $($reason:literal)?;
+        )*
     })*) => {
         $($(
             /// The PKCS#11 function of this name.
@@ -40,7 +42,7 @@ macro_rules! exports {
             /// Pointers are NULL or valid for what PKCS#11 says this function reads and writes.
             #[unsafe(no_mangle)]
             pub(super) unsafe extern "C" fn $name($($arg: $ty),*) -> CK_RV {
-                body!($name, $kind $($path)?, $($arg),*)
+                body!($name, $kind $($path)::* $($reason)?, $($arg),*)
             }
         )*)*
     };
@@ -50,9 +52,15 @@ with_functions!(exports);
 
 macro_rules! function_lists {
     (
-        v2_40 { $($v2_40:ident $v2_40_args:tt => $v2_40_kind:ident $($v2_40_path:path)?;)* }
-        v3_0 { $($v3_0:ident $v3_0_args:tt => $v3_0_kind:ident $($v3_0_path:path)?;)* }
-        v3_2 { $($v3_2:ident $v3_2_args:tt => $v3_2_kind:ident $($v3_2_path:path)?;)* }
+        v2_40 {
+            $($v2_40:ident $args:tt => $kind:ident $($path:ident)::* $($reason:literal)?;)*
+        }
+        v3_0 {
+            $($v3_0:ident $args_3_0:tt => $kind_3_0:ident $($path_3_0:ident)::* $($reason_3_0:literal)?;)*
+        }
+        v3_2 {
+            $($v3_2:ident $args_3_2:tt => $kind_3_2:ident $($path_3_2:ident)::* $($reason_3_2:literal)?;)*
+        }
     ) => {
         pub(super) static LIST_2_40: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
             version: CK_VERSION { major: 2, minor: 40 },

@@ -43,6 +43,17 @@ pub(super) fn check_buffer<T>(pointer: *const T, count: CK_ULONG) -> Result<usiz
     Ok(count)
 }
 
+/// Refuses a parameter of a single message: no mechanism here has one.
+pub(super) fn check_no_parameter(len: CK_ULONG) -> Result<()> {
+    if len == 0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        CKR_MECHANISM_PARAM_INVALID,
+        "the mechanism has no parameter for single messages",
+    ))
+}
+
 /// Writes an answer of fixed size.
 ///
 /// # Safety

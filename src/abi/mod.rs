@@ -7,8 +7,13 @@
 mod entry;
 mod exports;
 mod fns;
+#[cfg(test)]
+mod listing;
 mod memory;
 mod parameter;
 mod process;
 mod table;
 mod v3_2;
+
+#[cfg(test)]
+pub(crate) use listing::FUNCTIONS;

@@ -5,7 +5,7 @@ use std::ptr;
 use pkcs11_sys::*;
 
 use super::memory::input;
-use super::v3_2::CK_SIGN_ADDITIONAL_CONTEXT;
+use super::v3_2::{CK_HASH_SIGN_ADDITIONAL_CONTEXT, CK_SIGN_ADDITIONAL_CONTEXT};
 use crate::error::Result;
 use crate::mechanism::parameter::{Parameter, Shape};
 use crate::mechanism::{Mechanism, parameter_shape};
@@ -89,6 +89,14 @@ unsafe fn parse<'a>(bytes: &'a [u8], shape: Shape) -> Option<Parameter<'a>> {
                 context: slice(params.pContext, params.ulContextLen).ok()?,
             }
         }
+        Shape::HashSignContext => {
+            let params: CK_HASH_SIGN_ADDITIONAL_CONTEXT = structure(bytes)?;
+            Parameter::HashSignContext {
+                hedge: params.hedgeVariant,
+                context: slice(params.pContext, params.ulContextLen).ok()?,
+                hash: params.hash,
+            }
+        }
         Shape::AesCtr => {
             let params: CK_AES_CTR_PARAMS = structure(bytes)?;
             Parameter::AesCtr {
@@ -145,7 +153,7 @@ macro_rules! plain {
 
 plain! {
     CK_ULONG CK_RSA_PKCS_PSS_PARAMS CK_RSA_PKCS_OAEP_PARAMS CK_EDDSA_PARAMS CK_SIGN_ADDITIONAL_CONTEXT
-    CK_AES_CTR_PARAMS CK_GCM_PARAMS CK_ECDH1_DERIVE_PARAMS CK_HKDF_PARAMS
+    CK_HASH_SIGN_ADDITIONAL_CONTEXT CK_AES_CTR_PARAMS CK_GCM_PARAMS CK_ECDH1_DERIVE_PARAMS CK_HKDF_PARAMS
 }
 
 /// The structure that the bytes are, wherever they lie.

@@ -5,7 +5,8 @@
 //!
 //! - `call PATH`: needs C_Initialize; `PATH` takes the module, then the C arguments;
 //! - `free PATH`: may be called at any time; `PATH` takes the C arguments;
-//! - `unsupported`: answers CKR_FUNCTION_NOT_SUPPORTED.
+//! - `unsupported`, or `unsupported "REASON"`: answers CKR_FUNCTION_NOT_SUPPORTED. The reason goes
+//!   into the documentation.
 //!
 //! Order and signatures: PKCS#11 3.2, chapter 5 and the function list structures of its header.
 
@@ -38,14 +39,14 @@ macro_rules! with_functions {
                 C_InitToken(
                     slot_id: CK_SLOT_ID, pin: CK_UTF8CHAR_PTR, pin_len: CK_ULONG,
                     label: CK_UTF8CHAR_PTR
-                ) => unsupported;
+                ) => unsupported "a token is an account and a region of AWS: there is nothing to initialise";
                 C_InitPIN(
                     session: CK_SESSION_HANDLE, pin: CK_UTF8CHAR_PTR, pin_len: CK_ULONG
-                ) => unsupported;
+                ) => unsupported "KMS has no PINs: IAM decides who may use a key";
                 C_SetPIN(
                     session: CK_SESSION_HANDLE, old_pin: CK_UTF8CHAR_PTR, old_len: CK_ULONG,
                     new_pin: CK_UTF8CHAR_PTR, new_len: CK_ULONG
-                ) => unsupported;
+                ) => unsupported "KMS has no PINs: IAM decides who may use a key";
                 C_OpenSession(
                     slot_id: CK_SLOT_ID, flags: CK_FLAGS, application: CK_VOID_PTR,
                     notify: CK_NOTIFY, session: CK_SESSION_HANDLE_PTR
@@ -58,12 +59,12 @@ macro_rules! with_functions {
                 C_GetOperationState(
                     session: CK_SESSION_HANDLE, operation_state: CK_BYTE_PTR,
                     operation_state_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call sessions::operation_state;
                 C_SetOperationState(
                     session: CK_SESSION_HANDLE, operation_state: CK_BYTE_PTR,
                     operation_state_len: CK_ULONG, encryption_key: CK_OBJECT_HANDLE,
                     authentication_key: CK_OBJECT_HANDLE
-                ) => unsupported;
+                ) => call sessions::set_operation_state;
                 C_Login(
                     session: CK_SESSION_HANDLE, user_type: CK_USER_TYPE, pin: CK_UTF8CHAR_PTR,
                     pin_len: CK_ULONG
@@ -72,17 +73,17 @@ macro_rules! with_functions {
                 C_CreateObject(
                     session: CK_SESSION_HANDLE, template: CK_ATTRIBUTE_PTR, count: CK_ULONG,
                     object: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call objects::create;
                 C_CopyObject(
                     session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE,
                     template: CK_ATTRIBUTE_PTR, count: CK_ULONG, new_object: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call objects::copy;
                 C_DestroyObject(
                     session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE
                 ) => call objects::destroy;
                 C_GetObjectSize(
                     session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, size: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call objects::size;
                 C_GetAttributeValue(
                     session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE,
                     template: CK_ATTRIBUTE_PTR, count: CK_ULONG
@@ -109,11 +110,11 @@ macro_rules! with_functions {
                 C_EncryptUpdate(
                     session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_len: CK_ULONG,
                     encrypted_part: CK_BYTE_PTR, encrypted_part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call encrypt::update;
                 C_EncryptFinal(
                     session: CK_SESSION_HANDLE, last_encrypted_part: CK_BYTE_PTR,
                     last_encrypted_part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call encrypt::finish;
                 C_DecryptInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
                 ) => call decrypt::init;
@@ -124,11 +125,11 @@ macro_rules! with_functions {
                 C_DecryptUpdate(
                     session: CK_SESSION_HANDLE, encrypted_part: CK_BYTE_PTR,
                     encrypted_part_len: CK_ULONG, part: CK_BYTE_PTR, part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call decrypt::update;
                 C_DecryptFinal(
                     session: CK_SESSION_HANDLE, last_part: CK_BYTE_PTR,
                     last_part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call decrypt::finish;
                 C_DigestInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR
                 ) => call digest::init;
@@ -139,7 +140,7 @@ macro_rules! with_functions {
                 C_DigestUpdate(
                     session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_len: CK_ULONG
                 ) => call digest::update;
-                C_DigestKey(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) => unsupported;
+                C_DigestKey(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) => call digest::key;
                 C_DigestFinal(
                     session: CK_SESSION_HANDLE, digest: CK_BYTE_PTR, digest_len: CK_ULONG_PTR
                 ) => call digest::finish;
@@ -159,11 +160,11 @@ macro_rules! with_functions {
                 ) => call sign::finish;
                 C_SignRecoverInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
-                ) => unsupported;
+                ) => unsupported "KMS signs digests: no message can be recovered from a signature";
                 C_SignRecover(
                     session: CK_SESSION_HANDLE, data: CK_BYTE_PTR, data_len: CK_ULONG,
                     signature: CK_BYTE_PTR, signature_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => unsupported "KMS signs digests: no message can be recovered from a signature";
                 C_VerifyInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
                 ) => call verify::init;
@@ -179,27 +180,27 @@ macro_rules! with_functions {
                 ) => call verify::finish;
                 C_VerifyRecoverInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
-                ) => unsupported;
+                ) => unsupported "KMS signs digests: no message can be recovered from a signature";
                 C_VerifyRecover(
                     session: CK_SESSION_HANDLE, signature: CK_BYTE_PTR, signature_len: CK_ULONG,
                     data: CK_BYTE_PTR, data_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => unsupported "KMS signs digests: no message can be recovered from a signature";
                 C_DigestEncryptUpdate(
                     session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_len: CK_ULONG,
                     encrypted_part: CK_BYTE_PTR, encrypted_part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call dual::digest_encrypt_update;
                 C_DecryptDigestUpdate(
                     session: CK_SESSION_HANDLE, encrypted_part: CK_BYTE_PTR,
                     encrypted_part_len: CK_ULONG, part: CK_BYTE_PTR, part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call dual::decrypt_digest_update;
                 C_SignEncryptUpdate(
                     session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_len: CK_ULONG,
                     encrypted_part: CK_BYTE_PTR, encrypted_part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call dual::sign_encrypt_update;
                 C_DecryptVerifyUpdate(
                     session: CK_SESSION_HANDLE, encrypted_part: CK_BYTE_PTR,
                     encrypted_part_len: CK_ULONG, part: CK_BYTE_PTR, part_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call dual::decrypt_verify_update;
                 C_GenerateKey(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     template: CK_ATTRIBUTE_PTR, count: CK_ULONG, key: CK_OBJECT_HANDLE_PTR
@@ -214,18 +215,18 @@ macro_rules! with_functions {
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     wrapping_key: CK_OBJECT_HANDLE, key: CK_OBJECT_HANDLE,
                     wrapped_key: CK_BYTE_PTR, wrapped_key_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call keys::wrap;
                 C_UnwrapKey(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     unwrapping_key: CK_OBJECT_HANDLE, wrapped_key: CK_BYTE_PTR,
                     wrapped_key_len: CK_ULONG, template: CK_ATTRIBUTE_PTR,
                     attribute_count: CK_ULONG, key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call keys::unwrap;
                 C_DeriveKey(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     base_key: CK_OBJECT_HANDLE, template: CK_ATTRIBUTE_PTR,
                     attribute_count: CK_ULONG, key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call keys::derive;
                 C_SeedRandom(
                     session: CK_SESSION_HANDLE, seed: CK_BYTE_PTR, seed_len: CK_ULONG
                 ) => call random::seed;
@@ -236,7 +237,7 @@ macro_rules! with_functions {
                 C_CancelFunction(session: CK_SESSION_HANDLE) => call general::not_parallel;
                 C_WaitForSlotEvent(
                     flags: CK_FLAGS, slot: CK_SLOT_ID_PTR, reserved: CK_VOID_PTR
-                ) => unsupported;
+                ) => call slots::wait_for_event;
             }
             v3_0 {
                 C_GetInterfaceList(
@@ -249,8 +250,8 @@ macro_rules! with_functions {
                 C_LoginUser(
                     session: CK_SESSION_HANDLE, user_type: CK_USER_TYPE, pin: CK_UTF8CHAR_PTR,
                     pin_len: CK_ULONG, username: CK_UTF8CHAR_PTR, username_len: CK_ULONG
-                ) => unsupported;
-                C_SessionCancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) => unsupported;
+                ) => call sessions::login_user;
+                C_SessionCancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) => call sessions::cancel;
                 C_MessageEncryptInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
                 ) => unsupported;
@@ -292,38 +293,38 @@ macro_rules! with_functions {
                 C_MessageDecryptFinal(session: CK_SESSION_HANDLE) => unsupported;
                 C_MessageSignInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
-                ) => unsupported;
+                ) => call message_sign::init;
                 C_SignMessage(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     data: CK_BYTE_PTR, data_len: CK_ULONG, signature: CK_BYTE_PTR,
                     signature_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call message_sign::sign;
                 C_SignMessageBegin(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG
-                ) => unsupported;
+                ) => call message_sign::begin;
                 C_SignMessageNext(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     data: CK_BYTE_PTR, data_len: CK_ULONG, signature: CK_BYTE_PTR,
                     signature_len: CK_ULONG_PTR
-                ) => unsupported;
-                C_MessageSignFinal(session: CK_SESSION_HANDLE) => unsupported;
+                ) => call message_sign::next;
+                C_MessageSignFinal(session: CK_SESSION_HANDLE) => call message_sign::finish;
                 C_MessageVerifyInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
-                ) => unsupported;
+                ) => call message_verify::init;
                 C_VerifyMessage(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     data: CK_BYTE_PTR, data_len: CK_ULONG, signature: CK_BYTE_PTR,
                     signature_len: CK_ULONG
-                ) => unsupported;
+                ) => call message_verify::verify;
                 C_VerifyMessageBegin(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG
-                ) => unsupported;
+                ) => call message_verify::begin;
                 C_VerifyMessageNext(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     data: CK_BYTE_PTR, data_len: CK_ULONG, signature: CK_BYTE_PTR,
                     signature_len: CK_ULONG
-                ) => unsupported;
-                C_MessageVerifyFinal(session: CK_SESSION_HANDLE) => unsupported;
+                ) => call message_verify::next;
+                C_MessageVerifyFinal(session: CK_SESSION_HANDLE) => call message_verify::finish;
             }
             v3_2 {
                 C_EncapsulateKey(
@@ -331,39 +332,39 @@ macro_rules! with_functions {
                     public_key: CK_OBJECT_HANDLE, template: CK_ATTRIBUTE_PTR,
                     attribute_count: CK_ULONG, ciphertext: CK_BYTE_PTR,
                     ciphertext_len: CK_ULONG_PTR, key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call keys::encapsulate;
                 C_DecapsulateKey(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     private_key: CK_OBJECT_HANDLE, template: CK_ATTRIBUTE_PTR,
                     attribute_count: CK_ULONG, ciphertext: CK_BYTE_PTR, ciphertext_len: CK_ULONG,
                     key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => call keys::decapsulate;
                 C_VerifySignatureInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE,
                     signature: CK_BYTE_PTR, signature_len: CK_ULONG
-                ) => unsupported;
+                ) => call verify_signature::init;
                 C_VerifySignature(
                     session: CK_SESSION_HANDLE, data: CK_BYTE_PTR, data_len: CK_ULONG
-                ) => unsupported;
+                ) => call verify_signature::verify;
                 C_VerifySignatureUpdate(
                     session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_len: CK_ULONG
-                ) => unsupported;
-                C_VerifySignatureFinal(session: CK_SESSION_HANDLE) => unsupported;
+                ) => call verify_signature::update;
+                C_VerifySignatureFinal(session: CK_SESSION_HANDLE) => call verify_signature::finish;
                 C_GetSessionValidationFlags(
                     session: CK_SESSION_HANDLE, kind: CK_SESSION_VALIDATION_FLAGS_TYPE,
                     flags: *mut CK_FLAGS
-                ) => unsupported;
+                ) => call sessions::validation_flags;
                 C_AsyncComplete(
                     session: CK_SESSION_HANDLE, function_name: CK_UTF8CHAR_PTR,
                     result: CK_ASYNC_DATA_PTR
-                ) => unsupported;
+                ) => unsupported "every call ends before it returns; no session is asynchronous";
                 C_AsyncGetID(
                     session: CK_SESSION_HANDLE, function_name: CK_UTF8CHAR_PTR, id: CK_ULONG_PTR
-                ) => unsupported;
+                ) => unsupported "every call ends before it returns; no session is asynchronous";
                 C_AsyncJoin(
                     session: CK_SESSION_HANDLE, function_name: CK_UTF8CHAR_PTR, id: CK_ULONG,
                     data: CK_BYTE_PTR, data_len: CK_ULONG
-                ) => unsupported;
+                ) => unsupported "every call ends before it returns; no session is asynchronous";
                 C_WrapKeyAuthenticated(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     wrapping_key: CK_OBJECT_HANDLE, key: CK_OBJECT_HANDLE,

@@ -16,6 +16,16 @@ pub(super) struct CK_SIGN_ADDITIONAL_CONTEXT {
     pub(super) ulContextLen: CK_ULONG,
 }
 
+/// Parameter of the mechanisms that sign a digest whose hash they leave open.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CK_HASH_SIGN_ADDITIONAL_CONTEXT {
+    pub(super) hedgeVariant: CK_ULONG,
+    pub(super) pContext: CK_BYTE_PTR,
+    pub(super) ulContextLen: CK_ULONG,
+    pub(super) hash: CK_MECHANISM_TYPE,
+}
+
 /// Result of an asynchronous call.
 #[repr(C)]
 #[derive(Debug)]
@@ -34,7 +44,12 @@ macro_rules! function_list_tail {
     (
         v2_40 { $($v2_40:tt)* }
         v3_0 { $($v3_0:tt)* }
-        v3_2 { $($name:ident($($arg:ident: $ty:ty),*) => $kind:ident $($path:path)?;)* }
+        v3_2 {
+            $(
+                $name:ident($($arg:ident: $ty:ty),*)
+                => $kind:ident $($path:ident)::* $($reason:literal)?;
+            )*
+        }
     ) => {
         /// The 3.0 function list followed by the functions that 3.2 added.
         #[repr(C)]
@@ -80,6 +95,14 @@ mod tests {
         assert_eq!(
             offset_of!(CK_SIGN_ADDITIONAL_CONTEXT, ulContextLen),
             offset_of!(header::CK_SIGN_ADDITIONAL_CONTEXT, ulContextLen)
+        );
+        assert_eq!(
+            size_of::<CK_HASH_SIGN_ADDITIONAL_CONTEXT>(),
+            size_of::<header::CK_HASH_SIGN_ADDITIONAL_CONTEXT>()
+        );
+        assert_eq!(
+            offset_of!(CK_HASH_SIGN_ADDITIONAL_CONTEXT, hash),
+            offset_of!(header::CK_HASH_SIGN_ADDITIONAL_CONTEXT, hash)
         );
     }
 }

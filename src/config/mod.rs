@@ -7,6 +7,7 @@
 mod error;
 mod locate;
 pub(crate) mod names;
+mod rates;
 mod section;
 pub(crate) mod selection;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use tracing::level_filters::LevelFilter;
 
 pub(crate) use error::ConfigError;
 pub(crate) use names::Region;
+pub(crate) use rates::Rates;
 pub(crate) use selection::Selection;
 pub(crate) use token::{Discovery, OnDestroy, RandomSource, TokenConfig};
 

@@ -73,6 +73,7 @@ fn every_setting_is_read_into_its_own_place() {
         region = "eu-north-1"
         endpoint = "https://kms.example.com"
         tags = { Team = "payments", "cost centre" = "" }
+        new_key_tags = { Owner = "ops" }
         discovery = "list-keys"
         certificates = ["/etc/chain.pem", "/etc/root.pem"]
         certificate_directory = "/var/lib/certificates"
@@ -92,6 +93,7 @@ fn every_setting_is_read_into_its_own_place() {
         refresh_interval = 86400
         miss_refresh_interval = 1e-3
         concurrency = 64
+        rates = { rsa = 1, ecc = 2, ml_dsa = 3, ml_kem = 4, symmetric = 5, listing = 1_000_000 }
         "#,
     );
     let tags = [("Team", "payments"), ("cost centre", "")];
@@ -102,6 +104,15 @@ fn every_setting_is_read_into_its_own_place() {
         endpoint: Some("https://kms.example.com".parse().unwrap()),
         selection: Selection::Tags(Tags::from(tags)),
         discovery: Discovery::ListKeys,
+        new_key_tags: Tags::from([("Owner".to_owned(), "ops".to_owned())]),
+        rates: Rates {
+            rsa: 1,
+            ecc: 2,
+            ml_dsa: 3,
+            ml_kem: 4,
+            symmetric: 5,
+            listing: 1_000_000,
+        },
         certificates: vec!["/etc/chain.pem".into(), "/etc/root.pem".into()],
         certificate_directory: Some("/var/lib/certificates".into()),
         on_destroy: OnDestroy::Disable,
@@ -195,14 +206,6 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
         (
             "[[token]]\nregion = \"EU\"",
             "2:10: region is \"EU\"; allowed: the name of a region, such as \"eu-west-1\"",
-        ),
-        (
-            "[[token]]\ndiscovery = \"explicit\"",
-            "2:13: discovery is \"explicit\"; allowed: \"auto\", \"tagging-api\", \"list-keys\"",
-        ),
-        (
-            "[[token]]\ndiscovery = \"tagging-api\"",
-            "2:13: discovery is \"tagging-api\" without tags; allowed: beside tags",
         ),
         (
             "[[token]]\non_destroy = \"delete\"",
@@ -429,4 +432,44 @@ fn manual_rows(heading: &str) -> impl Iterator<Item = Vec<&'static str>> {
             let cells = line.trim_matches('|').split(" | ");
             cells.map(|cell| cell.trim().trim_matches('`')).collect()
         })
+}
+
+#[test]
+fn a_way_to_find_keys_must_fit_the_selection_of_keys() {
+    for (text, expected) in [
+        (
+            "discovery = \"all\"",
+            "discovery is \"all\"; allowed: \"auto\", \"tagging-api\", \"list-keys\", \"explicit\"",
+        ),
+        (
+            "discovery = \"tagging-api\"",
+            "discovery is \"tagging-api\" without tags; allowed: beside tags",
+        ),
+        (
+            "discovery = \"explicit\"",
+            "discovery is \"explicit\" without keys; allowed: beside keys",
+        ),
+        (
+            "discovery = \"list-keys\"\nkeys = [\"alias/a\"]",
+            "discovery is \"list-keys\" beside keys; allowed: \"auto\", \"explicit\"",
+        ),
+    ] {
+        let text = format!("[[token]]\n{text}");
+        assert_eq!(complaint(&text), format!("config.toml:2:13: {expected}"));
+    }
+}
+
+#[test]
+fn rates_are_read_by_family_and_have_bounds() {
+    let rates = read_token("rates = { ecc = 3000, listing = 50 }").rates;
+    let expected = Rates {
+        ecc: 3000,
+        listing: 50,
+        ..Rates::default()
+    };
+    assert_eq!(rates, expected);
+    assert_eq!(
+        complaint("[[token]]\nrates = { ecc = 0 }"),
+        "config.toml:2:17: ecc is 0; allowed: an integer from 1 to 1000000"
+    );
 }

@@ -1,7 +1,7 @@
 //! The elliptic curves of KMS's signing keys.
 
 use der::Decode;
-use der::asn1::{ObjectIdentifier, PrintableStringRef};
+use der::asn1::{ObjectIdentifier, OctetStringRef, PrintableStringRef};
 
 use super::Hash;
 
@@ -74,6 +74,12 @@ impl Curve {
             Self::Secp256k1 => &SECP256K1,
         }
     }
+}
+
+/// The point in a value of `CKA_EC_POINT`: DER of an OCTET STRING, the whole input.
+pub(crate) fn point_in_octet_string(der: &[u8]) -> Option<&[u8]> {
+    let string: &OctetStringRef = Decode::from_der(der).ok()?;
+    Some(string.as_bytes())
 }
 
 struct Facts {

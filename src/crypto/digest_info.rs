@@ -67,7 +67,8 @@ pub(crate) fn encode(hash: Hash, digest: &[u8]) -> Vec<u8> {
         .expect("a digest is short")
 }
 
-const fn oid(hash: Hash) -> ObjectIdentifier {
+/// The object identifier of a hash.
+pub(super) const fn oid(hash: Hash) -> ObjectIdentifier {
     const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
     const SHA224: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.4");
     const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");

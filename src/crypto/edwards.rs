@@ -4,6 +4,9 @@ use der::Decode;
 use der::asn1::{ObjectIdentifier, PrintableStringRef};
 
 /// `CKA_EC_PARAMS` of Ed25519 keys: DER of the OID 1.3.101.112 (RFC 8410).
+///
+/// Of the two forms that PKCS#11 has, this is the one for pure Ed25519 alone, which is what KMS signs: with
+/// the name of the curve, contexts and prehashes would be possible (3.2, 6.3.16). Clients read either.
 pub(crate) const ED25519_PARAMS: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
 
 /// Whether this `CKA_EC_PARAMS` value means Ed25519: DER of its OID, or of a `PrintableString` with

@@ -80,11 +80,6 @@ impl Hasher {
     pub(crate) fn finish(self) -> Digest {
         Digest(self.0.finish())
     }
-
-    /// The length of the digest to come, in bytes.
-    pub(crate) fn digest_len(&self) -> usize {
-        self.0.algorithm().output_len()
-    }
 }
 
 impl fmt::Debug for Hasher {

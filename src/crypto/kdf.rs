@@ -69,17 +69,6 @@ pub(crate) fn hkdf_expand(
     })
 }
 
-/// Both steps of HKDF.
-pub(crate) fn hkdf(
-    hash: Hash,
-    salt: &[u8],
-    secret: &[u8],
-    info: &[u8],
-    len: usize,
-) -> Result<Derived, DeriveError> {
-    hkdf_expand(hash, &hkdf_extract(hash, salt, secret), info, len)
-}
-
 /// The first `len` bytes of blocks of the hash's length, at most `max_blocks`; each is made of its
 /// number, from 1 on, and of the block before it, nothing at first.
 fn blocks(
@@ -118,6 +107,17 @@ for length in map(int, sys.argv[5:]):
     print(x963kdf.X963KDF(algorithm, length, info).derive(secret).hex())
     print(hkdf.HKDF(algorithm, length, salt, info).derive(secret).hex())
 ";
+
+    /// Both steps.
+    fn hkdf(
+        hash: Hash,
+        salt: &[u8],
+        secret: &[u8],
+        info: &[u8],
+        len: usize,
+    ) -> Result<Derived, DeriveError> {
+        hkdf_expand(hash, &hkdf_extract(hash, salt, secret), info, len)
+    }
 
     fn python_name(hash: Hash) -> String {
         format!("{hash:?}").to_uppercase()

@@ -1,16 +1,18 @@
 //! ML-DSA (FIPS 204) over mu, the representative of a message, its context and the public key.
 //!
-//! A message becomes mu here, in any number of parts, and KMS signs mu alone (`EXTERNAL_MU`).
+//! A message becomes mu here, in any number of parts, and KMS signs mu alone (`EXTERNAL_MU`). So does a
+//! digest, for HashML-DSA.
 
 use std::thread;
 
+use der::Encode;
 use ml_dsa::{
     EncodedVerifyingKey, MlDsa44, MlDsa65, MlDsa87, MlDsaParams, Signature, VerifyingKey,
 };
 use shake::{ExtendableOutput, Shake256, Update, XofReader};
 
 use super::verify::VerifyError;
-use super::{MlDsaPublicKey, MlDsaSet};
+use super::{Hash, MlDsaPublicKey, MlDsaSet, digest_info};
 
 /// The length of mu in bytes.
 pub(crate) const MU_LEN: usize = 64;
@@ -32,10 +34,14 @@ impl Mu {
     /// 2, line 10, and algorithm 7, line 6).
     pub(crate) fn new(key: &MlDsaPublicKey, context: &[u8]) -> Result<Self, ContextTooLong> {
         const PURE: u8 = 0;
+        Self::of_kind(PURE, key, context)
+    }
+
+    fn of_kind(kind: u8, key: &MlDsaPublicKey, context: &[u8]) -> Result<Self, ContextTooLong> {
         let context_len = u8::try_from(context.len()).map_err(|_| ContextTooLong(context.len()))?;
         let mut shake = Shake256::default();
         shake.update(&shake256(key.raw()));
-        shake.update(&[PURE, context_len]);
+        shake.update(&[kind, context_len]);
         shake.update(context);
         Ok(Self(shake))
     }
@@ -47,6 +53,31 @@ impl Mu {
     pub(crate) fn finish(self) -> [u8; MU_LEN] {
         squeeze(self.0)
     }
+}
+
+/// The mu of a digest in this context for HashML-DSA (FIPS 204, algorithm 4, line 23): that of the
+/// hash's object identifier in DER, and the digest.
+pub(crate) fn mu_of_digest(
+    key: &MlDsaPublicKey,
+    context: &[u8],
+    hash: Hash,
+    digest: &[u8],
+) -> Result<[u8; MU_LEN], PrehashError> {
+    const PREHASHED: u8 = 1;
+    let mut mu = Mu::of_kind(PREHASHED, key, context)?;
+    mu.update(&digest_info::oid(hash).to_der()?);
+    mu.update(digest);
+    Ok(mu.finish())
+}
+
+/// Why a digest has no mu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum PrehashError {
+    #[error(transparent)]
+    Context(#[from] ContextTooLong),
+    #[error("the hash has no name in DER: {0}")]
+    Der(#[from] der::Error),
 }
 
 fn shake256(data: &[u8]) -> [u8; 64] {

@@ -1,14 +1,9 @@
 //! Local cryptography: what needs no private key.
 //!
 //! Digests, encodings, signature verification, public-key encryption and encapsulation, and what
-//! the secret keys of a session do, on aws-lc-rs and the `der` family; ML-DSA over mu and the AES
-//! key wrap of 192 bits, which aws-lc-rs has not, are RustCrypto's. Private keys stay in KMS;
+//! the secret keys of a session do, on aws-lc-rs and the `der` family; ML-DSA over mu, the AES
+//! key wrap of 192 bits and digests that can be interrupted, which aws-lc-rs has not, are RustCrypto's. Private keys stay in KMS;
 //! nothing here can hold one.
-
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for mechanisms that are not in the table yet")
-)]
 
 pub(crate) mod aes;
 mod asn1;
@@ -28,6 +23,7 @@ pub(crate) mod public_key;
 #[cfg(test)]
 mod python;
 pub(crate) mod random;
+mod resumable;
 pub(crate) mod verify;
 
 pub(crate) use curve::Curve;
@@ -36,3 +32,4 @@ pub(crate) use public_key::{
     EcPublicKey, Ed25519PublicKey, MlDsaPublicKey, MlDsaSet, MlKemPublicKey, MlKemSet, PublicKey,
     RsaPublicKey,
 };
+pub(crate) use resumable::ResumableHasher;

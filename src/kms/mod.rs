@@ -135,10 +135,6 @@ pub(crate) trait Kms: Send + Sync {
     ) -> Result<Vec<u8>, KmsError>;
 
     /// The MAC, in full length, of a message of 1 to 4096 bytes (`GenerateMac`).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no PKCS#11 function needs it yet")
-    )]
     fn generate_mac(
         &self,
         key: &KeyEntry,
@@ -149,10 +145,6 @@ pub(crate) trait Kms: Send + Sync {
     /// Compares a MAC in full length with that of a message of 1 to 4096 bytes (`VerifyMac`).
     ///
     /// A MAC that is not the message's is [`KmsErrorKind::InvalidSignature`].
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no PKCS#11 function needs it yet")
-    )]
     fn verify_mac(
         &self,
         key: &KeyEntry,
@@ -165,10 +157,6 @@ pub(crate) trait Kms: Send + Sync {
     /// DER of a `SubjectPublicKeyInfo` (`DeriveSharedSecret`).
     ///
     /// Answers the x coordinate, as long as the curve's field: 32, 48 or 66 bytes.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no PKCS#11 function needs it yet")
-    )]
     fn derive_shared_secret(
         &self,
         key: &KeyEntry,
@@ -176,10 +164,6 @@ pub(crate) trait Kms: Send + Sync {
     ) -> Result<Zeroizing<Vec<u8>>, KmsError>;
 
     /// The 32 bytes in an ML-KEM ciphertext of 768, 1088 or 1568 bytes (Decapsulate).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no PKCS#11 function needs it yet")
-    )]
     fn decapsulate(
         &self,
         key: &KeyEntry,
@@ -198,10 +182,6 @@ pub(crate) trait Kms: Send + Sync {
     fn tag(&self, key: &KeyEntry, tags: &Tags) -> Result<(), KmsError>;
 
     /// Removes the tags with these keys; those that are not there are removed (`UntagResource`).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no PKCS#11 function needs it yet")
-    )]
     fn untag(&self, key: &KeyEntry, tag_keys: &[String]) -> Result<(), KmsError>;
 
     /// Schedules the key's deletion after a window of 7 to 30 days (`ScheduleKeyDeletion`).

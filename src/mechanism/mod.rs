@@ -3,17 +3,25 @@
 //! C_GetMechanismList, C_GetMechanismInfo, CKA_ALLOWED_MECHANISMS, every `C_*Init` and the matrix in
 //! the documentation read it.
 
+pub(crate) mod cipher;
+pub(crate) mod derivation;
 pub(crate) mod parameter;
 mod params;
 pub(crate) mod signature;
 mod usage;
 
+use std::fmt;
+
 use pkcs11_sys::*;
 
 use crate::crypto::Hash;
+use crate::crypto::aes::cbc;
+use crate::crypto::aes::wrap::Form;
 use crate::error::{Error, Result};
 use crate::kms::EncryptionAlgorithm;
 use crate::v3_2::*;
+use cipher::{CipherScheme, Mode};
+use derivation::Derivation;
 use parameter::{Parameter, Shape};
 use signature::{Input, Padding, SignatureScheme, Signing};
 
@@ -26,6 +34,16 @@ pub(crate) struct Mechanism<'a> {
     pub(crate) parameter: Parameter<'a>,
 }
 
+/// How the log names a mechanism.
+impl fmt::Display for Mechanism<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match find(self.type_) {
+            Ok(row) => f.write_str(row.name),
+            Err(_) => write!(f, "mechanism {:#x}", self.type_),
+        }
+    }
+}
+
 /// What a mechanism does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
@@ -35,6 +53,13 @@ pub(crate) enum Work {
     GenerateSecret(Option<Hash>),
     Sign(Signing),
     EncryptOaep,
+    /// Encrypts and decrypts with an AES key of a session.
+    Encrypt(Mode),
+    /// Wraps and unwraps with an AES key of a session.
+    WrapKey(Form),
+    DeriveEcdh,
+    DeriveHkdf,
+    Encapsulate,
     Digest(Hash),
 }
 
@@ -47,13 +72,15 @@ pub(crate) struct Row {
     /// The types of keys that the mechanism makes or uses.
     pub(crate) key_types: &'static [CK_KEY_TYPE],
     /// Smallest and largest key, in the unit that the specification has for the mechanism: bits of
-    /// RSA and EC keys, bytes of secret keys; 0 for a mechanism without a key.
+    /// RSA moduli, of the fields of curves and of generic secrets; bytes of HMAC keys, and of the
+    /// public keys of ML-DSA and ML-KEM; 0 for a mechanism without a key.
     pub(crate) sizes: (CK_ULONG, CK_ULONG),
     pub(crate) flags: CK_FLAGS,
     pub(crate) parameter: Shape,
 }
 
 /// What the mechanisms of one family have in common.
+#[derive(Clone, Copy)]
 struct Family {
     key_types: &'static [CK_KEY_TYPE],
     sizes: (CK_ULONG, CK_ULONG),
@@ -67,6 +94,9 @@ const EC_FLAGS: CK_FLAGS = CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
 /// and hashing are local.
 const GENERATE_PAIR: CK_FLAGS = CKF_HW | CKF_GENERATE_KEY_PAIR;
 const SIGN_VERIFY: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
+const ENCRYPT_DECRYPT: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT;
+const WRAP_UNWRAP: CK_FLAGS = CKF_WRAP | CKF_UNWRAP;
+const ENCAPSULATE_DECAPSULATE: CK_FLAGS = CKF_ENCAPSULATE | CKF_DECAPSULATE;
 
 macro_rules! families {
     ($($name:ident = $key_types:expr, $min:literal..=$max:literal, $flags:expr, $shape:ident;)+) => {
@@ -83,15 +113,15 @@ families! {
     RSA_GEN     = [CKK_RSA], 2048..=4096, GENERATE_PAIR, None;
     RSA_PKCS    = [CKK_RSA], 2048..=4096, SIGN_VERIFY, None;
     RSA_PSS     = [CKK_RSA], 2048..=4096, SIGN_VERIFY, Pss;
-    RSA_OAEP    = [CKK_RSA], 2048..=4096, CKF_ENCRYPT | CKF_DECRYPT, Oaep;
+    RSA_OAEP    = [CKK_RSA], 2048..=4096, ENCRYPT_DECRYPT | WRAP_UNWRAP, Oaep;
     EC_GEN      = [CKK_EC], 256..=521, GENERATE_PAIR | EC_FLAGS, None;
     ECDSA       = [CKK_EC], 256..=521, SIGN_VERIFY | EC_FLAGS, None;
-    EDWARDS_GEN = [CKK_EC_EDWARDS], 256..=256, GENERATE_PAIR | CKF_EC_NAMEDCURVE, None;
-    EDDSA       = [CKK_EC_EDWARDS], 256..=256, SIGN_VERIFY | CKF_EC_NAMEDCURVE, EdDsa;
-    ML_DSA_GEN  = [CKK_ML_DSA], 1..=3, GENERATE_PAIR, None;
-    ML_DSA      = [CKK_ML_DSA], 1..=3, SIGN_VERIFY, SignContext;
-    ML_KEM_GEN  = [CKK_ML_KEM], 1..=3, GENERATE_PAIR, None;
-    SECRET_GEN  = [CKK_GENERIC_SECRET], 28..=64, CKF_HW | CKF_GENERATE, None;
+    EDWARDS_GEN = [CKK_EC_EDWARDS], 255..=255, GENERATE_PAIR | CKF_EC_NAMEDCURVE, None;
+    EDDSA       = [CKK_EC_EDWARDS], 255..=255, SIGN_VERIFY | CKF_EC_NAMEDCURVE, EdDsa;
+    ML_DSA_GEN  = [CKK_ML_DSA], 1312..=2592, GENERATE_PAIR, None;
+    ML_DSA      = [CKK_ML_DSA], 1312..=2592, SIGN_VERIFY, SignContext;
+    ML_KEM_GEN  = [CKK_ML_KEM], 800..=1568, GENERATE_PAIR, None;
+    SECRET_GEN  = [CKK_GENERIC_SECRET], 224..=512, CKF_HW | CKF_GENERATE, None;
     SHA224_GEN  = [CKK_SHA224_HMAC], 28..=28, CKF_HW | CKF_GENERATE, None;
     SHA256_GEN  = [CKK_SHA256_HMAC], 32..=32, CKF_HW | CKF_GENERATE, None;
     SHA384_GEN  = [CKK_SHA384_HMAC], 48..=48, CKF_HW | CKF_GENERATE, None;
@@ -100,6 +130,11 @@ families! {
     SHA256_MAC  = [CKK_GENERIC_SECRET, CKK_SHA256_HMAC], 1..=4096, SIGN_VERIFY, None;
     SHA384_MAC  = [CKK_GENERIC_SECRET, CKK_SHA384_HMAC], 1..=4096, SIGN_VERIFY, None;
     SHA512_MAC  = [CKK_GENERIC_SECRET, CKK_SHA512_HMAC], 1..=4096, SIGN_VERIFY, None;
+    ECDH        = [CKK_EC], 256..=521, CKF_DERIVE | EC_FLAGS, Ecdh;
+    HKDF        = [CKK_GENERIC_SECRET, CKK_HKDF], 1..=4096, CKF_DERIVE, Hkdf;
+    ML_KEM      = [CKK_ML_KEM], 800..=1568, ENCAPSULATE_DECAPSULATE, None;
+    AES         = [CKK_AES], 16..=32, ENCRYPT_DECRYPT, Bytes;
+    AES_WRAP    = [CKK_AES], 16..=32, WRAP_UNWRAP, Bytes;
     DIGEST      = [], 0..=0, CKF_DIGEST, None;
 }
 
@@ -117,6 +152,10 @@ const fn rsa(padding: Padding, input: Input) -> Work {
 
 const fn ecdsa(hash: Hash) -> Work {
     Work::Sign(Signing::Ecdsa(Message(hash)))
+}
+
+const fn hash_ml_dsa(hash: Hash) -> Work {
+    Work::Sign(Signing::HashMlDsa(Message(hash)))
 }
 
 const fn hmac(hash: Hash) -> Work {
@@ -172,6 +211,11 @@ static TABLE: &[Row] = rows! {
     CKM_ECDSA_SHA512            ECDSA, ecdsa(Sha512);
     CKM_EDDSA                   EDDSA, Work::Sign(Signing::EdDsa);
     CKM_ML_DSA                  ML_DSA, Work::Sign(Signing::MlDsa);
+    CKM_HASH_ML_DSA             with(ML_DSA, Shape::HashSignContext), Work::Sign(Signing::HashMlDsa(Digest));
+    CKM_HASH_ML_DSA_SHA224      ML_DSA, hash_ml_dsa(Sha224);
+    CKM_HASH_ML_DSA_SHA256      ML_DSA, hash_ml_dsa(Sha256);
+    CKM_HASH_ML_DSA_SHA384      ML_DSA, hash_ml_dsa(Sha384);
+    CKM_HASH_ML_DSA_SHA512      ML_DSA, hash_ml_dsa(Sha512);
     CKM_SHA224_HMAC             SHA224_MAC, hmac(Sha224);
     CKM_SHA256_HMAC             SHA256_MAC, hmac(Sha256);
     CKM_SHA384_HMAC             SHA384_MAC, hmac(Sha384);
@@ -182,6 +226,17 @@ static TABLE: &[Row] = rows! {
     CKM_SHA512_HMAC_GENERAL     with(SHA512_MAC, Shape::Ulong), hmac(Sha512);
 
     CKM_RSA_PKCS_OAEP           RSA_OAEP, Work::EncryptOaep;
+    CKM_AES_CBC                 AES, Work::Encrypt(Mode::Cbc(cbc::Padding::None));
+    CKM_AES_CBC_PAD             AES, Work::Encrypt(Mode::Cbc(cbc::Padding::Pkcs7));
+    CKM_AES_CTR                 with(AES, Shape::AesCtr), Work::Encrypt(Mode::Ctr);
+    CKM_AES_GCM                 with(AES, Shape::Gcm), Work::Encrypt(Mode::Gcm);
+    CKM_AES_KEY_WRAP            AES_WRAP, Work::WrapKey(Form::Kw);
+    CKM_AES_KEY_WRAP_KWP        AES_WRAP, Work::WrapKey(Form::Kwp);
+
+    CKM_ECDH1_DERIVE            ECDH, Work::DeriveEcdh;
+    CKM_ECDH1_COFACTOR_DERIVE   ECDH, Work::DeriveEcdh;
+    CKM_HKDF_DERIVE             HKDF, Work::DeriveHkdf;
+    CKM_ML_KEM                  ML_KEM, Work::Encapsulate;
 
     CKM_SHA_1                   DIGEST, Work::Digest(Sha1);
     CKM_SHA224                  DIGEST, Work::Digest(Sha224);
@@ -189,6 +244,12 @@ static TABLE: &[Row] = rows! {
     CKM_SHA384                  DIGEST, Work::Digest(Sha384);
     CKM_SHA512                  DIGEST, Work::Digest(Sha512);
 };
+
+/// The table, for the documentation.
+#[cfg(test)]
+pub(crate) fn table() -> &'static [Row] {
+    TABLE
+}
 
 /// Every mechanism type, in the table's order.
 pub(crate) fn list() -> Vec<CK_MECHANISM_TYPE> {
@@ -221,8 +282,8 @@ pub(crate) fn parameter_shape(type_: CK_MECHANISM_TYPE) -> Shape {
     find(type_).map_or(Shape::None, |row| row.parameter)
 }
 
-/// The signature scheme that a mechanism and its parameter ask for.
-pub(crate) fn signature(mechanism: Mechanism<'_>) -> Result<SignatureScheme> {
+/// The signature scheme that a mechanism and its parameter ask for, to sign or to verify.
+pub(crate) fn signature(mechanism: Mechanism<'_>, use_: Use) -> Result<SignatureScheme> {
     let Work::Sign(signing) = find(mechanism.type_)?.work else {
         return Err(unsuited(mechanism, "signs"));
     };
@@ -237,16 +298,66 @@ pub(crate) fn signature(mechanism: Mechanism<'_>) -> Result<SignatureScheme> {
             Ok(SignatureScheme::Ecdsa(input))
         }
         Signing::EdDsa => params::check_eddsa(mechanism),
-        Signing::MlDsa => params::check_ml_dsa(mechanism),
+        Signing::MlDsa => params::check_ml_dsa(mechanism, use_),
+        Signing::HashMlDsa(input) => params::check_hash_ml_dsa(mechanism, use_, input),
         Signing::Hmac { hash } => params::check_hmac(mechanism, hash),
     }
 }
 
-/// The hash of RSAES-OAEP that a mechanism and its parameter ask for.
-pub(crate) fn oaep(mechanism: Mechanism<'_>) -> Result<(Hash, EncryptionAlgorithm)> {
+/// How a mechanism encrypts and decrypts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// RSAES-OAEP: here with the public key, in KMS with the private one.
+    Oaep(Hash, EncryptionAlgorithm),
+    /// Here, with a secret key of a session.
+    Cipher(CipherScheme),
+}
+
+/// How a mechanism wraps and unwraps keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrapping {
+    Oaep(Hash, EncryptionAlgorithm),
+    Aes(Form),
+}
+
+/// The encryption that a mechanism and its parameter ask for.
+pub(crate) fn encryption(mechanism: Mechanism<'_>) -> Result<Encryption> {
     match find(mechanism.type_)?.work {
-        Work::EncryptOaep => params::check_oaep(mechanism),
+        Work::EncryptOaep => {
+            params::check_oaep(mechanism).map(|(hash, algorithm)| Encryption::Oaep(hash, algorithm))
+        }
+        Work::Encrypt(mode) => cipher::check_cipher(mechanism, mode).map(Encryption::Cipher),
         _ => Err(unsuited(mechanism, "encrypts")),
+    }
+}
+
+/// The wrapping that a mechanism and its parameter ask for.
+pub(crate) fn wrapping(mechanism: Mechanism<'_>) -> Result<Wrapping> {
+    match find(mechanism.type_)?.work {
+        Work::EncryptOaep => {
+            params::check_oaep(mechanism).map(|(hash, algorithm)| Wrapping::Oaep(hash, algorithm))
+        }
+        Work::WrapKey(form) => {
+            cipher::check_key_wrap(mechanism, form).map(|()| Wrapping::Aes(form))
+        }
+        _ => Err(unsuited(mechanism, "wraps")),
+    }
+}
+
+/// The derivation that a mechanism and its parameter ask for.
+pub(crate) fn derivation(mechanism: Mechanism<'_>) -> Result<Derivation<'_>> {
+    match find(mechanism.type_)?.work {
+        Work::DeriveEcdh => derivation::check_ecdh(mechanism),
+        Work::DeriveHkdf => derivation::check_hkdf(mechanism),
+        _ => Err(unsuited(mechanism, "derives")),
+    }
+}
+
+/// Refuses a mechanism that does not encapsulate.
+pub(crate) fn encapsulation(mechanism: Mechanism<'_>) -> Result<()> {
+    match find(mechanism.type_)?.work {
+        Work::Encapsulate => mechanism.check_no_parameter(),
+        _ => Err(unsuited(mechanism, "encapsulates")),
     }
 }
 
@@ -261,7 +372,7 @@ pub(crate) fn digest(mechanism: Mechanism<'_>) -> Result<Hash> {
 fn unsuited(mechanism: Mechanism<'_>, verb: &str) -> Error {
     Error::new(
         CKR_MECHANISM_INVALID,
-        format!("mechanism {:#x} is none that {verb}", mechanism.type_),
+        format!("{mechanism} is none that {verb}"),
     )
 }
 

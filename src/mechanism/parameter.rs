@@ -18,6 +18,8 @@ pub(crate) enum Shape {
     EdDsa,
     /// CK_SIGN_ADDITIONAL_CONTEXT, or none.
     SignContext,
+    /// CK_HASH_SIGN_ADDITIONAL_CONTEXT.
+    HashSignContext,
     /// CK_MAC_GENERAL_PARAMS: one CK_ULONG.
     Ulong,
     /// Bytes, such as an initialisation vector, or none.
@@ -55,6 +57,11 @@ pub(crate) enum Parameter<'a> {
     SignContext {
         hedge: CK_ULONG,
         context: &'a [u8],
+    },
+    HashSignContext {
+        hedge: CK_ULONG,
+        context: &'a [u8],
+        hash: CK_MECHANISM_TYPE,
     },
     Ulong(CK_ULONG),
     Bytes(&'a [u8]),

@@ -2,9 +2,9 @@
 
 use pkcs11_sys::*;
 
-use super::Mechanism;
-use super::parameter::Parameter;
+use super::parameter::{Parameter, Shape};
 use super::signature::{Input, Padding, SignatureScheme};
+use super::{Mechanism, Use, parameter_shape};
 use crate::crypto::Hash;
 use crate::crypto::ml_dsa::MAX_CONTEXT_LEN;
 use crate::error::Result;
@@ -81,32 +81,79 @@ pub(super) fn check_eddsa(mechanism: Mechanism<'_>) -> Result<SignatureScheme> {
     }
 }
 
-/// Checks CK_SIGN_ADDITIONAL_CONTEXT. KMS does not say whether it signs hedged: both kinds verify
-/// alike, but one that has to be deterministic cannot be promised.
-pub(super) fn check_ml_dsa(mechanism: Mechanism<'_>) -> Result<SignatureScheme> {
-    let (hedge, context) = match mechanism.parameter {
-        Parameter::None => (CKH_HEDGE_PREFERRED, &[][..]),
-        Parameter::SignContext { hedge, context } => (hedge, context),
-        _ => return Err(mechanism.bad_parameter("it takes CK_SIGN_ADDITIONAL_CONTEXT or none")),
+/// Checks CK_SIGN_ADDITIONAL_CONTEXT, for ML-DSA of a message.
+pub(super) fn check_ml_dsa(mechanism: Mechanism<'_>, use_: Use) -> Result<SignatureScheme> {
+    let context = sign_context(mechanism, use_)?;
+    Ok(SignatureScheme::MlDsa { context })
+}
+
+/// Checks CK_SIGN_ADDITIONAL_CONTEXT, for HashML-DSA of a message, or
+/// CK_HASH_SIGN_ADDITIONAL_CONTEXT, for that of a digest.
+pub(super) fn check_hash_ml_dsa(
+    mechanism: Mechanism<'_>,
+    use_: Use,
+    input: Input,
+) -> Result<SignatureScheme> {
+    let (context, input) = match (input, mechanism.parameter) {
+        (
+            Input::Digest,
+            Parameter::HashSignContext {
+                hedge,
+                context,
+                hash,
+            },
+        ) => {
+            let hash = prehash(hash).ok_or_else(|| {
+                mechanism.bad_parameter("a digest is one of SHA-224, SHA-256, SHA-384 or SHA-512")
+            })?;
+            let context = hedged(mechanism, use_, hedge, context)?;
+            (context, Input::DigestOf(hash))
+        }
+        (Input::Digest, _) => {
+            return Err(mechanism.bad_parameter("it takes CK_HASH_SIGN_ADDITIONAL_CONTEXT"));
+        }
+        (input, _) => (sign_context(mechanism, use_)?, input),
     };
-    if !matches!(hedge, CKH_HEDGE_PREFERRED | CKH_HEDGE_REQUIRED) {
-        return Err(
-            mechanism.bad_parameter("KMS signs hedged: CKH_HEDGE_PREFERRED or CKH_HEDGE_REQUIRED")
-        );
+    Ok(SignatureScheme::HashMlDsa { context, input })
+}
+
+/// The context of CK_SIGN_ADDITIONAL_CONTEXT; no parameter is the empty one.
+fn sign_context(mechanism: Mechanism<'_>, use_: Use) -> Result<Vec<u8>> {
+    match mechanism.parameter {
+        Parameter::None => Ok(Vec::new()),
+        Parameter::SignContext { hedge, context } => hedged(mechanism, use_, hedge, context),
+        _ => Err(mechanism.bad_parameter("it takes CK_SIGN_ADDITIONAL_CONTEXT or none")),
+    }
+}
+
+/// The context, unless it is too long or comes with a demand on the randomness of the signature that
+/// KMS does not promise to meet: its documents do not say whether it signs hedged. A verification
+/// has no use for the demand, and ignores it (PKCS#11 3.2, 6.67).
+fn hedged(mechanism: Mechanism<'_>, use_: Use, hedge: CK_ULONG, context: &[u8]) -> Result<Vec<u8>> {
+    if use_ == Use::Sign && hedge != CKH_HEDGE_PREFERRED {
+        return Err(mechanism.bad_parameter(
+            "KMS promises neither hedged nor deterministic signatures: CKH_HEDGE_PREFERRED alone",
+        ));
     }
     if context.len() > MAX_CONTEXT_LEN {
         return Err(mechanism.bad_parameter("a context has 255 bytes at most"));
     }
-    Ok(SignatureScheme::MlDsa {
-        context: context.to_vec(),
-    })
+    Ok(context.to_vec())
+}
+
+/// The hash of a digest that HashML-DSA signs.
+fn prehash(mechanism: CK_MECHANISM_TYPE) -> Option<Hash> {
+    HASHES
+        .iter()
+        .find(|row| row.0 == mechanism && row.2 != Hash::Sha1)
+        .map(|row| row.2)
 }
 
 /// Checks the length of the MAC, for mechanisms that take one.
 pub(super) fn check_hmac(mechanism: Mechanism<'_>, hash: Hash) -> Result<SignatureScheme> {
-    let len = match mechanism.parameter {
-        Parameter::None => Some(hash.len()),
-        Parameter::Ulong(len) => usize::try_from(len).ok(),
+    let len = match (parameter_shape(mechanism.type_), mechanism.parameter) {
+        (Shape::None, Parameter::None) => Some(hash.len()),
+        (Shape::Ulong, Parameter::Ulong(len)) => usize::try_from(len).ok(),
         _ => None,
     };
     len.filter(|len| (1..=hash.len()).contains(len))
@@ -114,6 +161,14 @@ pub(super) fn check_hmac(mechanism: Mechanism<'_>, hash: Hash) -> Result<Signatu
         .ok_or_else(|| {
             mechanism.bad_parameter("a MAC has 1 byte at least and the hash's length at most")
         })
+}
+
+/// The hash that a mechanism type names.
+pub(super) fn hash_of(mechanism: CK_MECHANISM_TYPE) -> Option<Hash> {
+    HASHES
+        .iter()
+        .find(|row| row.0 == mechanism)
+        .map(|row| row.2)
 }
 
 fn same_hash(mechanism: CK_ULONG, mgf: CK_ULONG) -> Option<Hash> {
@@ -125,6 +180,8 @@ fn same_hash(mechanism: CK_ULONG, mgf: CK_ULONG) -> Option<Hash> {
 
 #[cfg(test)]
 mod tests {
+    use cryptoki_sys::{CKH_DETERMINISTIC_REQUIRED, CKH_HEDGE_REQUIRED};
+
     use super::*;
     use crate::error::Error;
 
@@ -211,22 +268,57 @@ mod tests {
     }
 
     #[test]
-    fn ml_dsa_takes_any_context_and_promises_no_determinism() {
-        let check = |hedge, context| {
-            check_ml_dsa(of(CKM_ML_DSA, Parameter::SignContext { hedge, context }))
+    fn ml_dsa_takes_any_context_and_promises_nothing_of_the_randomness() {
+        let check = |use_, hedge, context| {
+            check_ml_dsa(
+                of(CKM_ML_DSA, Parameter::SignContext { hedge, context }),
+                use_,
+            )
         };
         let scheme = |context: &[u8]| SignatureScheme::MlDsa {
             context: context.to_vec(),
         };
+        let plain = of(CKM_ML_DSA, Parameter::None);
+        assert_eq!(check_ml_dsa(plain, Use::Sign), Ok(scheme(b"")));
+        for use_ in [Use::Sign, Use::Verify] {
+            assert_eq!(check(use_, CKH_HEDGE_PREFERRED, b"c"), Ok(scheme(b"c")));
+            let longest = check(use_, CKH_HEDGE_PREFERRED, &[1; 255]);
+            assert_eq!(longest, Ok(scheme(&[1; 255])));
+            assert!(refused(check(use_, CKH_HEDGE_PREFERRED, &[1; 256])));
+        }
+        for demand in [CKH_HEDGE_REQUIRED, CKH_DETERMINISTIC_REQUIRED, 3] {
+            assert!(refused(check(Use::Sign, demand, b"")));
+            assert_eq!(check(Use::Verify, demand, b""), Ok(scheme(b"")));
+        }
+    }
+
+    #[test]
+    fn hash_ml_dsa_takes_the_hash_of_its_name_or_of_its_parameter() {
+        let check =
+            |parameter, input| check_hash_ml_dsa(of(CKM_HASH_ML_DSA, parameter), Use::Sign, input);
+        let named = |hash| Parameter::HashSignContext {
+            hedge: CKH_HEDGE_PREFERRED,
+            context: b"c",
+            hash,
+        };
+        let scheme = |context: &[u8], input| SignatureScheme::HashMlDsa {
+            context: context.to_vec(),
+            input,
+        };
+        let message = Input::Message(Hash::Sha384);
+        assert_eq!(check(Parameter::None, message), Ok(scheme(b"", message)));
         assert_eq!(
-            check_ml_dsa(of(CKM_ML_DSA, Parameter::None)),
-            Ok(scheme(b""))
+            check(named(CKM_SHA224), Input::Digest),
+            Ok(scheme(b"c", Input::DigestOf(Hash::Sha224)))
         );
-        assert_eq!(check(CKH_HEDGE_PREFERRED, b"c"), Ok(scheme(b"c")));
-        assert_eq!(check(CKH_HEDGE_REQUIRED, &[1; 255]), Ok(scheme(&[1; 255])));
-        assert!(refused(check(CKH_HEDGE_PREFERRED, &[1; 256])));
-        assert!(refused(check(CKH_DETERMINISTIC_REQUIRED, b"")));
-        assert!(refused(check(3, b"")));
+        for refusal in [
+            check(named(CKM_SHA_1), Input::Digest),
+            check(named(CKM_SHA3_256), Input::Digest),
+            check(Parameter::None, Input::Digest),
+            check(named(CKM_SHA384), message),
+        ] {
+            assert!(refused(refusal));
+        }
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! Signature schemes: how a caller's data becomes what KMS signs.
 
-use crate::crypto::{Curve, Ed25519PublicKey, Hash, PublicKey, digest_info, ecdsa, verify};
+use std::ops::RangeInclusive;
+
+use crate::crypto::{
+    Curve, Ed25519PublicKey, Hash, MlDsaPublicKey, PublicKey, digest_info, ecdsa, ml_dsa, verify,
+};
 use crate::error::{Error, Result};
 use crate::kms::{MessageType, SigningAlgorithm};
 use pkcs11_sys::*;
 
-/// The most bytes that KMS takes where it does the hashing itself.
-pub(crate) const MAX_RAW_MESSAGE: usize = 4096;
+/// The lengths in bytes of the messages that KMS hashes itself: it refuses empty ones.
+pub(crate) const RAW_MESSAGE_LENS: RangeInclusive<usize> = 1..=4096;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Padding {
@@ -14,7 +18,7 @@ pub(crate) enum Padding {
     Pss,
 }
 
-/// What the caller hands in to be signed with RSA or ECDSA.
+/// What the caller hands in to be signed with a mechanism that signs digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     /// A message of any length, in any number of parts, hashed here.
@@ -34,6 +38,7 @@ pub(crate) enum Signing {
     Ecdsa(Input),
     EdDsa,
     MlDsa,
+    HashMlDsa(Input),
     Hmac { hash: Hash },
 }
 
@@ -42,11 +47,16 @@ pub(crate) enum Signing {
 pub(crate) enum SignatureScheme {
     Rsa(Padding, Input),
     Ecdsa(Input),
-    /// Over the message as it is, of [`MAX_RAW_MESSAGE`] bytes at most.
+    /// Over the message as it is, of [`RAW_MESSAGE_LENS`] bytes.
     Ed25519,
     /// Over mu, which is computed here from a message of any length.
     MlDsa {
         context: Vec<u8>,
+    },
+    /// Over the mu of a digest, be it made here or by the caller.
+    HashMlDsa {
+        context: Vec<u8>,
+        input: Input,
     },
     /// The first `len` bytes of the MAC.
     Hmac {
@@ -86,6 +96,9 @@ impl SignatureScheme {
                 scheme: verify::Scheme::MlDsa,
                 message: data.to_vec(),
             }),
+            (Self::HashMlDsa { context, input }, PublicKey::MlDsa(key)) => {
+                prepare_hash_ml_dsa(key, context, *input, data)
+            }
             _ => Err(CKR_KEY_TYPE_INCONSISTENT.into()),
         }
     }
@@ -134,16 +147,7 @@ fn prepare_rsa(
             ));
         }
     };
-    if digest.len() != hash.len() {
-        return Err(Error::new(
-            CKR_DATA_LEN_RANGE,
-            format!(
-                "a digest of {} bytes where the mechanism's has {}",
-                digest.len(),
-                hash.len()
-            ),
-        ));
-    }
+    check_digest(hash, digest)?;
     let algorithm = rsa_algorithm(padding, hash).ok_or_else(|| {
         Error::new(
             CKR_DATA_INVALID,
@@ -176,6 +180,45 @@ fn prepare_ecdsa(curve: Curve, data: &[u8]) -> Result<Prepared> {
         scheme: verify::Scheme::Ecdsa,
         message: digest,
     })
+}
+
+/// KMS signs whatever mu it is given, so also that of HashML-DSA: what sets it apart from ML-DSA is in
+/// mu alone (FIPS 204, algorithm 4).
+fn prepare_hash_ml_dsa(
+    key: &MlDsaPublicKey,
+    context: &[u8],
+    input: Input,
+    digest: &[u8],
+) -> Result<Prepared> {
+    let (Input::Message(hash) | Input::DigestOf(hash)) = input else {
+        return Err(Error::new(
+            CKR_GENERAL_ERROR,
+            "a HashML-DSA scheme without a hash",
+        ));
+    };
+    check_digest(hash, digest)?;
+    let mu = ml_dsa::mu_of_digest(key, context, hash, digest)
+        .map_err(|error| Error::new(CKR_MECHANISM_PARAM_INVALID, error.to_string()))?;
+    Ok(Prepared {
+        algorithm: SigningAlgorithm::MlDsa,
+        message_type: MessageType::ExternalMu,
+        scheme: verify::Scheme::MlDsa,
+        message: mu.to_vec(),
+    })
+}
+
+fn check_digest(hash: Hash, digest: &[u8]) -> Result<()> {
+    if digest.len() == hash.len() {
+        return Ok(());
+    }
+    Err(Error::new(
+        CKR_DATA_LEN_RANGE,
+        format!(
+            "a digest of {} bytes where the mechanism's has {}",
+            digest.len(),
+            hash.len()
+        ),
+    ))
 }
 
 fn rsa_algorithm(padding: Padding, hash: Hash) -> Option<SigningAlgorithm> {

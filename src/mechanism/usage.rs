@@ -1,13 +1,17 @@
 //! What a key may be used for, and with which mechanisms.
 
+use std::borrow::Cow;
+
 use pkcs11_sys::*;
 
 use super::signature::Signing;
 use super::{Mechanism, Row, TABLE, Work, find};
 use crate::error::{Error, Result};
+use crate::kms::Phase;
 use crate::object::attributes::read_known;
 use crate::object::spec::HmacFacts;
 use crate::object::{KmsView, LocalObject, Object, Part};
+use crate::v3_2::*;
 
 /// A way of using a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +20,11 @@ pub(crate) enum Use {
     Verify,
     Encrypt,
     Decrypt,
+    Wrap,
+    Unwrap,
+    Derive,
+    Encapsulate,
+    Decapsulate,
 }
 
 /// What PKCS#11 has for a way of using a key.
@@ -26,25 +35,59 @@ struct Facts {
     /// The class that, beside secret keys, can be used so.
     class: CK_OBJECT_CLASS,
     verb: &'static str,
+    refusals: &'static Refusals,
+    /// Of the function that is told the key.
+    phase: Phase,
 }
 
+/// How the functions that use a key say that it is none, or none for the mechanism: those that wrap
+/// and unwrap have words of their own, since they are told two keys.
+struct Refusals {
+    handle: CK_RV,
+    key_type: CK_RV,
+    key_size: CK_RV,
+}
+
+const OF_KEY: Refusals = Refusals {
+    handle: CKR_KEY_HANDLE_INVALID,
+    key_type: CKR_KEY_TYPE_INCONSISTENT,
+    key_size: CKR_KEY_SIZE_RANGE,
+};
+const OF_WRAPPING_KEY: Refusals = Refusals {
+    handle: CKR_WRAPPING_KEY_HANDLE_INVALID,
+    key_type: CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
+    key_size: CKR_WRAPPING_KEY_SIZE_RANGE,
+};
+const OF_UNWRAPPING_KEY: Refusals = Refusals {
+    handle: CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+    key_type: CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
+    key_size: CKR_UNWRAPPING_KEY_SIZE_RANGE,
+};
+
 macro_rules! uses {
-    ($($use_:ident $flag:ident $attribute:ident $class:ident $verb:literal;)+) => {
+    ($($use_:ident $flag:ident $attribute:ident $class:ident $verb:literal $refusals:ident $phase:ident;)+) => {
         &[$(Facts {
             use_: Use::$use_,
             flag: $flag,
             attribute: $attribute,
             class: $class,
             verb: $verb,
+            refusals: &$refusals,
+            phase: Phase::$phase,
         }),+]
     };
 }
 
 const USES: &[Facts] = uses! {
-    Sign        CKF_SIGN        CKA_SIGN        CKO_PRIVATE_KEY "signs";
-    Verify      CKF_VERIFY      CKA_VERIFY      CKO_PUBLIC_KEY  "verifies";
-    Encrypt     CKF_ENCRYPT     CKA_ENCRYPT     CKO_PUBLIC_KEY  "encrypts";
-    Decrypt     CKF_DECRYPT     CKA_DECRYPT     CKO_PRIVATE_KEY "decrypts";
+    Sign        CKF_SIGN        CKA_SIGN        CKO_PRIVATE_KEY "signs"        OF_KEY            Init;
+    Verify      CKF_VERIFY      CKA_VERIFY      CKO_PUBLIC_KEY  "verifies"     OF_KEY            Init;
+    Encrypt     CKF_ENCRYPT     CKA_ENCRYPT     CKO_PUBLIC_KEY  "encrypts"     OF_KEY            Init;
+    Decrypt     CKF_DECRYPT     CKA_DECRYPT     CKO_PRIVATE_KEY "decrypts"     OF_KEY            Init;
+    Wrap        CKF_WRAP        CKA_WRAP        CKO_PUBLIC_KEY  "wraps"        OF_WRAPPING_KEY   Init;
+    Unwrap      CKF_UNWRAP      CKA_UNWRAP      CKO_PRIVATE_KEY "unwraps"      OF_UNWRAPPING_KEY Unwrap;
+    Derive      CKF_DERIVE      CKA_DERIVE      CKO_PRIVATE_KEY "derives"      OF_KEY            Derive;
+    Encapsulate CKF_ENCAPSULATE CKA_ENCAPSULATE CKO_PUBLIC_KEY  "encapsulates" OF_KEY            Derive;
+    Decapsulate CKF_DECAPSULATE CKA_DECAPSULATE CKO_PRIVATE_KEY "decapsulates" OF_UNWRAPPING_KEY Unwrap;
 };
 
 impl Use {
@@ -56,6 +99,26 @@ impl Use {
     /// The attribute that allows a key to be used so.
     pub(crate) fn attribute(self) -> CK_ATTRIBUTE_TYPE {
         self.facts().attribute
+    }
+
+    /// What the application is doing when it names the key.
+    pub(crate) fn phase(self) -> Phase {
+        self.facts().phase
+    }
+
+    /// The refusal of a handle that is not a key's.
+    pub(crate) fn bad_handle(self, reason: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(self.facts().refusals.handle, reason)
+    }
+
+    /// The refusal of a key that is not of the mechanism's type.
+    pub(crate) fn bad_key_type(self, reason: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(self.facts().refusals.key_type, reason)
+    }
+
+    /// The refusal of a key whose length the mechanism does not take.
+    pub(crate) fn bad_key_size(self, reason: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(self.facts().refusals.key_size, reason)
     }
 
     /// Whether objects of this class can be used so.
@@ -75,7 +138,7 @@ pub(crate) fn check(mechanism: Mechanism<'_>, use_: Use, key: &Object) -> Result
         ));
     }
     let Some(key_type) = key.key_type() else {
-        return Err(Error::new(CKR_KEY_HANDLE_INVALID, "the object is no key"));
+        return Err(use_.bad_handle("the object is no key"));
     };
     if !use_.is_of(key.class()) {
         return Err(Error::new(
@@ -84,18 +147,17 @@ pub(crate) fn check(mechanism: Mechanism<'_>, use_: Use, key: &Object) -> Result
         ));
     }
     if !row.key_types.contains(&key_type) {
-        return Err(Error::new(
-            CKR_KEY_TYPE_INCONSISTENT,
-            format!(
-                "{key}: a key of type {key_type:#x} does not fit mechanism {:#x}",
-                mechanism.type_
-            ),
-        ));
+        return Err(use_.bad_key_type(format!(
+            "{key}: a key of type {key_type:#x} does not fit mechanism {:#x}",
+            mechanism.type_
+        )));
     }
     if !key.permits(use_) {
         let usage = match key {
             Object::Kms(object) => format!("the key's usage in KMS is {}", object.material.usage),
-            Object::Local(_) => "its attributes do not allow it".to_owned(),
+            Object::Local(_) | Object::Certificate(_) => {
+                "its attributes do not allow it".to_owned()
+            }
         };
         return Err(Error::new(
             CKR_KEY_FUNCTION_NOT_PERMITTED,
@@ -105,14 +167,13 @@ pub(crate) fn check(mechanism: Mechanism<'_>, use_: Use, key: &Object) -> Result
     if let Object::Kms(object) = key
         && !row.suits(object.view())
     {
-        return Err(Error::new(
-            CKR_KEY_TYPE_INCONSISTENT,
-            format!(
-                "{key}: KMS has no such algorithm for a key of spec {}",
-                object.material.spec
-            ),
-        ));
+        return Err(use_.bad_key_type(format!(
+            "{key}: KMS has no such algorithm for a key of spec {}",
+            object.material.spec
+        )));
     }
+    // The specification names no value for it; SoftHSM2 and Kryoptic give this one too. A list without
+    // anything in it allows nothing.
     if key
         .restriction()
         .is_some_and(|allowed| !allowed.contains(&mechanism.type_))
@@ -177,7 +238,17 @@ mod tests {
 
     #[test]
     fn every_use_has_its_row() {
-        for use_ in [Use::Sign, Use::Verify, Use::Encrypt, Use::Decrypt] {
+        for use_ in [
+            Use::Sign,
+            Use::Verify,
+            Use::Encrypt,
+            Use::Decrypt,
+            Use::Wrap,
+            Use::Unwrap,
+            Use::Derive,
+            Use::Encapsulate,
+            Use::Decapsulate,
+        ] {
             assert_eq!(USES.iter().filter(|row| row.use_ == use_).count(), 1);
         }
     }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use pkcs11_sys::*;
 
 use super::value::{Shape, Value, flag, mechanisms, ulong};
-use super::{Key, KeyMaterial, KmsView, Part, spec};
+use super::{Key, KeyMaterial, KmsView, Part, local, spec};
 use crate::crypto::{PublicKey, edwards};
 use crate::error::{Error, Result};
 use crate::kms::KeyUsage;
@@ -273,10 +273,13 @@ pub(crate) fn all() -> impl Iterator<Item = CK_ATTRIBUTE_TYPE> {
 
 /// The specification's name of an attribute, or its number.
 pub(crate) fn name(type_: CK_ATTRIBUTE_TYPE) -> Cow<'static, str> {
-    TABLE.iter().find(|row| row.type_ == type_).map_or_else(
-        || format!("attribute {type_:#x}").into(),
-        |row| row.name.into(),
-    )
+    known_name(type_).map_or_else(|| format!("attribute {type_:#x}").into(), Cow::Borrowed)
+}
+
+/// The specification's name of an attribute that some object has.
+pub(crate) fn known_name(type_: CK_ATTRIBUTE_TYPE) -> Option<&'static str> {
+    let row = TABLE.iter().find(|row| row.type_ == type_);
+    row.map(|row| row.name).or_else(|| local::name(type_))
 }
 
 fn rows(type_: CK_ATTRIBUTE_TYPE, part: Part) -> impl Iterator<Item = &'static Row> {

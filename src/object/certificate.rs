@@ -6,6 +6,7 @@ pub(crate) mod attributes;
 pub(crate) mod creation;
 #[cfg(test)]
 pub(crate) mod issued;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,8 @@ use std::fmt;
 use der::asn1::BitString;
 use der::{DateTime, Decode, Encode};
 use pkcs11_sys::*;
+
+pub(crate) use stored::{Place, StoredCertificate};
 
 use crate::crypto::Hash;
 

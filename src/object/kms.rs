@@ -80,6 +80,12 @@ impl Key {
             Part::Public => &self.public_names,
         }
     }
+
+    /// DER of the `SubjectPublicKeyInfo` of a pair, once KMS was asked.
+    pub(crate) fn spki(&self) -> Option<&[u8]> {
+        let public = self.material.get()?.public.as_ref()?;
+        Some(public.spki())
+    }
 }
 
 /// What KMS tells of a key; it never changes.
@@ -149,6 +155,14 @@ impl KmsObject {
             key: &self.key,
             material: &self.material,
             part: self.part,
+        }
+    }
+
+    /// The public key that the object is.
+    pub(crate) fn public_key(&self) -> Option<&PublicKey> {
+        match self.part {
+            Part::Public => self.material.public.as_ref(),
+            Part::Private | Part::Secret => None,
         }
     }
 }

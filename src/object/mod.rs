@@ -1,10 +1,6 @@
 //! Objects: what PKCS#11 shows of KMS keys, and what lives in this process beside them.
 
 pub(crate) mod attributes;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the token does not show certificates yet")
-)]
 pub(crate) mod certificate;
 pub(crate) mod kms;
 pub(crate) mod local;
@@ -23,6 +19,7 @@ pub(crate) use value::Value;
 
 use crate::crypto::PublicKey;
 use crate::mechanism::Use;
+use certificate::StoredCertificate;
 
 /// One object whose attributes can all be read.
 #[derive(Clone, Debug)]
@@ -31,6 +28,8 @@ pub(crate) enum Object {
     Kms(KmsObject),
     /// One that lives in this process: a session object.
     Local(Arc<LocalObject>),
+    /// A certificate of the token.
+    Certificate(Arc<StoredCertificate>),
 }
 
 impl Object {
@@ -39,6 +38,7 @@ impl Object {
         match self {
             Self::Kms(object) => attributes::read_known(object.view(), type_),
             Self::Local(object) => object.read(type_),
+            Self::Certificate(object) => object.read(type_),
         }
     }
 
@@ -46,6 +46,7 @@ impl Object {
         match self {
             Self::Kms(object) => object.part.class(),
             Self::Local(object) => object.class(),
+            Self::Certificate(_) => CKO_CERTIFICATE,
         }
     }
 
@@ -54,18 +55,45 @@ impl Object {
         match self {
             Self::Kms(object) => Some(object.view().key_type()),
             Self::Local(object) => object.ulong(CKA_KEY_TYPE),
+            Self::Certificate(_) => None,
         }
     }
 
     /// The public key that the object is.
     pub(crate) fn public_key(&self) -> Option<&PublicKey> {
         match self {
-            Self::Kms(object) if object.part == Part::Public => object.material.public.as_ref(),
-            Self::Kms(_) => None,
+            Self::Kms(object) => object.public_key(),
+            Self::Certificate(_) => None,
             Self::Local(object) => match object.body() {
                 Body::PublicKey(key) => Some(key),
                 _ => None,
             },
+        }
+    }
+
+    /// The bytes of a secret key of this process.
+    pub(crate) fn secret(&self) -> Option<&[u8]> {
+        match self {
+            Self::Local(object) => match object.body() {
+                Body::SecretKey(value) => Some(value),
+                _ => None,
+            },
+            Self::Kms(_) | Self::Certificate(_) => None,
+        }
+    }
+
+    /// The bytes of all attributes that can be read, and of those of this process that cannot: the
+    /// answer of C_GetObjectSize.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Kms(object) => attributes::all()
+                .map(|type_| match attributes::read_known(object.view(), type_) {
+                    Value::Known(value) => value.len(),
+                    Value::Sensitive | Value::Absent | Value::NotFetched => 0,
+                })
+                .sum(),
+            Self::Local(object) => object.size(),
+            Self::Certificate(object) => object.size(),
         }
     }
 
@@ -79,6 +107,7 @@ impl Object {
         match self {
             Self::Kms(object) => object.key.restrictions.of(object.part).map(<[_]>::to_vec),
             Self::Local(object) => object.restriction(),
+            Self::Certificate(_) => None,
         }
     }
 }
@@ -89,6 +118,7 @@ impl fmt::Display for Object {
         match self {
             Self::Kms(object) => f.write_str(&object.key.entry.arn),
             Self::Local(_) => f.write_str("a session object"),
+            Self::Certificate(object) => f.write_str(object.unique_id()),
         }
     }
 }

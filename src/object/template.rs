@@ -1,5 +1,7 @@
 //! Templates: the attributes that a caller hands in.
 
+use std::fmt;
+
 use pkcs11_sys::*;
 
 use super::attributes;
@@ -7,10 +9,22 @@ use super::value::Shape;
 use crate::error::{Error, Result};
 
 /// One attribute of a template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Attribute<'a> {
     pub(crate) type_: CK_ATTRIBUTE_TYPE,
     pub(crate) value: &'a [u8],
+}
+
+/// Tells which attribute it is, and nothing of its value, which may be a key.
+impl fmt::Debug for Attribute<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} ({} bytes)",
+            attributes::name(self.type_),
+            self.value.len()
+        )
+    }
 }
 
 /// A caller's template, in the caller's order.

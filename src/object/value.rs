@@ -64,6 +64,14 @@ impl Value<'_> {
         matches!(self, Self::Known(value) if **value == [CK_TRUE])
     }
 
+    /// The value, where it is known and may be seen.
+    pub(crate) fn into_known(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Known(value) => Some(value.into_owned()),
+            Self::Sensitive | Self::Absent | Self::NotFetched => None,
+        }
+    }
+
     /// Whether a template's attribute of this value describes the object; `when_not_fetched` where nobody
     /// can tell yet.
     pub(crate) fn matches(&self, wanted: &[u8], when_not_fetched: bool) -> bool {

@@ -1,18 +1,20 @@
-//! The data of a signature, a verification or a digest: in one part, or in many.
+//! The data of a signature or a verification: in one part, or in many.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use pkcs11_sys::*;
 use zeroize::Zeroizing;
 
 use crate::crypto::hmac::Hmac;
 use crate::crypto::ml_dsa::Mu;
-use crate::crypto::{Hash, Hasher, PublicKey};
+use crate::crypto::{Hasher, PublicKey};
 use crate::error::{Error, Result};
-use crate::mechanism::signature::{Input, MAX_RAW_MESSAGE, SignatureScheme};
-use crate::object::{Body, Object};
+use crate::mechanism::Use;
+use crate::mechanism::signature::{Input, RAW_MESSAGE_LENS, SignatureScheme};
+use crate::object::Object;
 
-/// Data on its way to becoming what is signed, verified or answered.
+/// Data on its way to becoming what is signed or verified.
 #[derive(Debug)]
 pub(super) struct Message {
     intake: Intake,
@@ -25,31 +27,42 @@ pub(super) struct Message {
 enum Intake {
     /// It is taken as it is, in one part.
     OnePart,
-    /// It is taken as it is, up to what KMS takes, since KMS does the hashing.
-    Raw(Zeroizing<Vec<u8>>),
+    /// It is taken as it is.
+    Raw(Raw),
     Hash(Hasher),
     Mu(Mu),
     /// MACed here, with a key of this process.
-    Hmac(Hmac),
+    Hmac(Box<Hmac>),
+}
+
+/// All of a message, of which so many bytes can be taken.
+#[derive(Debug)]
+struct Raw {
+    bytes: Zeroizing<Vec<u8>>,
+    lens: RangeInclusive<usize>,
 }
 
 impl Message {
-    /// A message to digest.
-    pub(super) fn to_digest(hash: Hash) -> Self {
-        Self::new(Intake::Hash(Hasher::new(hash)))
-    }
-
     /// A message to sign or verify with `key`, which fits the scheme.
     pub(super) fn of(
         scheme: &SignatureScheme,
         key: &Object,
         public: Option<&PublicKey>,
+        use_: Use,
     ) -> Result<Self> {
         Ok(Self::new(match scheme {
             SignatureScheme::Rsa(_, Input::Message(hash))
-            | SignatureScheme::Ecdsa(Input::Message(hash)) => Intake::Hash(Hasher::new(*hash)),
-            SignatureScheme::Rsa(..) | SignatureScheme::Ecdsa(_) => Intake::OnePart,
-            SignatureScheme::Ed25519 => Intake::Raw(Zeroizing::default()),
+            | SignatureScheme::Ecdsa(Input::Message(hash))
+            | SignatureScheme::HashMlDsa {
+                input: Input::Message(hash),
+                ..
+            } => Intake::Hash(Hasher::new(*hash)),
+            SignatureScheme::Rsa(..)
+            | SignatureScheme::Ecdsa(_)
+            | SignatureScheme::HashMlDsa { .. } => Intake::OnePart,
+            // Verified here, whoever signed it.
+            SignatureScheme::Ed25519 if use_ == Use::Verify => Intake::Raw(Raw::of_any_len()),
+            SignatureScheme::Ed25519 => Intake::Raw(Raw::for_kms()),
             SignatureScheme::MlDsa { context } => match public {
                 Some(PublicKey::MlDsa(key)) => {
                     Intake::Mu(Mu::new(key, context).map_err(|error| {
@@ -58,12 +71,9 @@ impl Message {
                 }
                 _ => return Err(CKR_KEY_TYPE_INCONSISTENT.into()),
             },
-            SignatureScheme::Hmac { hash, .. } => match key {
-                Object::Local(object) => match object.body() {
-                    Body::SecretKey(value) => Intake::Hmac(Hmac::new(*hash, value)),
-                    Body::PublicKey(_) => return Err(CKR_KEY_TYPE_INCONSISTENT.into()),
-                },
-                Object::Kms(_) => Intake::Raw(Zeroizing::default()),
+            SignatureScheme::Hmac { hash, .. } => match key.secret() {
+                Some(value) => Intake::Hmac(Box::new(Hmac::new(*hash, value))),
+                None => Intake::Raw(Raw::for_kms()),
             },
         }))
     }
@@ -77,14 +87,11 @@ impl Message {
 
     /// Takes one part of several.
     pub(super) fn add(&mut self, part: &[u8]) -> Result<()> {
-        self.check_multi_part()?;
+        self.check_part(part.len())?;
         self.in_parts = true;
         match &mut self.intake {
             Intake::OnePart => {}
-            Intake::Raw(bytes) => {
-                check_raw_len(bytes.len() + part.len())?;
-                bytes.extend_from_slice(part);
-            }
+            Intake::Raw(raw) => raw.bytes.extend_from_slice(part),
             Intake::Hash(hasher) => hasher.update(part),
             Intake::Mu(mu) => mu.update(part),
             Intake::Hmac(hmac) => hmac.update(part),
@@ -96,8 +103,8 @@ impl Message {
     pub(super) fn whole(self, data: &[u8]) -> Result<Cow<'_, [u8]>> {
         match self.intake {
             Intake::OnePart => Ok(data.into()),
-            Intake::Raw(_) => {
-                check_raw_len(data.len())?;
+            Intake::Raw(raw) => {
+                raw.check_len(data.len())?;
                 Ok(data.into())
             }
             Intake::Hash(_) | Intake::Mu(_) | Intake::Hmac(_) => {
@@ -113,7 +120,10 @@ impl Message {
         self.check_multi_part()?;
         Ok(match self.intake {
             Intake::OnePart => Vec::new(),
-            Intake::Raw(bytes) => bytes.to_vec(),
+            Intake::Raw(raw) => {
+                raw.check_len(raw.bytes.len())?;
+                raw.bytes.to_vec()
+            }
             Intake::Hash(hasher) => hasher.finish().to_vec(),
             Intake::Mu(mu) => mu.finish().to_vec(),
             Intake::Hmac(hmac) => hmac.finish().as_ref().to_vec(),
@@ -122,13 +132,16 @@ impl Message {
 
     /// Refuses a one-part call after parts were handed in.
     pub(super) fn check_one_part(&self) -> Result<()> {
-        if !self.in_parts {
-            return Ok(());
+        check_one_part(self.in_parts)
+    }
+
+    /// Refuses a part of this many bytes where the message has no room for it.
+    pub(super) fn check_part(&self, len: usize) -> Result<()> {
+        self.check_multi_part()?;
+        match &self.intake {
+            Intake::Raw(raw) => raw.check_room_for(len),
+            _ => Ok(()),
         }
-        Err(Error::new(
-            CKR_OPERATION_ACTIVE,
-            "parts were handed in: the operation ends with its Final function",
-        ))
     }
 
     /// Refuses mechanisms that take their data in one part.
@@ -141,22 +154,52 @@ impl Message {
             _ => Ok(()),
         }
     }
-
-    /// The length of the digest, in bytes, for a message to digest.
-    pub(super) fn digest_len(&self) -> usize {
-        match &self.intake {
-            Intake::Hash(hasher) => hasher.digest_len(),
-            _ => 0,
-        }
-    }
 }
 
-fn check_raw_len(len: usize) -> Result<()> {
-    if len <= MAX_RAW_MESSAGE {
+/// Refuses a one-part call of an operation that was handed parts.
+pub(super) fn check_one_part(in_parts: bool) -> Result<()> {
+    if !in_parts {
         return Ok(());
     }
     Err(Error::new(
-        CKR_DATA_LEN_RANGE,
-        format!("KMS hashes the message itself, and takes {MAX_RAW_MESSAGE} bytes at most"),
+        CKR_OPERATION_ACTIVE,
+        "parts were handed in: the operation ends with its Final function",
     ))
+}
+
+impl Raw {
+    /// A message that KMS hashes.
+    fn for_kms() -> Self {
+        Self {
+            bytes: Zeroizing::default(),
+            lens: RAW_MESSAGE_LENS,
+        }
+    }
+
+    fn of_any_len() -> Self {
+        Self {
+            bytes: Zeroizing::default(),
+            lens: 0..=usize::MAX,
+        }
+    }
+
+    /// Refuses a part that makes the message longer than can be taken: what comes is longer still.
+    fn check_room_for(&self, part: usize) -> Result<()> {
+        let len = self.bytes.len().saturating_add(part);
+        self.check_len(len.max(*self.lens.start()))
+    }
+
+    fn check_len(&self, len: usize) -> Result<()> {
+        if self.lens.contains(&len) {
+            return Ok(());
+        }
+        Err(Error::new(
+            CKR_DATA_LEN_RANGE,
+            format!(
+                "a message of {len} bytes: KMS hashes it itself, and takes {} to {} bytes",
+                self.lens.start(),
+                self.lens.end()
+            ),
+        ))
+    }
 }

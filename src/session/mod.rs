@@ -1,18 +1,30 @@
 //! Sessions and the operations that run in them.
 
+mod cancel;
+mod certificates;
+mod cipher;
 mod decrypt;
+mod derive;
 mod digest;
+mod dual;
+mod encapsulate;
 mod encrypt;
 mod find;
+mod keyed;
 mod message;
+mod messages;
 mod objects;
 mod sign;
 mod slot;
+mod state;
 mod table;
 mod verify;
+mod verify_signature;
+mod wrap;
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use pkcs11_sys::*;
 
 pub(crate) use table::SessionTable;
@@ -22,6 +34,7 @@ use crate::kms::Phase;
 use crate::mechanism::{self, Mechanism, Use};
 use crate::object::Object;
 use crate::token::Token;
+use messages::Messages;
 use slot::Slot;
 
 /// One session: its token, its kind, and one slot for each kind of operation, so that none blocks
@@ -30,12 +43,16 @@ pub(crate) struct Session {
     handle: CK_SESSION_HANDLE,
     token: Arc<Token>,
     read_write: bool,
+    closed: Mutex<bool>,
     find: Slot<find::Find>,
     sign: Slot<sign::Sign>,
     verify: Slot<verify::Verify>,
     encrypt: Slot<encrypt::Encrypt>,
     decrypt: Slot<decrypt::Decrypt>,
-    digest: Slot<message::Message>,
+    digest: Slot<digest::Digest>,
+    verify_signature: Slot<verify_signature::VerifySignature>,
+    message_sign: Slot<Messages>,
+    message_verify: Slot<Messages>,
 }
 
 /// The kinds of operations with termination rules.
@@ -46,6 +63,10 @@ pub(crate) enum Kind {
     Encrypt,
     Decrypt,
     Digest,
+    VerifySignature,
+    /// The message under way of a process for many.
+    SignMessage,
+    VerifyMessage,
 }
 
 impl Session {
@@ -54,12 +75,16 @@ impl Session {
             handle,
             token,
             read_write,
+            closed: Mutex::default(),
             find: Slot::default(),
             sign: Slot::default(),
             verify: Slot::default(),
             encrypt: Slot::default(),
             decrypt: Slot::default(),
             digest: Slot::default(),
+            verify_signature: Slot::default(),
+            message_sign: Slot::default(),
+            message_verify: Slot::default(),
         }
     }
 
@@ -87,6 +112,9 @@ impl Session {
             Kind::Encrypt => self.encrypt.abandon(),
             Kind::Decrypt => self.decrypt.abandon(),
             Kind::Digest => self.digest.abandon(),
+            Kind::VerifySignature => self.verify_signature.abandon(),
+            Kind::SignMessage => self.message_sign.touch(Messages::abandon_message),
+            Kind::VerifyMessage => self.message_verify.touch(Messages::abandon_message),
         }
     }
 
@@ -107,16 +135,26 @@ impl Session {
         }
     }
 
-    /// The key that an `*Init` names, one that its mechanism can be used with.
+    /// The key that a function names, one that its mechanism can be used with.
     fn key(&self, handle: CK_OBJECT_HANDLE, mechanism: Mechanism<'_>, use_: Use) -> Result<Object> {
         let object = self
             .token
-            .object(handle, Phase::Init)
+            .object(handle, use_.phase())
             .map_err(|error| match error.rv() {
-                CKR_OBJECT_HANDLE_INVALID => Error::from(CKR_KEY_HANDLE_INVALID),
+                CKR_OBJECT_HANDLE_INVALID => use_.bad_handle("the handle is no object's"),
                 _ => error,
             })?;
         mechanism::check(mechanism, use_, &object)?;
         Ok(object)
+    }
+
+    /// The object behind the handle of a key, whatever its class.
+    fn key_object(&self, handle: CK_OBJECT_HANDLE, phase: Phase) -> Result<Object> {
+        self.token
+            .object(handle, phase)
+            .map_err(|error| match error.rv() {
+                CKR_OBJECT_HANDLE_INVALID => Error::from(CKR_KEY_HANDLE_INVALID),
+                _ => error,
+            })
     }
 }

@@ -3,20 +3,20 @@
 use pkcs11_sys::*;
 
 use super::Session;
+use super::keyed::Keyed;
 use super::message::Message;
 use crate::crypto::{PublicKey, ecdsa};
 use crate::error::{Error, Result};
 use crate::mechanism::signature::{SignatureScheme, signature_len};
-use crate::mechanism::{self, Mechanism, Use};
+use crate::mechanism::{Mechanism, Use};
 use crate::object::Object;
 use crate::reply::{Reply, Room};
 
 /// A signature in the making.
 #[derive(Debug)]
 pub(super) struct Sign {
-    key: Object,
-    scheme: SignatureScheme,
-    message: Message,
+    keyed: Keyed,
+    pub(super) message: Message,
 }
 
 impl Session {
@@ -29,29 +29,20 @@ impl Session {
             return self.sign.cancel();
         };
         self.sign.start(|| {
-            let scheme = mechanism::signature(mechanism)?;
-            let key = self.key(key, mechanism, Use::Sign)?;
-            let message = Message::of(&scheme, &key, pair_of(&key))?;
-            Ok(Sign {
-                key,
-                scheme,
-                message,
-            })
+            let keyed = self.keyed(mechanism, key, Use::Sign)?;
+            let message = keyed.message()?;
+            Ok(Sign { keyed, message })
         })
     }
 
     pub(crate) fn sign(&self, data: &[u8], room: Room) -> Result<Reply> {
         self.sign.step(|operation| {
             operation.message.check_one_part()?;
-            if let Some(length) = room.refuse(operation.signature_len()) {
+            if let Some(length) = room.refuse(operation.keyed.signature_len()) {
                 return Ok((Some(operation), length));
             }
-            let Sign {
-                key,
-                scheme,
-                message,
-            } = operation;
-            let signature = self.signature(&key, &scheme, &message.whole(data)?)?;
+            let message = operation.message.whole(data)?;
+            let signature = self.signature(&operation.keyed, &message)?;
             Ok((None, signature.into()))
         })
     }
@@ -66,28 +57,24 @@ impl Session {
     pub(crate) fn sign_final(&self, room: Room) -> Result<Reply> {
         self.sign.step(|operation| {
             operation.message.check_multi_part()?;
-            if let Some(length) = room.refuse(operation.signature_len()) {
+            if let Some(length) = room.refuse(operation.keyed.signature_len()) {
                 return Ok((Some(operation), length));
             }
-            let Sign {
-                key,
-                scheme,
-                message,
-            } = operation;
-            let signature = self.signature(&key, &scheme, &message.finish()?)?;
+            let message = operation.message.finish()?;
+            let signature = self.signature(&operation.keyed, &message)?;
             Ok((None, signature.into()))
         })
     }
 
     /// Signs what a message became.
-    fn signature(&self, key: &Object, scheme: &SignatureScheme, data: &[u8]) -> Result<Vec<u8>> {
-        match scheme {
+    pub(super) fn signature(&self, keyed: &Keyed, data: &[u8]) -> Result<Vec<u8>> {
+        match keyed.scheme {
             SignatureScheme::Hmac { len, .. } => {
-                let mut mac = self.mac(key, data)?;
-                mac.truncate(*len);
+                let mut mac = self.mac(&keyed.key, data)?;
+                mac.truncate(len);
                 Ok(mac)
             }
-            _ => self.request_signature(key, scheme, data),
+            _ => self.request_signature(keyed, data),
         }
     }
 
@@ -97,19 +84,15 @@ impl Session {
         match key {
             Object::Kms(key) => self.token.generate_mac(key, data),
             Object::Local(_) => Ok(data.to_vec()),
+            Object::Certificate(_) => Err(CKR_KEY_TYPE_INCONSISTENT.into()),
         }
     }
 
-    fn request_signature(
-        &self,
-        key: &Object,
-        scheme: &SignatureScheme,
-        data: &[u8],
-    ) -> Result<Vec<u8>> {
-        let (Object::Kms(object), Some(public)) = (key, pair_of(key)) else {
+    fn request_signature(&self, keyed: &Keyed, data: &[u8]) -> Result<Vec<u8>> {
+        let (Object::Kms(object), Some(public)) = (&keyed.key, keyed.public()) else {
             return Err(CKR_KEY_TYPE_INCONSISTENT.into());
         };
-        let prepared = scheme.prepare(public, data)?;
+        let prepared = keyed.scheme.prepare(public, data)?;
         let signature = self.token.sign(&object.key, &prepared)?;
         let signature = match public {
             PublicKey::Ec(key) => {
@@ -126,23 +109,5 @@ impl Session {
             ));
         }
         Ok(signature)
-    }
-}
-
-impl Sign {
-    fn signature_len(&self) -> usize {
-        match (&self.scheme, pair_of(&self.key)) {
-            (SignatureScheme::Hmac { len, .. }, _) => *len,
-            (_, Some(public)) => signature_len(public),
-            (_, None) => 0,
-        }
-    }
-}
-
-/// The public key of the pair whose private key signs.
-fn pair_of(key: &Object) -> Option<&PublicKey> {
-    match key {
-        Object::Kms(object) => object.material.public.as_ref(),
-        Object::Local(_) => None,
     }
 }

@@ -18,6 +18,15 @@ enum State<T> {
 #[derive(Debug)]
 pub(super) struct Slot<T>(Mutex<State<T>>);
 
+/// What can be asked of a slot whatever its operations are.
+pub(super) trait AnySlot {
+    /// Whether an operation is active.
+    fn is_active(&self) -> bool;
+
+    /// Ends the active operation, if there is one; refuses while another thread is at work on it.
+    fn stop(&self) -> Result<()>;
+}
+
 impl<T> Default for Slot<T> {
     fn default() -> Self {
         Self(Mutex::new(State::Idle))
@@ -55,6 +64,14 @@ impl<T> Slot<T> {
         Ok(result)
     }
 
+    /// Runs one call of the active operation, which goes on whatever the call answers; a panic ends it.
+    pub(super) fn work<R>(&self, work: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
+        self.step(|mut operation| {
+            let result = work(&mut operation);
+            Ok((Some(operation), result))
+        })?
+    }
+
     /// Ends the active operation: what an `*Init` with a NULL mechanism asks for (PKCS#11 3.0 and
     /// later).
     pub(super) fn cancel(&self) -> Result<()> {
@@ -70,9 +87,14 @@ impl<T> Slot<T> {
 
     /// Ends the active operation, if there is one, because a call of it could not even begin.
     pub(super) fn abandon(&self) {
-        let mut state = self.0.lock();
-        if matches!(*state, State::Active(_)) {
-            *state = State::Idle;
+        // What another thread is at work on is that thread's to end.
+        let _ = self.stop();
+    }
+
+    /// Changes the active operation, if there is one, because a call of it could not even begin.
+    pub(super) fn touch(&self, change: impl FnOnce(&mut T)) {
+        if let State::Active(operation) = &mut *self.0.lock() {
+            change(operation);
         }
     }
 
@@ -84,11 +106,23 @@ impl<T> Slot<T> {
                 *state = State::Idle;
                 Err(CKR_OPERATION_NOT_INITIALIZED.into())
             }
-            State::Busy => Err(Error::new(
-                CKR_OPERATION_ACTIVE,
-                "another thread is at work on this operation: a session is for one thread at a time",
-            )),
+            State::Busy => Err(busy()),
         }
+    }
+}
+
+impl<T> AnySlot for Slot<T> {
+    fn is_active(&self) -> bool {
+        !matches!(*self.0.lock(), State::Idle)
+    }
+
+    fn stop(&self) -> Result<()> {
+        let mut state = self.0.lock();
+        if matches!(*state, State::Busy) {
+            return Err(busy());
+        }
+        *state = State::Idle;
+        Ok(())
     }
 }
 
@@ -102,6 +136,13 @@ impl<T> Drop for Call<'_, T> {
     fn drop(&mut self) {
         *self.slot.0.lock() = std::mem::replace(&mut self.next, State::Idle);
     }
+}
+
+fn busy() -> Error {
+    Error::new(
+        CKR_OPERATION_ACTIVE,
+        "another thread is at work on this operation: a session is for one thread at a time",
+    )
 }
 
 #[cfg(test)]
@@ -160,6 +201,23 @@ mod tests {
     }
 
     #[test]
+    fn work_that_fails_leaves_the_operation_active() {
+        let slot = Slot::default();
+        slot.start(|| Ok(1)).unwrap();
+        let failed = slot.work(|n| {
+            *n += 1;
+            Err::<(), _>(CKR_ARGUMENTS_BAD.into())
+        });
+        assert_eq!(rv(failed), Some(CKR_ARGUMENTS_BAD));
+        assert_eq!(slot.work(|n| Ok(*n)), Ok(2));
+        slot.cancel().unwrap();
+        assert_eq!(
+            rv(slot.work(|n| Ok(*n))),
+            Some(CKR_OPERATION_NOT_INITIALIZED)
+        );
+    }
+
+    #[test]
     fn cancelling_needs_something_to_cancel() {
         let slot = Slot::default();
         assert_eq!(rv(slot.cancel()), Some(CKR_ARGUMENTS_BAD));
@@ -169,5 +227,16 @@ mod tests {
             rv(slot.step(|()| Ok((None, ())))),
             Some(CKR_OPERATION_NOT_INITIALIZED)
         );
+    }
+
+    #[test]
+    fn stopping_ends_what_is_active_but_not_what_another_thread_is_at_work_on() {
+        let slot = Slot::default();
+        assert_eq!((slot.is_active(), slot.stop()), (false, Ok(())));
+        slot.start(|| Ok(())).unwrap();
+        let at_work = slot.step(|()| Ok((Some(()), (slot.is_active(), rv(slot.stop())))));
+        assert_eq!(at_work, Ok((true, Some(CKR_OPERATION_ACTIVE))));
+        assert_eq!((slot.is_active(), slot.stop()), (true, Ok(())));
+        assert!(!slot.is_active());
     }
 }

@@ -51,7 +51,7 @@ impl SessionTable {
             .sessions
             .remove(&handle)
             .ok_or(CKR_SESSION_HANDLE_INVALID)?;
-        session.token().end_session(handle);
+        session.end();
         let counts = open.counts.entry(session.token().slot()).or_default();
         counts.all -= 1;
         counts.read_write -= usize::from(session.read_write);
@@ -63,10 +63,11 @@ impl SessionTable {
 
     pub(crate) fn close_all(&self, token: &Token) {
         let mut open = self.open.write();
-        open.sessions
-            .retain(|_, session| session.token().slot() != token.slot());
+        let ended = open
+            .sessions
+            .extract_if(|_, session| session.token().slot() == token.slot());
+        ended.for_each(|(_, session)| session.end());
         open.counts.remove(&token.slot());
-        token.end_sessions();
         token.login().end();
     }
 

@@ -3,20 +3,20 @@
 use pkcs11_sys::*;
 
 use super::Session;
+use super::keyed::Keyed;
 use super::message::Message;
 use crate::crypto::hmac::constant_time_eq;
 use crate::crypto::verify::{VerifyError, verify_digest};
 use crate::error::{Error, Result};
 use crate::mechanism::signature::SignatureScheme;
-use crate::mechanism::{self, Mechanism, Use};
+use crate::mechanism::{Mechanism, Use};
 use crate::object::Object;
 
 /// A verification under way.
 #[derive(Debug)]
 pub(super) struct Verify {
-    key: Object,
-    scheme: SignatureScheme,
-    message: Message,
+    keyed: Keyed,
+    pub(super) message: Message,
 }
 
 impl Session {
@@ -29,14 +29,9 @@ impl Session {
             return self.verify.cancel();
         };
         self.verify.start(|| {
-            let scheme = mechanism::signature(mechanism)?;
-            let key = self.key(key, mechanism, Use::Verify)?;
-            let message = Message::of(&scheme, &key, key.public_key())?;
-            Ok(Verify {
-                key,
-                scheme,
-                message,
-            })
+            let keyed = self.keyed(mechanism, key, Use::Verify)?;
+            let message = keyed.message()?;
+            Ok(Verify { keyed, message })
         })
     }
 
@@ -44,7 +39,7 @@ impl Session {
         self.verify.step(|operation| {
             operation.message.check_one_part()?;
             let message = operation.message.whole(data)?;
-            self.check(&operation.key, &operation.scheme, &message, signature)?;
+            self.check(&operation.keyed, &message, signature)?;
             Ok((None, ()))
         })
     }
@@ -59,24 +54,18 @@ impl Session {
     pub(crate) fn verify_final(&self, signature: &[u8]) -> Result<()> {
         self.verify.step(|operation| {
             let message = operation.message.finish()?;
-            self.check(&operation.key, &operation.scheme, &message, signature)?;
+            self.check(&operation.keyed, &message, signature)?;
             Ok((None, ()))
         })
     }
 
     /// Checks the signature over what a message became.
-    fn check(
-        &self,
-        key: &Object,
-        scheme: &SignatureScheme,
-        data: &[u8],
-        signature: &[u8],
-    ) -> Result<()> {
-        if let SignatureScheme::Hmac { hash, len } = scheme {
-            return self.check_mac(key, data, signature, *len, hash.len());
+    pub(super) fn check(&self, keyed: &Keyed, data: &[u8], signature: &[u8]) -> Result<()> {
+        if let SignatureScheme::Hmac { hash, len } = &keyed.scheme {
+            return self.check_mac(&keyed.key, data, signature, *len, hash.len());
         }
-        let public = key.public_key().ok_or(CKR_KEY_TYPE_INCONSISTENT)?;
-        let prepared = scheme.prepare(public, data)?;
+        let public = keyed.public().ok_or(CKR_KEY_TYPE_INCONSISTENT)?;
+        let prepared = keyed.scheme.prepare(public, data)?;
         verify_digest(public, prepared.scheme, &prepared.message, signature).map_err(|error| {
             let rv = match error {
                 VerifyError::Invalid => CKR_SIGNATURE_INVALID,

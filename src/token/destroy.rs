@@ -16,6 +16,9 @@ impl Token {
             return Ok(());
         }
         let snapshot = self.view.latest();
+        if let Some(certificate) = snapshot.certificates.get(handle) {
+            return self.destroy_certificate(certificate);
+        }
         let (key, part) = snapshot.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
         match part {
             Part::Public => self
@@ -30,9 +33,17 @@ impl Token {
         Ok(())
     }
 
-    /// Refuses handles that are no object's.
+    /// Refuses handles that are no object's, and objects that stay.
     pub(crate) fn check_destroyable(&self, handle: CK_OBJECT_HANDLE) -> Result<()> {
-        if self.view.latest().object(handle).is_some()
+        if self.profiles.get(handle).is_some() {
+            return Err(Error::new(
+                CKR_ACTION_PROHIBITED,
+                "a profile object is part of the token",
+            ));
+        }
+        let snapshot = self.view.latest();
+        if snapshot.object(handle).is_some()
+            || snapshot.certificates.get(handle).is_some()
             || self.view.ask(|inventory| inventory.is_orphan(handle))
         {
             return Ok(());

@@ -36,7 +36,7 @@ impl Way {
         Self(Mutex::new(match (config.discovery, &config.selection) {
             (Configured::TaggingApi, _) => Some(Chosen::TaggingApi),
             (Configured::Auto, Selection::Tags(_)) => None,
-            (Configured::Auto | Configured::ListKeys, _) => Some(Chosen::ListKeys),
+            _ => Some(Chosen::ListKeys),
         }))
     }
 

@@ -15,6 +15,13 @@ use crate::object::{Key, KeyMaterial, KmsObject, Object, Part, attributes};
 impl Token {
     /// The handles of all objects that match a template.
     pub(crate) fn find(&self, template: &Template<'_>) -> Result<Vec<CK_OBJECT_HANDLE>> {
+        if let Some(profiles) = self.profiles.find(template) {
+            return Ok(profiles);
+        }
+        if template.get(CKA_TOKEN) == Some(&[CK_FALSE]) {
+            // What is in KMS is of no interest, so KMS is not asked.
+            return Ok(self.locals.find(template));
+        }
         let mut snapshot = self.view.snapshot()?;
         if names_unknown_key(&snapshot, template) {
             snapshot = self.view.look_again()?;
@@ -35,6 +42,7 @@ impl Token {
             .filter(|shown| matches(shown, template))
             .map(|shown| shown.handle)
             .collect();
+        found.extend(self.find_certificates(&snapshot, template)?);
         found.extend(self.locals.find(template));
         Ok(found)
     }
@@ -44,7 +52,13 @@ impl Token {
         if let Some(object) = self.locals.get(handle) {
             return Ok(Object::Local(object));
         }
+        if let Some(profile) = self.profiles.get(handle) {
+            return Ok(Object::Local(Arc::clone(profile)));
+        }
         let snapshot = self.view.latest();
+        if let Some(certificate) = self.certificate(&snapshot, handle)? {
+            return Ok(Object::Certificate(certificate));
+        }
         let (key, part) = snapshot.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
         if key.material.get().is_none() {
             self.materials.fetch(&*self.kms, &[key]);
@@ -98,7 +112,7 @@ impl Token {
 }
 
 /// True when a template names a key, by id or label, that the snapshot does not know under these
-/// names: it may have been made elsewhere since. What else the template says is of no matter, so
+/// names, neither it nor a certificate: it may have been made elsewhere since. What else the template says is of no matter, so
 /// that a search for the certificate of a known key asks nobody.
 fn names_unknown_key(snapshot: &Snapshot, template: &Template<'_>) -> bool {
     let (id, label) = (template.get(CKA_ID), template.get(CKA_LABEL));
@@ -109,10 +123,11 @@ fn names_unknown_key(snapshot: &Snapshot, template: &Template<'_>) -> bool {
         let names = shown.key.names(shown.part);
         id.is_none_or(|id| names.id == id) && label.is_none_or(|label| names.label == label)
     };
-    match id {
-        Some(id) => !snapshot.objects_by_id(id).any(named),
-        None => !snapshot.objects().any(named),
-    }
+    let known = match id {
+        Some(id) => snapshot.objects_by_id(id).any(named),
+        None => snapshot.objects().any(named),
+    };
+    !(known || snapshot.certificates.has_named(id, label))
 }
 
 /// False when what is known of the object without its public half rules it out.

@@ -12,6 +12,10 @@ pub(crate) const MANUFACTURER: &str = "kms-pkcs11";
 /// Longest PIN taken, in bytes.
 const MAX_PIN: CK_ULONG = 4096;
 
+/// What can be saved of a session's operations is digests, which have no key.
+const TOKEN_FLAGS: CK_FLAGS =
+    CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_RESTORE_KEY_NOT_NEEDED;
+
 /// Sessions of a token that are open now.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SessionCounts {
@@ -36,7 +40,7 @@ impl Token {
             manufacturerID: pad(MANUFACTURER),
             model: pad("AWS KMS"),
             serialNumber: pad(&self.serial),
-            flags: CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED,
+            flags: TOKEN_FLAGS,
             ulMaxSessionCount: CK_EFFECTIVELY_INFINITE,
             ulSessionCount: sessions.all as CK_ULONG,
             ulMaxRwSessionCount: CK_EFFECTIVELY_INFINITE,

@@ -3,17 +3,22 @@
 //! KMS is eventually consistent: a listing may miss a key or a tag of seconds ago. What this
 //! process wrote itself is therefore kept in an overlay and wins over listings for a while.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 use pkcs11_sys::CK_OBJECT_HANDLE;
 
+use super::certificates::InFile;
+use super::certificates::shelf::{Shelf, ShownCertificates};
+use super::certificates::tags;
 use super::names::{PairNames, warn_of_bad_ids};
 use super::restrictions;
+use crate::error::Result;
 use crate::handle;
 use crate::kms::{CREATED_TAG, KeyEntry, Tags};
+use crate::object::certificate::{Certificate, Notes};
 use crate::object::{Key, KeyMaterial, Part, Restrictions};
 
 /// How long the overlay wins; KMS says changes are visible within minutes at most.
@@ -56,6 +61,7 @@ pub(super) struct Snapshot {
     by_id: HashMap<Vec<u8>, Vec<usize>>,
     /// Public objects that were destroyed without their private halves.
     without_public: HashSet<usize>,
+    pub(super) certificates: ShownCertificates,
 }
 
 impl Snapshot {
@@ -74,6 +80,11 @@ impl Snapshot {
     pub(super) fn object(&self, handle: CK_OBJECT_HANDLE) -> Option<(&Arc<Key>, Part)> {
         let (index, part) = *self.by_handle.get(&handle)?;
         self.keys.get(index).map(|(key, _)| (key, part))
+    }
+
+    /// The private objects: each has the names of its pair, and stands for it.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = Shown<'_>> {
+        self.objects().filter(|shown| shown.part == Part::Private)
     }
 
     fn parts(&self, index: usize) -> impl Iterator<Item = Shown<'_>> {
@@ -108,9 +119,12 @@ pub(super) struct Inventory {
     written: HashMap<String, Written>,
     destroyed: HashMap<String, Instant>,
     without_public: HashSet<String>,
-    /// Handles of public objects whose pair was destroyed: each may still be destroyed once.
+    /// Handles of public objects and certificates whose pair was destroyed: each may still be destroyed once.
     orphans: HashSet<CK_OBJECT_HANDLE>,
     keys: HashMap<String, Arc<Key>>,
+    shelf: Shelf,
+    /// Tags that are being written, by ARN: two certificates stored at a time take different ones.
+    reserved: Vec<(String, Tags)>,
 }
 
 /// What this process wrote and listings may not show yet.
@@ -118,8 +132,17 @@ pub(super) struct Inventory {
 struct Written {
     entry: KeyEntry,
     tags: Tags,
+    removed: BTreeSet<String>,
     created: bool,
     at: Instant,
+}
+
+impl Written {
+    /// Lays what was written over what a listing showed.
+    fn cover(&self, tags: &mut Tags) {
+        tags.retain(|key, _| !self.removed.contains(key));
+        tags.extend(self.tags.clone());
+    }
 }
 
 impl Inventory {
@@ -133,6 +156,8 @@ impl Inventory {
             without_public: HashSet::new(),
             orphans: HashSet::new(),
             keys: HashMap::new(),
+            shelf: Shelf::default(),
+            reserved: Vec::new(),
         }
     }
 
@@ -165,6 +190,7 @@ impl Inventory {
         let written = Written {
             entry: entry.clone(),
             tags,
+            removed: BTreeSet::new(),
             created: true,
             at: Instant::now(),
         };
@@ -173,21 +199,75 @@ impl Inventory {
 
     /// Takes tags that this process wrote.
     pub(super) fn tagged(&mut self, entry: &KeyEntry, tags: Tags) {
+        let written = self.written(entry);
+        written.removed.retain(|key| !tags.contains_key(key));
+        written.tags.extend(tags);
+    }
+
+    /// Takes the keys of tags that this process removed.
+    pub(super) fn untagged(&mut self, entry: &KeyEntry, keys: Vec<String>) {
+        let written = self.written(entry);
+        written.tags.retain(|key, _| !keys.contains(key));
+        written.removed.extend(keys);
+    }
+
+    /// The tags of a key as they are now.
+    pub(super) fn tags_of(&self, entry: &KeyEntry) -> Tags {
+        let listed = self.listed.get(&entry.arn);
+        let mut tags = listed.map(|key| key.tags.clone()).unwrap_or_default();
+        if let Some(written) = self.written.get(&entry.arn) {
+            written.cover(&mut tags);
+        }
+        tags
+    }
+
+    /// Chooses the tags for a certificate of a key, and keeps others from choosing them until they are
+    /// released. Answers the certificate's number, too.
+    pub(super) fn reserve(
+        &mut self,
+        entry: &KeyEntry,
+        certificate: &Certificate,
+        notes: &Notes,
+    ) -> Result<(u8, Tags)> {
+        let mut present = self.tags_of(entry);
+        for (arn, tags) in &self.reserved {
+            if *arn == entry.arn {
+                present.extend(tags.clone());
+            }
+        }
+        let (index, tags) = tags::to_tags(&present, certificate, notes)?;
+        self.reserved.push((entry.arn.clone(), tags.clone()));
+        Ok((index, tags))
+    }
+
+    /// Ends a reservation: the tags are written, or will not be.
+    pub(super) fn release(&mut self, entry: &KeyEntry, tags: &Tags) {
+        self.reserved
+            .retain(|(arn, reserved)| *arn != entry.arn || reserved != tags);
+    }
+
+    /// Takes the certificates of all files; true when they are others than before.
+    pub(super) fn replace_files(&mut self, files: Vec<(InFile, bool)>) -> bool {
+        self.shelf.replace_files(files)
+    }
+
+    fn written(&mut self, entry: &KeyEntry) -> &mut Written {
         let written = self
             .written
             .entry(entry.arn.clone())
             .or_insert_with(|| Written {
                 entry: entry.clone(),
                 tags: Tags::new(),
+                removed: BTreeSet::new(),
                 created: false,
                 at: Instant::now(),
             });
-        written.tags.extend(tags);
         written.at = Instant::now();
+        written
     }
 
-    /// Forgets a key that this process destroyed; its public object's handle may still be destroyed
-    /// once.
+    /// Forgets a key that this process destroyed; the handles of its public object and of its
+    /// certificates may still be destroyed once.
     pub(super) fn destroyed(&mut self, entry: &KeyEntry) {
         self.destroyed.insert(entry.arn.clone(), Instant::now());
         self.written.remove(&entry.arn);
@@ -199,6 +279,7 @@ impl Inventory {
         {
             self.orphans.insert(handle);
         }
+        self.orphans.extend(self.shelf.key_destroyed(entry));
     }
 
     /// Hides the public object of a key, which lives on in KMS.
@@ -206,11 +287,16 @@ impl Inventory {
         self.without_public.insert(entry.arn.clone());
     }
 
+    /// Forgets the handle of a certificate that this process destroyed.
+    pub(super) fn certificate_destroyed(&mut self, unique_id: &str) {
+        self.shelf.destroyed(unique_id);
+    }
+
     pub(super) fn is_orphan(&self, handle: CK_OBJECT_HANDLE) -> bool {
         self.orphans.contains(&handle)
     }
 
-    /// Takes the handle of a public object whose pair is gone; true when there was one.
+    /// Takes the handle of a public object or certificate whose pair is gone; true when there was one.
     pub(super) fn take_orphan(&mut self, handle: CK_OBJECT_HANDLE) -> bool {
         self.orphans.remove(&handle)
     }
@@ -262,6 +348,7 @@ impl Inventory {
             }
             let facts = TagFacts::of_key(&entry, &tags, alias.as_deref());
             let key = self.key(entry, facts);
+            self.shelf.take_tags(&key, &tags);
             let handles = Part::ALL.map(|part| self.handle(&key.entry, part));
             let index = snapshot.keys.len();
             let without_public = self.without_public.contains(&key.entry.arn);
@@ -288,6 +375,7 @@ impl Inventory {
             keys.insert(key.entry.arn.clone(), Arc::clone(&key));
             snapshot.keys.push((key, handles));
         }
+        snapshot.certificates = self.shelf.show(&keys);
         self.keys = keys;
         snapshot
     }
@@ -304,7 +392,7 @@ impl Inventory {
                 tags: Tags::new(),
                 alias: None,
             });
-            key.tags.extend(written.tags.clone());
+            written.cover(&mut key.tags);
         }
         merged
             .into_values()

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use pkcs11_sys::*;
 
+use crate::error::Result;
 use crate::handle;
 use crate::object::LocalObject;
 use crate::object::template::Template;
@@ -34,15 +35,16 @@ impl Locals {
         objects.get(&handle).map(|entry| Arc::clone(&entry.object))
     }
 
-    /// Puts a changed object in an object's place; false when that is gone.
-    pub(super) fn replace(&self, handle: CK_OBJECT_HANDLE, object: LocalObject) -> bool {
-        match self.0.write().get_mut(&handle) {
-            Some(entry) => {
-                entry.object = Arc::new(object);
-                true
-            }
-            None => false,
-        }
+    /// Puts a changed object in an object's place.
+    pub(super) fn change(
+        &self,
+        handle: CK_OBJECT_HANDLE,
+        change: impl FnOnce(&LocalObject) -> Result<LocalObject>,
+    ) -> Result<()> {
+        let mut objects = self.0.write();
+        let entry = objects.get_mut(&handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
+        entry.object = Arc::new(change(&entry.object)?);
+        Ok(())
     }
 
     /// Takes an object away; false when there is none.
@@ -55,23 +57,20 @@ impl Locals {
         self.0.write().retain(|_, entry| entry.owner != owner);
     }
 
-    /// Every session of the token is closed.
-    pub(super) fn clear(&self) {
-        self.0.write().clear();
-    }
-
     /// The objects that a template describes, oldest first.
     pub(super) fn find(&self, template: &Template<'_>) -> Vec<CK_OBJECT_HANDLE> {
         let objects = self.0.read();
-        let matches = |object: &LocalObject| {
-            template
-                .iter()
-                .all(|attribute| object.read(attribute.type_).matches(attribute.value, false))
-        };
         objects
             .iter()
-            .filter(|(_, entry)| matches(&entry.object))
+            .filter(|(_, entry)| describes(template, &entry.object))
             .map(|(handle, _)| *handle)
             .collect()
     }
+}
+
+/// Whether a template describes an object.
+pub(super) fn describes(template: &Template<'_>, object: &LocalObject) -> bool {
+    template
+        .iter()
+        .all(|attribute| object.read(attribute.type_).matches(attribute.value, false))
 }

@@ -1,9 +1,5 @@
 //! A token: the keys of one account and region that carry the configured tags.
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the token does not show certificates yet")
-)]
 mod certificates;
 mod destroy;
 mod discovery;
@@ -17,6 +13,7 @@ mod login;
 mod materials;
 mod names;
 mod operations;
+mod profiles;
 mod restrictions;
 mod session_objects;
 mod view;
@@ -31,8 +28,10 @@ pub(crate) use names::Renaming;
 
 use crate::config::TokenConfig;
 use crate::kms::{Kms, Runtime};
+use certificates::store::Store;
 use locals::Locals;
 use materials::Materials;
+use profiles::Profiles;
 use view::View;
 
 /// One slot with its token.
@@ -42,8 +41,10 @@ pub(crate) struct Token {
     serial: String,
     kms: Arc<dyn Kms>,
     view: Arc<View>,
+    store: Arc<Store>,
     materials: Materials,
     locals: Locals,
+    profiles: Profiles,
     login: Login,
 }
 
@@ -55,20 +56,34 @@ impl Token {
         kms: Arc<dyn Kms>,
         runtime: Arc<Runtime>,
     ) -> Self {
+        let store = Arc::new(Store::new(&config));
+        let view = View::new(
+            config.clone(),
+            Arc::clone(&kms),
+            runtime,
+            Arc::clone(&store),
+        );
         Self {
             slot,
             serial: info::serial(&config, region),
-            view: Arc::new(View::new(config.clone(), Arc::clone(&kms), runtime)),
+            view: Arc::new(view),
+            store,
             kms,
             config,
             materials: Materials::default(),
             locals: Locals::default(),
+            profiles: Profiles::new(),
             login: Login::default(),
         }
     }
 
     pub(crate) fn slot(&self) -> CK_SLOT_ID {
         self.slot
+    }
+
+    /// 16 hexadecimal digits.
+    pub(crate) fn serial(&self) -> &str {
+        &self.serial
     }
 
     pub(crate) fn login(&self) -> &Login {

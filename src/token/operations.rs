@@ -9,7 +9,9 @@ use super::{Renaming, Token};
 use crate::config::RandomSource;
 use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::kms::{EncryptionAlgorithm, KeyEntry, KmsError, KmsErrorKind, MacAlgorithm, Phase};
+use crate::kms::{
+    EncryptionAlgorithm, KeyEntry, KmsError, KmsErrorKind, MacAlgorithm, Phase, Tags,
+};
 use crate::mechanism::signature::Prepared;
 use crate::object::spec::HmacFacts;
 use crate::object::template::Template;
@@ -56,6 +58,51 @@ impl Token {
             .map_err(|error| self.failed(&key.entry, error, Phase::Decrypt))
     }
 
+    /// Decrypts a secret key that was wrapped with RSAES-OAEP.
+    pub(crate) fn unwrap(
+        &self,
+        key: &Arc<Key>,
+        algorithm: EncryptionAlgorithm,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        self.kms
+            .decrypt(&key.entry, algorithm, wrapped)
+            .map_err(|error| self.failed(&key.entry, error, Phase::Unwrap))
+    }
+
+    /// The x coordinate that a private key and a peer's public key, DER of its
+    /// `SubjectPublicKeyInfo`, agree on; `len` bytes, which is the length of the curve's field.
+    pub(crate) fn derive_shared_secret(
+        &self,
+        key: &KmsObject,
+        peer_spki: &[u8],
+        len: usize,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let entry = &key.key.entry;
+        let shared = self
+            .kms
+            .derive_shared_secret(entry, peer_spki)
+            .map_err(|error| self.failed(entry, error, Phase::Derive))?;
+        if shared.len() != len {
+            return Err(Error::new(
+                CKR_DEVICE_ERROR,
+                format!("KMS answered a shared secret of {} bytes", shared.len()),
+            ));
+        }
+        Ok(shared)
+    }
+
+    /// The secret in an ML-KEM ciphertext.
+    pub(crate) fn decapsulate(
+        &self,
+        key: &Arc<Key>,
+        ciphertext: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        self.kms
+            .decapsulate(&key.entry, ciphertext)
+            .map_err(|error| self.failed(&key.entry, error, Phase::Unwrap))
+    }
+
     /// Fills `out` from the source that the configuration names.
     pub(crate) fn random(&self, out: &mut [u8]) -> Result<()> {
         match self.config.random {
@@ -89,18 +136,22 @@ impl Token {
                 }
             }
         }
-        let mut tags = renaming.to_tags(object.part)?;
+        let tags = renaming.to_tags(object.part)?;
         template.check_no_contradiction()?;
         if tags.is_empty() {
             return Ok(());
         }
+        self.write_tags(&object.key.entry, tags, Phase::SetAttribute)
+    }
+
+    /// Sets tags of a key.
+    pub(super) fn write_tags(&self, key: &KeyEntry, mut tags: Tags, phase: Phase) -> Result<()> {
         // Written again as they are, since a policy may allow only requests that carry them.
         tags.extend(self.config.tags().clone());
-        let entry = &object.key.entry;
         self.kms
-            .tag(entry, &tags)
-            .map_err(|error| self.failed(entry, error, Phase::SetAttribute))?;
-        self.view.change(|inventory| inventory.tagged(entry, tags));
+            .tag(key, &tags)
+            .map_err(|error| self.failed(key, error, phase))?;
+        self.view.change(|inventory| inventory.tagged(key, tags));
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 
+use super::certificates::store::Store;
 use super::discovery::{self, Discovery, Foreign, Way};
 use super::flight::Flight;
 use super::inventory::{Inventory, Snapshot};
@@ -19,6 +20,7 @@ pub(super) struct View {
     config: TokenConfig,
     kms: Arc<dyn Kms>,
     runtime: Arc<Runtime>,
+    store: Arc<Store>,
     current: ArcSwapOption<Snapshot>,
     state: Mutex<State>,
     listing: Flight,
@@ -35,13 +37,19 @@ struct State {
 }
 
 impl View {
-    pub(super) fn new(config: TokenConfig, kms: Arc<dyn Kms>, runtime: Arc<Runtime>) -> Self {
+    pub(super) fn new(
+        config: TokenConfig,
+        kms: Arc<dyn Kms>,
+        runtime: Arc<Runtime>,
+        store: Arc<Store>,
+    ) -> Self {
         let destroyable = config.on_destroy != OnDestroy::Refuse;
         Self {
             way: Way::new(&config),
             config,
             kms,
             runtime,
+            store,
             current: ArcSwapOption::const_empty(),
             state: Mutex::new(State {
                 inventory: Inventory::new(destroyable),
@@ -164,6 +172,7 @@ impl View {
             state.foreign.replace(&findings.foreign);
         }
         state.inventory.replace_listing(findings.shown);
+        state.inventory.replace_files(self.store.list());
         self.publish(&mut state);
         Ok(())
     }
@@ -178,7 +187,8 @@ impl View {
             .map_err(|error| error.into_error(Phase::Find))?;
         let mut state = self.state.lock();
         state.foreign.extend(&findings.foreign);
-        if !findings.shown.is_empty() {
+        let new_files = state.inventory.replace_files(self.store.list());
+        if new_files || !findings.shown.is_empty() {
             state.inventory.extend_listing(findings.shown);
             self.publish(&mut state);
         }

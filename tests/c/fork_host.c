@@ -300,6 +300,46 @@ static void exit_handler_unloads(void)
     sign();
 }
 
+static void *wait_for_an_event(void *unused)
+{
+    CK_SLOT_ID slot;
+    (void)unused;
+    CHECK_RV(p11->C_WaitForSlotEvent(0, &slot, NULL), CKR_CRYPTOKI_NOT_INITIALIZED);
+    return NULL;
+}
+
+/* Two threads wait for an event; this one goes on, finalizes, and sees both come back. */
+static void finalize_while_threads_wait(void (*meanwhile)(void))
+{
+    pthread_t waiting[2];
+    size_t i;
+    for (i = 0; i < 2; i++)
+        CHECK(pthread_create(&waiting[i], NULL, wait_for_an_event, NULL) == 0);
+    pause_a_moment();
+    meanwhile();
+    CHECK_RV(p11->C_Finalize(NULL), CKR_OK);
+    for (i = 0; i < 2; i++)
+        CHECK(pthread_join(waiting[i], NULL) == 0);
+}
+
+static void wait_in_child(void)
+{
+    CHECK_RV(initialize(NULL), CKR_OK);
+    finalize_while_threads_wait(sign);
+}
+
+static void fork_a_child_that_waits(void)
+{
+    in_child(wait_in_child);
+    sign();
+}
+
+static void fork_while_threads_wait(void)
+{
+    CHECK_RV(initialize(NULL), CKR_OK);
+    finalize_while_threads_wait(fork_a_child_that_waits);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -309,6 +349,7 @@ static const struct {
     { "child_of_a_child", child_of_a_child },
     { "children_that_just_end", children_that_just_end },
     { "fork_while_threads_sign", fork_while_threads_sign },
+    { "fork_while_threads_wait", fork_while_threads_wait },
     { "small_stack", small_stack },
     { "finalize_ends_all_threads", finalize_ends_all_threads },
     { "exit_without_finalize", exit_without_finalize },

@@ -32,7 +32,7 @@ impl Mechanism {
         Self(CKM_RSA_PKCS_OAEP, parameter.collect())
     }
 
-    fn raw(&self) -> CK_MECHANISM {
+    pub(crate) fn raw(&self) -> CK_MECHANISM {
         CK_MECHANISM {
             mechanism: self.0,
             pParameter: if self.1.is_empty() {
@@ -159,6 +159,45 @@ impl Session<'_> {
         ))
     }
 
+    pub(crate) fn create(self, attributes: &[Attr]) -> Rv<CK_OBJECT_HANDLE> {
+        let mut template = template(attributes);
+        let count = template.len() as CK_ULONG;
+        let mut object = 0;
+        ok(call!(
+            self,
+            C_CreateObject,
+            template.as_mut_ptr(),
+            count,
+            &raw mut object
+        ))?;
+        Ok(object)
+    }
+
+    pub(crate) fn copy(
+        self,
+        object: CK_OBJECT_HANDLE,
+        attributes: &[Attr],
+    ) -> Rv<CK_OBJECT_HANDLE> {
+        let mut template = template(attributes);
+        let count = template.len() as CK_ULONG;
+        let mut copy = 0;
+        ok(call!(
+            self,
+            C_CopyObject,
+            object,
+            template.as_mut_ptr(),
+            count,
+            &raw mut copy
+        ))?;
+        Ok(copy)
+    }
+
+    pub(crate) fn size(self, object: CK_OBJECT_HANDLE) -> Rv<usize> {
+        let mut size = 0;
+        ok(call!(self, C_GetObjectSize, object, &raw mut size))?;
+        Ok(usize::try_from(size).unwrap())
+    }
+
     pub(crate) fn destroy(self, object: CK_OBJECT_HANDLE) -> Rv<()> {
         ok(call!(self, C_DestroyObject, object))
     }
@@ -212,6 +251,25 @@ impl Session<'_> {
             &[&public[..], &names].concat(),
             &[&private[..], &names].concat(),
         )
+    }
+
+    pub(crate) fn generate_key(
+        self,
+        mechanism: impl Into<Mechanism>,
+        attributes: &[Attr],
+    ) -> Rv<CK_OBJECT_HANDLE> {
+        let mechanism = mechanism.into();
+        let mut template = template(attributes);
+        let mut key = 0;
+        ok(call!(
+            self,
+            C_GenerateKey,
+            ptr::from_mut(&mut mechanism.raw()),
+            template.as_mut_ptr(),
+            template.len() as CK_ULONG,
+            &raw mut key
+        ))?;
+        Ok(key)
     }
 
     // Operations
@@ -329,6 +387,28 @@ impl Session<'_> {
             ptr::from_mut(&mut mechanism.raw()),
             key
         ))
+    }
+
+    /// C_EncryptInit, C_Encrypt with room for any answer of one block.
+    pub(crate) fn encrypt(
+        self,
+        mechanism: impl Into<Mechanism>,
+        key: CK_OBJECT_HANDLE,
+        data: &[u8],
+    ) -> Rv<Vec<u8>> {
+        self.encrypt_init(mechanism, key)?;
+        let mut encrypted = vec![0; 1024];
+        let mut len = encrypted.len() as CK_ULONG;
+        ok(call!(
+            self,
+            C_Encrypt,
+            data.as_ptr().cast_mut(),
+            data.len() as CK_ULONG,
+            encrypted.as_mut_ptr(),
+            &raw mut len
+        ))?;
+        encrypted.truncate(usize::try_from(len).unwrap());
+        Ok(encrypted)
     }
 
     pub(crate) fn encrypt_init(

@@ -180,6 +180,27 @@ impl Client {
     }
 }
 
+/// Secret keys.
+impl Client {
+    pub(crate) fn generate_key(
+        &self,
+        mechanism: &Mechanism,
+        template: &[Attribute],
+    ) -> Result<CK_OBJECT_HANDLE, CK_RV> {
+        let mut mechanism = mechanism.as_c();
+        let mut template = as_c(template);
+        let mut key = 0;
+        let rv = call!(self.C_GenerateKey(
+            self.session,
+            &raw mut mechanism,
+            template.as_mut_ptr(),
+            count(&template),
+            &raw mut key
+        ));
+        if rv == CKR_OK { Ok(key) } else { Err(rv) }
+    }
+}
+
 /// Signing and verifying.
 impl Client {
     pub(crate) fn sign_init(&self, mechanism: &Mechanism, key: CK_OBJECT_HANDLE) -> CK_RV {
@@ -395,10 +416,10 @@ type OnePart = Option<
 const SLOT: CK_SLOT_ID = 0;
 
 /// Room for every signature, ciphertext and plaintext there is.
-pub(crate) const AMPLE: usize = 1024;
+pub(crate) const AMPLE: usize = 8192;
 
 /// NULL for no values.
-fn start<T: Cell>(values: &[T]) -> *mut T {
+pub(super) fn start<T: Cell>(values: &[T]) -> *mut T {
     if values.is_empty() {
         ptr::null_mut()
     } else {
@@ -406,12 +427,12 @@ fn start<T: Cell>(values: &[T]) -> *mut T {
     }
 }
 
-fn count<T>(values: &[T]) -> CK_ULONG {
+pub(super) fn count<T>(values: &[T]) -> CK_ULONG {
     values.len() as CK_ULONG
 }
 
 /// A template in C's form, which borrows from this one.
-fn as_c(template: &[Attribute]) -> Vec<CK_ATTRIBUTE> {
+pub(super) fn as_c(template: &[Attribute]) -> Vec<CK_ATTRIBUTE> {
     template
         .iter()
         .map(|(type_, value)| CK_ATTRIBUTE {

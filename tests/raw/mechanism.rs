@@ -94,6 +94,12 @@ enum Parameter {
     None,
     Pss(CK_RSA_PKCS_PSS_PARAMS),
     Oaep(CK_RSA_PKCS_OAEP_PARAMS),
+    /// Bytes that are never freed: a test's process is short.
+    Leaked(&'static [u8]),
+    EdDsa(CK_EDDSA_PARAMS),
+    Sign(CK_SIGN_ADDITIONAL_CONTEXT),
+    HashSign(CK_HASH_SIGN_ADDITIONAL_CONTEXT),
+    MacLen(CK_MAC_GENERAL_PARAMS),
 }
 
 impl Mechanism {
@@ -138,20 +144,85 @@ impl Mechanism {
         mgf: CK_RSA_PKCS_MGF_TYPE,
         label: &'static [u8],
     ) -> Self {
-        let source = if label.is_empty() {
-            ptr::null_mut()
-        } else {
-            label.as_ptr().cast_mut().cast()
-        };
         Self {
             type_: CKM_RSA_PKCS_OAEP,
             parameter: Parameter::Oaep(CK_RSA_PKCS_OAEP_PARAMS {
                 hashAlg: hash,
                 mgf,
                 source: CKZ_DATA_SPECIFIED,
-                pSourceData: source,
+                pSourceData: start(label).cast(),
                 ulSourceDataLen: label.len() as CK_ULONG,
             }),
+        }
+    }
+
+    /// A mechanism whose parameter is these bytes.
+    pub(crate) fn with_bytes(type_: CK_MECHANISM_TYPE, bytes: &[u8]) -> Self {
+        Self {
+            type_,
+            parameter: Parameter::Leaked(leaked(bytes)),
+        }
+    }
+
+    /// A mechanism whose parameter is this structure of integers, and of pointers to leaked bytes.
+    pub(super) fn with_structure<T: Copy>(type_: CK_MECHANISM_TYPE, structure: T) -> Self {
+        let structure = Box::leak(Box::new(structure));
+        let start = ptr::from_ref(structure).cast::<u8>();
+        // SAFETY: the structures of PKCS#11 have no padding that these tests' target would leave
+        // unwritten, and this one is never freed.
+        let bytes = unsafe { std::slice::from_raw_parts(start, size_of::<T>()) };
+        Self {
+            type_,
+            parameter: Parameter::Leaked(bytes),
+        }
+    }
+
+    /// CKM_EDDSA with a parameter.
+    pub(crate) fn eddsa_with(prehash: bool, context: &'static [u8]) -> Self {
+        Self {
+            type_: CKM_EDDSA,
+            parameter: Parameter::EdDsa(CK_EDDSA_PARAMS {
+                phFlag: prehash.into(),
+                ulContextDataLen: context.len() as CK_ULONG,
+                pContextData: start(context),
+            }),
+        }
+    }
+
+    /// ML-DSA or HashML-DSA of a message with its parameter.
+    pub(crate) fn ml_dsa_with(
+        type_: CK_MECHANISM_TYPE,
+        hedge: CK_ULONG,
+        context: &'static [u8],
+    ) -> Self {
+        Self {
+            type_,
+            parameter: Parameter::Sign(CK_SIGN_ADDITIONAL_CONTEXT {
+                hedgeVariant: hedge,
+                pContext: start(context),
+                ulContextLen: context.len() as CK_ULONG,
+            }),
+        }
+    }
+
+    /// HashML-DSA of a digest.
+    pub(crate) fn hash_ml_dsa(hash: CK_MECHANISM_TYPE, context: &'static [u8]) -> Self {
+        Self {
+            type_: CKM_HASH_ML_DSA,
+            parameter: Parameter::HashSign(CK_HASH_SIGN_ADDITIONAL_CONTEXT {
+                hedgeVariant: CKH_HEDGE_PREFERRED,
+                pContext: start(context),
+                ulContextLen: context.len() as CK_ULONG,
+                hash,
+            }),
+        }
+    }
+
+    /// HMAC of which so many bytes are wanted.
+    pub(crate) const fn hmac_general(type_: CK_MECHANISM_TYPE, len: CK_ULONG) -> Self {
+        Self {
+            type_,
+            parameter: Parameter::MacLen(len),
         }
     }
 
@@ -166,11 +237,30 @@ impl Mechanism {
             Parameter::None => (ptr::null::<c_void>(), 0),
             Parameter::Pss(pss) => (ptr::from_ref(pss).cast(), size_of_val(pss)),
             Parameter::Oaep(oaep) => (ptr::from_ref(oaep).cast(), size_of_val(oaep)),
+            Parameter::Leaked(bytes) => (bytes.as_ptr().cast(), bytes.len()),
+            Parameter::EdDsa(eddsa) => (ptr::from_ref(eddsa).cast(), size_of_val(eddsa)),
+            Parameter::Sign(sign) => (ptr::from_ref(sign).cast(), size_of_val(sign)),
+            Parameter::HashSign(sign) => (ptr::from_ref(sign).cast(), size_of_val(sign)),
+            Parameter::MacLen(len) => (ptr::from_ref(len).cast(), size_of_val(len)),
         };
         CK_MECHANISM {
             mechanism: self.type_,
             pParameter: parameter.cast_mut(),
             ulParameterLen: len as CK_ULONG,
         }
+    }
+}
+
+/// A copy of bytes that is never freed.
+pub(super) fn leaked(bytes: &[u8]) -> &'static [u8] {
+    bytes.to_vec().leak()
+}
+
+/// NULL for no bytes.
+fn start(bytes: &'static [u8]) -> CK_BYTE_PTR {
+    if bytes.is_empty() {
+        ptr::null_mut()
+    } else {
+        bytes.as_ptr().cast_mut()
     }
 }

@@ -15,6 +15,7 @@ mod calls;
 mod guarded;
 mod mechanism;
 mod outside;
+mod secrets;
 
 use std::ffi::CString;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,7 @@ pub(crate) use mechanism::{
     Hash, Mechanism, SHA_1, SHA_224, SHA_256, SHA_384, SHA_512, SHA3_256, der,
 };
 pub(crate) use outside::{Claim, Outside, Scheme, hex};
+pub(crate) use secrets::{Hkdf, computed, flag, ulong};
 
 /// A key to be made in KMS: its spec and its usage.
 pub(crate) type KeyKind = (&'static str, &'static str);
@@ -40,11 +42,21 @@ pub(crate) const P256: KeyKind = ("ECC_NIST_P256", "SIGN_VERIFY");
 pub(crate) const P384: KeyKind = ("ECC_NIST_P384", "SIGN_VERIFY");
 pub(crate) const P521: KeyKind = ("ECC_NIST_P521", "SIGN_VERIFY");
 pub(crate) const SECP256K1: KeyKind = ("ECC_SECG_P256K1", "SIGN_VERIFY");
+pub(crate) const ED25519: KeyKind = ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY");
+pub(crate) const ML_DSA_44: KeyKind = ("ML_DSA_44", "SIGN_VERIFY");
+pub(crate) const ML_DSA_65: KeyKind = ("ML_DSA_65", "SIGN_VERIFY");
+pub(crate) const ML_DSA_87: KeyKind = ("ML_DSA_87", "SIGN_VERIFY");
 pub(crate) const RSA_2048: KeyKind = ("RSA_2048", "SIGN_VERIFY");
 pub(crate) const RSA_3072: KeyKind = ("RSA_3072", "SIGN_VERIFY");
 pub(crate) const RSA_4096: KeyKind = ("RSA_4096", "SIGN_VERIFY");
 pub(crate) const RSA_2048_DECRYPT: KeyKind = ("RSA_2048", "ENCRYPT_DECRYPT");
 pub(crate) const RSA_3072_DECRYPT: KeyKind = ("RSA_3072", "ENCRYPT_DECRYPT");
+pub(crate) const P256_AGREE: KeyKind = ("ECC_NIST_P256", "KEY_AGREEMENT");
+pub(crate) const P384_AGREE: KeyKind = ("ECC_NIST_P384", "KEY_AGREEMENT");
+pub(crate) const P521_AGREE: KeyKind = ("ECC_NIST_P521", "KEY_AGREEMENT");
+pub(crate) const ML_KEM_512: KeyKind = ("ML_KEM_512", "ENCAPSULATE_DECAPSULATE");
+pub(crate) const ML_KEM_768: KeyKind = ("ML_KEM_768", "ENCAPSULATE_DECAPSULATE");
+pub(crate) const ML_KEM_1024: KeyKind = ("ML_KEM_1024", "ENCAPSULATE_DECAPSULATE");
 pub(crate) const RSA_4096_DECRYPT: KeyKind = ("RSA_4096", "ENCRYPT_DECRYPT");
 
 /// The module, initialised, with one read-write session on its one token.
@@ -56,7 +68,7 @@ pub(crate) struct Client {
     session: CK_SESSION_HANDLE,
     emulator: Emulator,
     directory: TempDir,
-    _library: Library,
+    library: Library,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -95,7 +107,7 @@ impl Client {
             session: 0,
             emulator,
             directory,
-            _library: library,
+            library,
             _turn: turn,
         };
         assert_eq!(client.initialize(&reserved), CKR_OK);

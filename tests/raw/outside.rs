@@ -1,4 +1,5 @@
-//! Verification by Python's `cryptography`: many signatures in one process.
+//! Verification by Python's `cryptography`, and `dilithium-py` for what that lacks: many signatures in one
+//! process.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,6 +16,10 @@ pub(crate) enum Scheme {
     Ecdsa,
     Pkcs1,
     Pss,
+    Ed25519,
+    /// In this context.
+    MlDsa(&'static [u8]),
+    HashMlDsa(&'static [u8]),
 }
 
 /// What a signature is of.
@@ -26,6 +31,8 @@ pub(crate) enum Claim<'a> {
     Digest(&'a Hash, &'a [u8]),
     /// A digest of any length, which ECDSA takes.
     AnyDigest(&'a [u8]),
+    /// A message that the scheme hashes.
+    Raw(&'a [u8]),
 }
 
 /// Signatures to be verified together.
@@ -44,15 +51,20 @@ impl Outside {
             Claim::Message(hash, message) => (Some(hash.name), false, message),
             Claim::Digest(hash, digest) => (Some(hash.name), true, digest),
             Claim::AnyDigest(digest) => (None, true, digest),
+            Claim::Raw(message) => (None, false, message),
         };
-        let scheme = match scheme {
-            Scheme::Ecdsa => "ecdsa",
-            Scheme::Pkcs1 => "pkcs1",
-            Scheme::Pss => "pss",
+        let (scheme, context) = match scheme {
+            Scheme::Ecdsa => ("ecdsa", &[][..]),
+            Scheme::Pkcs1 => ("pkcs1", &[][..]),
+            Scheme::Pss => ("pss", &[][..]),
+            Scheme::Ed25519 => ("ed25519", &[][..]),
+            Scheme::MlDsa(context) => ("ml-dsa", context),
+            Scheme::HashMlDsa(context) => ("hash-ml-dsa", context),
         };
         let claim = json!({
             "spki": hex(spki),
             "scheme": scheme,
+            "context": hex(context),
             "hash": hash,
             "digest": digest,
             "start": self.data.len(),

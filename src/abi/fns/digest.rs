@@ -45,6 +45,14 @@ pub(in super::super) unsafe fn update(
     session.digest_update(part)
 }
 
+pub(in super::super) unsafe fn key(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+    key: CK_OBJECT_HANDLE,
+) -> Result<()> {
+    module.session(session)?.digest_key(key)
+}
+
 pub(in super::super) unsafe fn finish(
     module: &Module,
     session: CK_SESSION_HANDLE,

@@ -6,12 +6,16 @@
 
 pub(super) mod decrypt;
 pub(super) mod digest;
+pub(super) mod dual;
 pub(super) mod encrypt;
 pub(super) mod general;
 pub(super) mod keys;
+pub(super) mod message_sign;
+pub(super) mod message_verify;
 pub(super) mod objects;
 pub(super) mod random;
 pub(super) mod sessions;
 pub(super) mod sign;
 pub(super) mod slots;
 pub(super) mod verify;
+pub(super) mod verify_signature;

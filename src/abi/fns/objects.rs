@@ -10,15 +10,58 @@ use crate::kms::Phase;
 use crate::module::Module;
 use crate::object::{Value, attributes};
 
+pub(in super::super) unsafe fn create(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+    template_: CK_ATTRIBUTE_PTR,
+    count: CK_ULONG,
+    object: CK_OBJECT_HANDLE_PTR,
+) -> Result<()> {
+    let session = module.session(session)?;
+    check_pointer(object)?;
+    // SAFETY: by this function's contract.
+    let template = unsafe { template(template_, count) }?;
+    let handle = session.create_object(&template)?;
+    // SAFETY: checked before the object was made.
+    unsafe { write(object, handle) }
+}
+
+pub(in super::super) unsafe fn copy(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    template_: CK_ATTRIBUTE_PTR,
+    count: CK_ULONG,
+    new_object: CK_OBJECT_HANDLE_PTR,
+) -> Result<()> {
+    let session = module.session(session)?;
+    check_pointer(new_object)?;
+    // SAFETY: by this function's contract.
+    let template = unsafe { template(template_, count) }?;
+    let handle = session.copy_object(object, &template)?;
+    // SAFETY: checked before the object was made.
+    unsafe { write(new_object, handle) }
+}
+
 pub(in super::super) unsafe fn destroy(
     module: &Module,
     session: CK_SESSION_HANDLE,
     object: CK_OBJECT_HANDLE,
 ) -> Result<()> {
+    module.session(session)?.destroy_object(object)
+}
+
+pub(in super::super) unsafe fn size(
+    module: &Module,
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    size: CK_ULONG_PTR,
+) -> Result<()> {
     let session = module.session(session)?;
-    session.token().check_destroyable(object)?;
-    session.check_read_write()?;
-    session.token().destroy(object)
+    check_pointer(size)?;
+    let object = session.token().object(object, Phase::Find)?;
+    // SAFETY: by this function's contract.
+    unsafe { write(size, object.size() as CK_ULONG) }
 }
 
 pub(in super::super) unsafe fn get_attributes(
@@ -59,8 +102,7 @@ pub(in super::super) unsafe fn set_attributes(
     let session = module.session(session)?;
     // SAFETY: by this function's contract.
     let template = unsafe { template(template_, count) }?;
-    let object = session.token().object(object, Phase::SetAttribute)?;
-    session.set_attributes(&object, &template)
+    session.set_attributes(object, &template)
 }
 
 pub(in super::super) unsafe fn find_init(
@@ -115,7 +157,7 @@ unsafe fn answer(attribute: &mut CK_ATTRIBUTE, value: &Value<'_>) -> Result<()> 
         Value::Sensitive => {
             return Err(Error::new(
                 CKR_ATTRIBUTE_SENSITIVE,
-                format!("{}: the key stays in KMS", name()),
+                format!("{}: the key does not show it", name()),
             ));
         }
         Value::Absent | Value::NotFetched => {

@@ -2,9 +2,9 @@
 
 use pkcs11_sys::*;
 
-use super::super::memory::write;
+use super::super::memory::{check_pointer, write};
 use super::objects::write_list;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::mechanism;
 use crate::module::Module;
 
@@ -62,4 +62,26 @@ pub(in super::super) unsafe fn mechanism_info(
     let answer = mechanism::info(mechanism_type)?;
     // SAFETY: by this function's contract.
     unsafe { write(info, answer) }
+}
+
+/// The slots are those of the configuration for as long as the module is initialised, so that there
+/// is never an event: a call that blocks does so until C_Finalize.
+pub(in super::super) unsafe fn wait_for_event(
+    module: &Module,
+    flags: CK_FLAGS,
+    slot: CK_SLOT_ID_PTR,
+    reserved: CK_VOID_PTR,
+) -> Result<()> {
+    check_pointer(slot)?;
+    if !reserved.is_null() {
+        return Err(Error::new(
+            CKR_ARGUMENTS_BAD,
+            "the reserved pointer is not NULL",
+        ));
+    }
+    if flags & CKF_DONT_BLOCK != 0 {
+        return Err(CKR_NO_EVENT.into());
+    }
+    module.wait_for_shut_down();
+    Err(CKR_CRYPTOKI_NOT_INITIALIZED.into())
 }

@@ -6,7 +6,7 @@ use aws_lc_rs::key_wrap::{AES_128, AES_256, AesKek, KeyWrap, KeyWrapPadded};
 use super::{AesKey, CipherError, Output, Size};
 
 /// The length in bytes of what both count in: half a block.
-const SEMIBLOCK: usize = 8;
+pub(crate) const SEMIBLOCK: usize = 8;
 
 /// The two forms of key wrap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -39,6 +39,12 @@ impl Ed25519PublicKey {
     }
 
     /// `CKA_EC_POINT`: DER of an OCTET STRING around the raw key.
+    ///
+    /// PKCS#11 3.0 has the DER encoding of the key here, 3.1 and later the raw key. Every client that was
+    /// looked at reads the OCTET STRING: OpenSSH, libp11, crypto11, and pkcs11-provider and pkcs11-tool,
+    /// which before 1.0 and 0.27 read nothing else. It is what SoftHSM2 shows, too. Clients that read raw
+    /// keys as well tell the two by their lengths, or try DER first, and then misread some raw keys. The
+    /// raw key, as 3.2 has it, ends this value, and that of `CKA_PUBLIC_KEY_INFO`.
     pub(crate) fn ec_point(&self) -> Vec<u8> {
         [&[0x04, 32], self.raw()].concat()
     }

@@ -59,8 +59,8 @@ impl Directory {
     }
 
     /// Stores a certificate, in place of an earlier file of the same one. The file appears whole or
-    /// not at all.
-    pub(crate) fn add(&self, certificate: &Certificate, notes: &Notes) -> Result<()> {
+    /// not at all. Answers its path.
+    pub(crate) fn add(&self, certificate: &Certificate, notes: &Notes) -> Result<PathBuf> {
         let text = pem::write(certificate, notes).map_err(|error| {
             Error::new(
                 CKR_FUNCTION_FAILED,
@@ -69,7 +69,8 @@ impl Directory {
         })?;
         let path = self.path_of(certificate);
         self.write(&path, text.as_bytes())
-            .map_err(|error| refusal(&path, "cannot be written", &error))
+            .map_err(|error| refusal(&path, "cannot be written", &error))?;
+        Ok(path)
     }
 
     /// Removes the file of a certificate that [`add`](Self::add) stored; one that is gone already is

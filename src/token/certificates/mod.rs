@@ -3,7 +3,7 @@
 //! | place | in the configuration | written |
 //! | --- | --- | --- |
 //! | tags of the KMS key that the certificate certifies | | by C_CreateObject |
-//! | a directory, one PEM file each | `certificate_directory` | by C_CreateObject |
+//! | a directory, one PEM file each | `certificate_directory` | by C_CreateObject, what tags do not hold |
 //! | PEM files, whole chains included | `certificates` | never |
 //!
 //! A certificate that cannot be read is left out, with one warning, and hides no other.
@@ -11,11 +11,15 @@
 mod cache;
 pub(crate) mod directory;
 pub(crate) mod files;
+mod find;
 mod notes;
 mod pem;
+pub(crate) mod shelf;
+pub(crate) mod store;
 pub(crate) mod tags;
 #[cfg(test)]
 mod testing;
+mod writing;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -9,6 +9,7 @@
 //! The tags of a key are read with the key anyway: such a certificate costs no request to find.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use base64ct::{Base64, Encoding};
@@ -53,6 +54,12 @@ enum Problem {
     /// The certificate is shown without this note.
     #[error("{PREFIX}{0}.{1} cannot be read")]
     Note(u8, &'static str),
+}
+
+/// The tags that hold certificates, or parts of them.
+pub(crate) fn of_certificates(tags: &Tags) -> impl Iterator<Item = (&String, &String)> {
+    let from_prefix = tags.range::<str, _>((Bound::Included(PREFIX), Bound::Unbounded));
+    from_prefix.take_while(|(key, _)| key.starts_with(PREFIX))
 }
 
 /// Reads all certificates of a key. One that is not whole is left out.

@@ -104,6 +104,7 @@ impl Token {
         let mut tags = wanted.names.to_tags()?;
         tags.extend(restrictions::to_tags(&wanted.restrictions)?);
         tags.extend(self.config.tags().clone());
+        tags.extend(self.config.new_key_tags.clone());
         let mark = new_mark()?;
         tags.insert(CREATED_TAG.to_owned(), mark.clone());
         let policy = self.config.policy_file.as_deref().map(policy::read);

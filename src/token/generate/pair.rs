@@ -150,13 +150,12 @@ impl Pair<'_> {
     fn ec_usage(&self, spec: KeySpec) -> Result<KeyUsage> {
         let derives = self.private.flag(CKA_DERIVE)? == Some(true);
         match self.wants(CKA_SIGN, CKA_VERIFY)? {
-            Some(true) => Ok(KeyUsage::SignVerify),
             None | Some(false) if derives && spec == KeySpec::EccSecgP256k1 => Err(Error::new(
                 CKR_TEMPLATE_INCONSISTENT,
                 "CKA_DERIVE: KMS agrees on secrets with the curves P-256, P-384 and P-521",
             )),
             None | Some(false) if derives => Ok(KeyUsage::KeyAgreement),
-            None => Ok(KeyUsage::SignVerify),
+            None | Some(true) => Ok(KeyUsage::SignVerify),
             Some(false) => Err(no_use("CKA_SIGN or CKA_DERIVE")),
         }
     }

@@ -39,7 +39,7 @@ fn known(keys: &[KeyEntry]) -> Search {
 
 /// Makes a key on a KMS that has forty others and loses the answer like this.
 #[track_caller]
-fn create_despite(emulator: &Emulator, effect: Effect) {
+fn create_despite(emulator: &Emulator, effect: &Effect) {
     let others = stocked(emulator, &signing_keys(40));
     emulator.fault(Fault::once("CreateKey", effect.clone()));
     let kms = kms(AwsSettings {
@@ -77,7 +77,7 @@ fn a_key_whose_creation_was_not_answered_is_found_and_used() {
         after(500),
         after(503),
     ] {
-        create_despite(&emulator(), effect);
+        create_despite(&emulator(), &effect);
     }
 }
 

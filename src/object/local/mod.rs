@@ -1,15 +1,52 @@
 //! Objects that live in this process: public keys, secret keys and the like that belong to a
 //! session.
 
+pub(crate) mod certificate;
+mod change;
+mod creation;
+mod data;
+pub(crate) mod public;
+pub(crate) mod secret;
+mod table;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use pkcs11_sys::*;
 use zeroize::Zeroizing;
 
+pub(super) use table::name;
+
+use super::template::Template;
 use super::value::{Value, mechanisms, mechanisms_in};
 use crate::crypto::PublicKey;
-use crate::mechanism;
+use crate::error::{Error, Result};
+use crate::{handle, mechanism};
+
+/// The values of an object's attributes, wiped when dropped.
+type Attributes = BTreeMap<CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>>;
+
+/// Makes the session object that C_CreateObject asks for, by its class.
+pub(crate) fn create(template: &Template<'_>) -> Result<LocalObject> {
+    match template.ulong(CKA_CLASS)? {
+        Some(CKO_PUBLIC_KEY) => public::created(template),
+        Some(CKO_SECRET_KEY) => secret::created(template),
+        Some(CKO_DATA) => data::created(template),
+        Some(CKO_CERTIFICATE) => certificate::created(template),
+        Some(CKO_PRIVATE_KEY) => Err(Error::new(
+            CKR_TEMPLATE_INCONSISTENT,
+            "CKA_CLASS: private keys are made in KMS and stay there; this process holds none",
+        )),
+        Some(class) => Err(Error::new(
+            CKR_ATTRIBUTE_VALUE_INVALID,
+            format!(
+                "CKA_CLASS {class:#x}: objects that can be created are CKO_PUBLIC_KEY, CKO_SECRET_KEY, \
+                 CKO_CERTIFICATE and CKO_DATA"
+            ),
+        )),
+        None => Err(creation::missing("CKA_CLASS")),
+    }
+}
 
 /// What an object is made of, beside its attributes.
 #[derive(Clone)]
@@ -17,22 +54,34 @@ pub(crate) enum Body {
     PublicKey(PublicKey),
     /// The key's bytes, wiped with the object.
     SecretKey(Zeroizing<Vec<u8>>),
+    /// Nothing: its attributes say it all.
+    Attributes,
 }
 
 /// An object with all of its attributes spelled out.
 #[derive(Clone)]
 pub(crate) struct LocalObject {
-    attributes: BTreeMap<CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>>,
+    attributes: Attributes,
     body: Body,
 }
 
 impl LocalObject {
-    /// The attributes of a secret key do not repeat its value: that is its body.
-    pub(crate) fn new(
-        attributes: BTreeMap<CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>>,
-        body: Body,
-    ) -> Self {
+    /// An object of the token, whose attributes are all given.
+    pub(crate) fn of_token(attributes: Attributes, body: Body) -> Self {
         Self { attributes, body }
+    }
+
+    /// A new object of a session, with a CKA_UNIQUE_ID of its own. The attributes of a secret key do not
+    /// repeat its value: that is its body.
+    fn new(attributes: Attributes, body: Body) -> Self {
+        let mut object = Self::of_token(attributes, body);
+        let unique_id = format!("session-object-{:016x}", handle::next());
+        object.put(CKA_UNIQUE_ID, unique_id.into_bytes());
+        object
+    }
+
+    fn put(&mut self, type_: CK_ATTRIBUTE_TYPE, value: Vec<u8>) {
+        self.attributes.insert(type_, Zeroizing::new(value));
     }
 
     pub(crate) fn body(&self) -> &Body {
@@ -69,6 +118,20 @@ impl LocalObject {
             .try_into()
             .ok()
             .map(CK_ULONG::from_ne_bytes)
+    }
+
+    /// The bytes of all attributes, and of a secret key's value.
+    pub(super) fn size(&self) -> usize {
+        let attributes: usize = self.attributes.values().map(|value| value.len()).sum();
+        attributes + self.secret().len()
+    }
+
+    /// The bytes of a secret key; none of other objects.
+    fn secret(&self) -> &[u8] {
+        match &self.body {
+            Body::SecretKey(value) => value,
+            Body::PublicKey(_) | Body::Attributes => &[],
+        }
     }
 
     fn is_key(&self) -> bool {

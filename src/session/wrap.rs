@@ -1,0 +1,210 @@
+//! C_WrapKey and C_UnwrapKey: the secret keys of sessions, under AES keys of sessions or under RSA
+//! keys. Wrapping is always done here; unwrapping with a private key costs one Decrypt request.
+
+use pkcs11_sys::*;
+use zeroize::Zeroizing;
+
+use super::Session;
+use super::cipher::aes_key;
+use super::decrypt::rsa_pair;
+use super::encrypt::{encrypt_oaep, rsa_public_key};
+use crate::crypto::aes::CipherError;
+use crate::crypto::aes::wrap::{self, Form};
+use crate::crypto::oaep;
+use crate::error::{Error, Result};
+use crate::mechanism::{self, Mechanism, Use, Wrapping};
+use crate::object::local::secret::{self, Origin};
+use crate::object::template::Template;
+use crate::object::{Body, Object};
+use crate::reply::{Reply, Room};
+
+impl Session {
+    pub(crate) fn wrap_key(
+        &self,
+        mechanism: Mechanism<'_>,
+        wrapping_key: CK_OBJECT_HANDLE,
+        key: CK_OBJECT_HANDLE,
+        room: Room,
+    ) -> Result<Reply> {
+        let wrapping = mechanism::wrapping(mechanism)?;
+        let wrapping_key = self.key(wrapping_key, mechanism, Use::Wrap)?;
+        let key = self.token.object(key, Use::Wrap.phase());
+        let key = key.map_err(|error| match error.rv() {
+            CKR_OBJECT_HANDLE_INVALID => CKR_KEY_HANDLE_INVALID.into(),
+            _ => error,
+        })?;
+        let value = wrappable(&key, &wrapping_key)?;
+        let len = wrapped_len(wrapping, &wrapping_key, value.len())?;
+        if let Some(length) = room.refuse(len) {
+            return Ok(length);
+        }
+        match wrapping {
+            Wrapping::Oaep(hash, _) => {
+                Ok(encrypt_oaep(rsa_public_key(&wrapping_key)?, hash, value)?.into())
+            }
+            Wrapping::Aes(form) => {
+                let kek = aes_key(&wrapping_key, Use::Wrap)?;
+                wrap::wrap(&kek, form, &filled(form, value))
+                    .map(Reply::Bytes)
+                    .map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))
+            }
+        }
+    }
+
+    pub(crate) fn unwrap_key(
+        &self,
+        mechanism: Mechanism<'_>,
+        unwrapping_key: CK_OBJECT_HANDLE,
+        wrapped: &[u8],
+        template: &Template<'_>,
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let wrapping = mechanism::wrapping(mechanism)?;
+        let unwrapping_key = self.key(unwrapping_key, mechanism, Use::Unwrap)?;
+        if template.ulong(CKA_CLASS)? == Some(CKO_PRIVATE_KEY) {
+            return Err(Error::new(
+                CKR_TEMPLATE_INCONSISTENT,
+                "a private key would have to live in this process: KMS imports key material by an \
+                 interface of its own",
+            ));
+        }
+        secret::check(template, Origin::Unwrapped)?;
+        let wanted = secret::wanted_len(template)?;
+        let value = match (wrapping, &unwrapping_key) {
+            (Wrapping::Aes(form), key) => {
+                let value = unwrap_aes(form, key, wrapped)?;
+                match form {
+                    Form::Kw => without_fill(value, template, wanted)?,
+                    Form::Kwp => value,
+                }
+            }
+            (Wrapping::Oaep(_, algorithm), Object::Kms(key)) => {
+                let modulus_len = rsa_pair(key)?.modulus_len();
+                if wrapped.len() != modulus_len {
+                    return Err(Error::new(
+                        CKR_WRAPPED_KEY_LEN_RANGE,
+                        format!(
+                            "{} bytes; this key's ciphertexts have {modulus_len}",
+                            wrapped.len()
+                        ),
+                    ));
+                }
+                self.token.unwrap(&key.key, algorithm, wrapped)?
+            }
+            (Wrapping::Oaep(..), _) => {
+                return Err(Use::Unwrap.bad_key_type("private keys are in KMS"));
+            }
+        };
+        if wanted.is_some_and(|wanted| wanted != value.len()) {
+            return Err(Error::new(
+                CKR_WRAPPED_KEY_LEN_RANGE,
+                format!("CKA_VALUE_LEN: the wrapped key has {} bytes", value.len()),
+            ));
+        }
+        Ok(self.add_object(secret::make(template, value, Origin::Unwrapped)?))
+    }
+}
+
+/// The bytes of a key that may leave the token under this wrapping key.
+fn wrappable<'a>(key: &'a Object, wrapping_key: &Object) -> Result<&'a Zeroizing<Vec<u8>>> {
+    let Object::Local(local) = key else {
+        return Err(match key.key_type() {
+            Some(_) if key.class() != CKO_PUBLIC_KEY => Error::new(
+                CKR_KEY_UNEXTRACTABLE,
+                format!("{key}: private and secret keys never leave KMS"),
+            ),
+            _ => not_wrappable(),
+        });
+    };
+    let Body::SecretKey(value) = local.body() else {
+        return Err(match key.key_type() {
+            Some(_) => not_wrappable(),
+            None => Error::new(CKR_KEY_HANDLE_INVALID, "the object is no key"),
+        });
+    };
+    if !local.flag(CKA_EXTRACTABLE) {
+        return Err(Error::new(
+            CKR_KEY_UNEXTRACTABLE,
+            "the key's CKA_EXTRACTABLE is CK_FALSE",
+        ));
+    }
+    if local.flag(CKA_WRAP_WITH_TRUSTED) && !wrapping_key.read(CKA_TRUSTED).is_true() {
+        return Err(Error::new(
+            CKR_KEY_NOT_WRAPPABLE,
+            "the key's CKA_WRAP_WITH_TRUSTED asks for a wrapping key with CKA_TRUSTED, which the token has not",
+        ));
+    }
+    Ok(value)
+}
+
+fn not_wrappable() -> Error {
+    Error::new(
+        CKR_KEY_NOT_WRAPPABLE,
+        "a public key is not secret: read its attributes",
+    )
+}
+
+/// The length of a wrapped key of `len` bytes.
+fn wrapped_len(wrapping: Wrapping, wrapping_key: &Object, len: usize) -> Result<usize> {
+    let refused = || {
+        Error::new(
+            CKR_KEY_SIZE_RANGE,
+            format!("a key of {len} bytes is not of a length that the mechanism wraps"),
+        )
+    };
+    match wrapping {
+        Wrapping::Oaep(hash, _) => {
+            let modulus_len = rsa_public_key(wrapping_key)?.modulus_len();
+            let fits = len <= oaep::max_plaintext_len(modulus_len, hash);
+            fits.then_some(modulus_len).ok_or_else(refused)
+        }
+        Wrapping::Aes(form) => form.wrapped_len(filled_len(form, len)).ok_or_else(refused),
+    }
+}
+
+/// The length of what is wrapped: KW counts in half blocks, and a key is filled up to whole ones.
+fn filled_len(form: Form, len: usize) -> usize {
+    match form {
+        Form::Kw => len.next_multiple_of(wrap::SEMIBLOCK),
+        Form::Kwp => len,
+    }
+}
+
+/// The key with zeros behind it, for KW (PKCS#11 6.16.3).
+fn filled(form: Form, value: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut filled = Zeroizing::new(vec![0; filled_len(form, value.len())]);
+    filled[..value.len()].copy_from_slice(value);
+    filled
+}
+
+/// What KW wrapped, cut to the length that the template names. It must name one where the key type
+/// leaves the number of zeros open.
+fn without_fill(
+    value: Zeroizing<Vec<u8>>,
+    template: &Template<'_>,
+    wanted: Option<usize>,
+) -> Result<Zeroizing<Vec<u8>>> {
+    match wanted {
+        Some(len) if filled_len(Form::Kw, len) == value.len() => {
+            Ok(Zeroizing::new(value[..len].to_vec()))
+        }
+        // For the caller to refuse.
+        Some(_) => Ok(value),
+        None if template.ulong(CKA_KEY_TYPE)? == Some(CKK_AES) => Ok(value),
+        None => Err(Error::new(
+            CKR_TEMPLATE_INCOMPLETE,
+            "CKA_VALUE_LEN: CKM_AES_KEY_WRAP does not tell how many of the last bytes are filling",
+        )),
+    }
+}
+
+fn unwrap_aes(form: Form, key: &Object, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    let kek = aes_key(key, Use::Unwrap)?;
+    wrap::unwrap(&kek, form, wrapped).map_err(|error| {
+        let rv = match error {
+            CipherError::DataLength => CKR_WRAPPED_KEY_LEN_RANGE,
+            CipherError::Invalid => CKR_WRAPPED_KEY_INVALID,
+            _ => CKR_FUNCTION_FAILED,
+        };
+        Error::new(rv, error.to_string())
+    })
+}
