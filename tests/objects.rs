@@ -11,7 +11,7 @@ use common_p11::attribute::{Attr, P256, bytes, flag, id, label, private_keys, pu
 use common_p11::{World, calls};
 use cryptoki_sys::*;
 use kms_emulator::NewKeys;
-use kms_pkcs11_testkit::python;
+use kms_pkcs11_testkit::{from_hex, python};
 use serde_json::{Value, json};
 
 /// Key specs with a usage each, and the mechanisms that an object of theirs can be used with.
@@ -633,11 +633,4 @@ fn attribute(type_: CK_ATTRIBUTE_TYPE, buffer: &mut [u8], len: CK_ULONG) -> CK_A
 /// The 16 bytes of a key id.
 fn uuid(key_id: &str) -> Vec<u8> {
     from_hex(&key_id.replace('-', ""))
-}
-
-fn from_hex(digits: &str) -> Vec<u8> {
-    let pairs = (0..digits.len()).step_by(2);
-    pairs
-        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
-        .collect()
 }
