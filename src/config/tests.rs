@@ -270,10 +270,6 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
             "2:25: certificate_directory is \"certificates\"; allowed: an absolute path",
         ),
         (
-            "[[token]]\nkeys = [\"alias/a\"]\ntags = { a = \"b\" }",
-            "2:8: keys beside tags; allowed: one of the two",
-        ),
-        (
             "[[token]]\nlabel = \"a\"\n[[token]]\nregion = \"local\"\nlabel = \"a\"",
             "5:9: label is another token's, too; allowed: one that is not",
         ),
@@ -457,6 +453,25 @@ fn a_way_to_find_keys_must_fit_the_selection_of_keys() {
         let text = format!("[[token]]\n{text}");
         assert_eq!(complaint(&text), format!("config.toml:2:13: {expected}"));
     }
+    assert_eq!(
+        complaint("[[token]]\nkeys = [\"alias/a\"]\ntags = { a = \"b\" }"),
+        "config.toml:2:8: keys beside tags; allowed: one of the two"
+    );
+}
+
+#[test]
+fn tags_of_new_keys_are_other_ones_than_the_tokens_and_few_enough() {
+    let settings = "[[token]]\ntags = { a = \"b\" }\nnew_key_tags = ";
+    assert_eq!(
+        complaint(&format!("{settings}{{ a = \"c\" }}")),
+        "config.toml:3:16: new_key_tags has a tag that is among tags; allowed: others"
+    );
+    let many: Vec<String> = (0..40).map(|n| format!("k{n} = \"\"")).collect();
+    assert_eq!(
+        complaint(&format!("{settings}{{ {} }}", many.join(", "))),
+        "config.toml:3:16: new_key_tags is a table; allowed: a table of 1 to 39 tags, such as \
+         { Team = \"payments\" }"
+    );
 }
 
 #[test]

@@ -9,8 +9,10 @@ mod creation;
 mod cryptography;
 mod failure;
 mod fresh;
+mod limiter;
 mod listing;
 mod operations;
+mod quota;
 mod reading;
 mod request;
 mod retry;
@@ -18,6 +20,7 @@ mod settings;
 mod tagging;
 #[cfg(test)]
 mod tests;
+mod throttling;
 
 use std::fmt;
 use std::sync::Arc;

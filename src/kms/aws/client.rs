@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
+use super::throttling::{InTurn, NoteThrottling};
 use crate::kms::{KmsError, KmsErrorKind};
 
 /// How long an unused connection stays open.
@@ -88,7 +89,7 @@ pub(super) async fn build(settings: &AwsSettings, http: &SharedHttp) -> Result<C
     }
     Ok(Clients {
         kms: Client::from_conf(kms_config(settings, &config)),
-        tagging: has_tagging(settings, &config).then(|| TaggingClient::new(&config)),
+        tagging: has_tagging(settings, &config).then(|| tagging_client(&config)),
     })
 }
 
@@ -152,13 +153,21 @@ fn chain_limit(settings: &AwsSettings) -> Duration {
 }
 
 fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config {
-    let mut builder =
-        aws_sdk_kms::config::Builder::from(config).retry_classifier(NeverOnLimitExceeded);
+    let mut builder = aws_sdk_kms::config::Builder::from(config)
+        .retry_classifier(NeverOnLimitExceeded)
+        .retry_classifier(InTurn)
+        .interceptor(NoteThrottling);
     // For KMS alone: the token service that credentials may come from keeps its own endpoint.
     if settings.endpoint.is_some() {
         builder.set_endpoint_url(settings.endpoint.clone());
     }
     builder.build()
+}
+
+fn tagging_client(config: &SdkConfig) -> TaggingClient {
+    let builder = aws_sdk_resourcegroupstagging::config::Builder::from(config);
+    let builder = builder.retry_classifier(InTurn).interceptor(NoteThrottling);
+    TaggingClient::from_conf(builder.build())
 }
 
 fn unusable(reason: &dyn fmt::Display) -> KmsError {

@@ -1,5 +1,6 @@
 //! One request to KMS: its client, its deadline, its patience with new keys, its log line.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_kms::Client;
@@ -13,8 +14,11 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::client::{self, Clients, SharedHttp};
 use super::failure;
 use super::fresh::FreshKeys;
+use super::limiter::Limiter;
+use super::quota::Call;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
+use super::throttling;
 use crate::kms::{KmsError, KmsErrorKind};
 
 /// A token's requests, as asynchronous functions.
@@ -23,12 +27,14 @@ pub(super) struct Requests {
     http: SharedHttp,
     /// Empty until they could be built: a failure is not kept.
     clients: OnceCell<Clients>,
+    limiter: Arc<Limiter>,
     pub(super) fresh: FreshKeys,
 }
 
 impl Requests {
     pub(super) fn new(settings: AwsSettings, http: SharedHttp) -> Self {
         Self {
+            limiter: Arc::new(Limiter::new(settings.token.clone(), settings.rates)),
             settings,
             http,
             clients: OnceCell::new(),
@@ -44,7 +50,7 @@ impl Requests {
     /// pass, until the deadline.
     pub(super) async fn ask_about<T, E, S, F>(
         &self,
-        operation: &'static str,
+        call: impl Into<Call>,
         key: &str,
         deadline: Instant,
         send: S,
@@ -53,11 +59,12 @@ impl Requests {
         S: Fn(Client) -> F,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         T: RequestId,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        let call = call.into();
         let passes = |error: &KmsError| self.fresh.will_pass(key, error);
         persist(deadline, passes, || {
-            self.ask(operation, Some(key), deadline, &send)
+            self.ask(call, Some(key), deadline, &send)
         })
         .await
     }
@@ -65,7 +72,7 @@ impl Requests {
     /// Sends one request; the SDK repeats it where that is safe and likely to help.
     pub(super) async fn ask<T, E, S, F>(
         &self,
-        operation: &'static str,
+        call: impl Into<Call>,
         key: Option<&str>,
         deadline: Instant,
         send: S,
@@ -74,13 +81,14 @@ impl Requests {
         S: FnOnce(Client) -> F,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         T: RequestId,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        let call = call.into();
         let answer = async {
-            let client = self.clients(operation).await?.kms.clone();
+            let client = self.clients(call.operation).await?.kms.clone();
             Ok(Box::pin(send(client)).await)
         };
-        bounded(operation, key, deadline, answer).await
+        self.bounded(call, key, deadline, answer).await
     }
 
     /// The same for a request to the resource groups tagging API.
@@ -94,7 +102,7 @@ impl Requests {
         S: FnOnce(TaggingClient) -> F,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         T: RequestId,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let answer = async {
             let client = self.clients(operation).await?.tagging.clone();
@@ -104,7 +112,7 @@ impl Requests {
             })?;
             Ok(Box::pin(send(client)).await)
         };
-        bounded(operation, None, deadline, answer).await
+        self.bounded(operation.into(), None, deadline, answer).await
     }
 
     async fn clients(&self, operation: &'static str) -> Result<&Clients, KmsError> {
@@ -113,37 +121,40 @@ impl Requests {
             .await
             .map_err(|error| KmsError { operation, ..error })
     }
-}
 
-/// Waits for the answer of one request until its deadline, and logs what became of it.
-async fn bounded<T, E>(
-    operation: &'static str,
-    key: Option<&str>,
-    deadline: Instant,
-    answer: impl Future<Output = Result<Result<T, SdkError<E, HttpResponse>>, KmsError>>,
-) -> Result<T, KmsError>
-where
-    T: RequestId,
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    let started = Instant::now();
-    // Past its deadline a request must not even be sent.
-    let late = || {
-        let waited = deadline.saturating_duration_since(started);
-        KmsError::local(KmsErrorKind::Timeout, operation, key, no_answer(waited))
-    };
-    if started >= deadline {
-        return Err(late());
+    /// Waits for the turn of one request and for its answer until its deadline, and logs what became of it.
+    async fn bounded<T, E>(
+        &self,
+        call: Call,
+        key: Option<&str>,
+        deadline: Instant,
+        answer: impl Future<Output = Result<Result<T, SdkError<E, HttpResponse>>, KmsError>>,
+    ) -> Result<T, KmsError>
+    where
+        T: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let operation = call.operation;
+        let started = Instant::now();
+        // Past its deadline a request must not even be sent.
+        let late = || {
+            let waited = deadline.saturating_duration_since(started);
+            KmsError::local(KmsErrorKind::Timeout, operation, key, no_answer(waited))
+        };
+        if started >= deadline {
+            return Err(late());
+        }
+        let work = async {
+            self.limiter.turn(call, deadline).await?;
+            let answer = throttling::heeded::<E, _>(&self.limiter, call, answer).await?;
+            answer.map_err(|error| failure::describe(operation, key, &error))
+        };
+        let result = timeout_at(deadline, work)
+            .await
+            .unwrap_or_else(|_| Err(late()));
+        log(operation, key, started.elapsed(), &result);
+        result
     }
-    let work = async {
-        let answer = answer.await?;
-        answer.map_err(|error| failure::describe(operation, key, &error))
-    };
-    let result = timeout_at(deadline, work)
-        .await
-        .unwrap_or_else(|_| Err(late()));
-    log(operation, key, started.elapsed(), &result);
-    result
 }
 
 /// Repeats `attempt` after growing pauses while `passes` says that its failure will pass and the

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{Discovery, TokenConfig};
+use crate::config::{Discovery, Rates, TokenConfig};
 
 /// Where KMS is, and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -26,6 +26,10 @@ pub(crate) struct AwsSettings {
     pub(crate) listing_deadline: Duration,
     /// For a new key to become usable.
     pub(crate) key_ready_timeout: Duration,
+    /// The token's label, for the log.
+    pub(crate) token: String,
+    /// Requests a second.
+    pub(crate) rates: Rates,
     /// Requests of one call that are in flight together.
     pub(crate) concurrency: usize,
     /// Stands in for the chain's credentials, environment and files.
@@ -48,6 +52,8 @@ impl From<&TokenConfig> for AwsSettings {
             retries: config.retries,
             listing_deadline: config.listing_deadline,
             key_ready_timeout: config.key_ready_timeout,
+            token: config.label.as_str().to_owned(),
+            rates: config.rates,
             concurrency: config.concurrency,
             #[cfg(test)]
             surroundings: super::tests::Surroundings::default(),
