@@ -91,6 +91,10 @@ async fn answer_call(
     head: &Parts,
     body: Bytes,
 ) -> Result<Response<ReplyBody>, Reset> {
+    if !service.quotas.admit(operation_name(head)) {
+        let message = "You have exceeded the rate at which you may call KMS.".to_owned();
+        return Ok(refusal("ThrottlingException".to_owned(), message, 400));
+    }
     let effect = service.faults.meet(operation_name(head));
     let latency = match &effect {
         Some(Effect::Latency { ms }) => Duration::from_millis(*ms),

@@ -174,8 +174,9 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
             "[[token]]\nlabel = \"a\"\n  lable = \"b\"",
             "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, tags, keys, discovery, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
-             rsa_usage_when_both, description, policy_file, multi_region, random, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
-             refresh_interval, miss_refresh_interval, retries, concurrency",
+             rsa_usage_when_both, description, new_key_tags, policy_file, multi_region, random, \
+             deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
+             refresh_interval, miss_refresh_interval, retries, concurrency, rates",
         ),
         (
             "[logging]\nlevel = \"warn\"",
@@ -383,6 +384,7 @@ fn the_manual_lists_exactly_the_keys_that_are_allowed() {
             "### `rsa_usage_when_both`",
             "[[token]]\nrsa_usage_when_both.unknown = 1",
         ),
+        ("### Rates", "[[token]]\nrates.unknown = 1"),
         ("## `[log]`", "[log]\nunknown = 1"),
     ] {
         let text = complaint(unknown);
@@ -408,6 +410,11 @@ fn the_defaults_of_the_manual_are_the_defaults() {
     assert!(sizes.contains("4096 = \"decrypt\""), "{sizes}");
     let sizes = read_token(&format!("[token.rsa_usage_when_both]\n{sizes}"));
     assert_eq!(sizes, TokenConfig::default());
+
+    let rates = settings("### Rates");
+    assert!(rates.contains("symmetric = 10000"), "{rates}");
+    let rates = read_token(&format!("[token.rates]\n{rates}"));
+    assert_eq!(rates, TokenConfig::default());
 
     let log = settings("## `[log]`");
     assert!(log.contains("level = \"warn\""), "{log}");

@@ -5,6 +5,7 @@ mod destroy;
 mod discovery;
 mod find;
 mod flight;
+mod foreign;
 mod generate;
 mod info;
 mod inventory;

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 
 use super::certificates::store::Store;
-use super::discovery::{self, Discovery, Foreign, Way};
+use super::discovery::{self, Discovery, Findings, Way};
 use super::flight::Flight;
+use super::foreign::Foreign;
 use super::inventory::{Inventory, Snapshot};
 use crate::config::{OnDestroy, TokenConfig};
 use crate::error::Result;
@@ -153,28 +154,45 @@ impl View {
     fn list(&self) -> Result<()> {
         let begun = Instant::now();
         let known: HashMap<_, _> = self.ask(|inventory| inventory.all_listed());
-        let findings = self
+        let Findings {
+            shown,
+            foreign,
+            still_foreign,
+            outage,
+        } = self
             .discovery()
-            .complete(&known)
+            .complete(&known, |entries| self.state.lock().foreign.choose(entries))
             .map_err(|error| error.into_error(Phase::Find))?;
         let mut state = self.state.lock();
-        state.listed = Some(begun);
         tracing::info!(
             "token {}: {} keys shown, {} of others, listed in {:?}",
             self.config.label,
-            findings.shown.len(),
-            findings.foreign.len(),
+            shown.len(),
+            foreign.len() + still_foreign.len(),
             begun.elapsed()
         );
         if self.current.load().is_none() {
-            state.foreign.begin(&findings.foreign);
+            state.foreign.begin(&foreign);
         } else {
-            state.foreign.replace(&findings.foreign);
+            state.foreign.replace(&foreign, &still_foreign);
         }
-        state.inventory.replace_listing(findings.shown);
+        state.listed = match outage {
+            // That is not an empty token. What was read is not read again by the next listing.
+            Some(error) if shown.is_empty() => return Err(error.into_error(Phase::Find)),
+            // The rest is looked for soon.
+            Some(_) => begun.checked_sub(self.early()),
+            None => Some(begun),
+        };
+        state.inventory.replace_listing(shown);
         state.inventory.replace_files(self.store.list());
         self.publish(&mut state);
         Ok(())
+    }
+
+    /// By how much a listing that is not whole is renewed earlier than others.
+    fn early(&self) -> Duration {
+        let regular = self.config.refresh_interval;
+        regular.saturating_sub(self.config.miss_refresh_interval)
     }
 
     fn list_news(&self) -> Result<()> {
@@ -187,6 +205,9 @@ impl View {
             .map_err(|error| error.into_error(Phase::Find))?;
         let mut state = self.state.lock();
         state.foreign.extend(&findings.foreign);
+        if let Some(error) = findings.outage.filter(|_| findings.shown.is_empty()) {
+            return Err(error.into_error(Phase::Find));
+        }
         let new_files = state.inventory.replace_files(self.store.list());
         if new_files || !findings.shown.is_empty() {
             state.inventory.extend_listing(findings.shown);

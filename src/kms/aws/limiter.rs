@@ -21,6 +21,8 @@ use crate::kms::{KmsError, KmsErrorKind};
 const PAUSE: Duration = Duration::from_millis(50);
 /// How often rate and pause are halved and doubled: down to a sixteenth, up to 0.8 s.
 const SLOWEST: u32 = 4;
+/// The share of a rate, as a divisor, that may be sent at once; a rate below it, as a whole.
+const FEW: u32 = 20;
 /// For so long nothing may be throttled until the rate is raised.
 const CALM: Duration = Duration::from_secs(1);
 
@@ -121,9 +123,9 @@ struct Queue {
     name: &'static str,
     /// Requests a second.
     rate: u32,
-    /// Between two requests at that rate.
+    /// Between two requests that are sent steadily.
     interval: Duration,
-    /// How far ahead of the rate requests may be, so that a few at a time do not wait.
+    /// How far ahead of that requests may be, so that a few at a time do not wait.
     slack: Duration,
     state: Mutex<State>,
 }
@@ -163,9 +165,14 @@ struct Retreat {
 impl Queue {
     fn new(name: &'static str, rate: u32) -> Self {
         let now = Instant::now();
-        // A tenth of a second's requests; ten of them, or a second's, where there are few.
-        let burst = (rate / 10).max(rate.min(10));
-        let interval = Duration::from_secs(1) / rate.max(1);
+        // Together they make the rate, so that no second has more. Where few are admitted, a second's may
+        // come together: they change keys, which is done by hand or in small numbers.
+        let (burst, steady) = if rate < FEW {
+            (rate, rate)
+        } else {
+            (rate / FEW, rate - rate / FEW)
+        };
+        let interval = Duration::from_secs(1) / steady.max(1);
         Self {
             name,
             rate,
@@ -268,7 +275,7 @@ mod tests {
         let queue = Queue::new("ecc", 1000);
         let begin = Instant::now();
         for n in 0..5000 {
-            let now = begin + Duration::from_millis(1) * n;
+            let now = begin + Duration::from_micros(1100) * n;
             assert_eq!(turns(&queue, now, 1), [Duration::ZERO]);
         }
         let counts = Counts {
@@ -279,18 +286,28 @@ mod tests {
     }
 
     #[test]
-    fn no_second_has_more_than_the_rate_and_its_slack_and_turns_are_in_the_order_of_arrival() {
-        for (rate, burst) in [(1000, 100), (250, 25), (15, 10), (5, 5), (1, 1)] {
+    fn no_second_has_more_than_the_rate_and_turns_are_in_the_order_of_arrival() {
+        // At once, and then steadily; after five seconds' worth of requests.
+        for (rate, burst, steady) in [
+            (1000, 50, 950),
+            (250, 12, 238),
+            (15, 15, 15),
+            (5, 5, 5),
+            (1, 1, 1),
+        ] {
             let queue = Queue::new("ecc", rate);
             let waits = turns(&queue, Instant::now(), 5 * rate);
             assert!(waits.is_sorted(), "{rate}: {waits:?}");
+            let at_once = waits.iter().filter(|wait| wait.is_zero()).count();
+            assert_eq!(at_once, burst as usize, "{rate}");
             for first in &waits {
                 let second = *first..*first + Duration::from_secs(1);
                 let sent = waits.iter().filter(|wait| second.contains(*wait)).count();
-                assert!(sent <= (rate + burst) as usize, "{rate}: {sent}");
+                let most = if rate < FEW { 2 * rate } else { rate };
+                assert!(sent <= most as usize, "{rate}: {sent}");
             }
             let last = waits.last().unwrap().as_secs_f64();
-            let expected = f64::from(5 * rate - burst) / f64::from(rate);
+            let expected = f64::from(5 * rate - burst) / f64::from(steady);
             assert!((last - expected).abs() < 0.01, "{rate}: {last}");
         }
     }
@@ -313,8 +330,8 @@ mod tests {
         let now = Instant::now();
         let waits: Vec<Duration> = (0..64).map(|_| queue.retreat(now).wait).collect();
         assert!(waits[0] >= PAUSE && waits[0] <= 2 * PAUSE, "{waits:?}");
-        for pair in waits.windows(2) {
-            assert_eq!(pair[1] - pair[0], Duration::from_millis(2));
+        for (n, wait) in (0..).zip(&waits) {
+            assert_eq!(*wait, waits[0] + 2 * queue.interval * n);
         }
         assert_eq!(queue.counts().throttled, 64);
         // Those that were not throttled come after them.
@@ -332,12 +349,10 @@ mod tests {
         }
         let expected = [Some(500), Some(250), Some(125), Some(62), None, None];
         assert_eq!(rates, expected);
-        for interval in [8, 4, 2, 1, 1] {
+        for factor in [8, 4, 2, 1, 1] {
             now += CALM;
             let waits = turns(&queue, now, 300);
-            let last = waits[299] - waits[298];
-            assert_eq!(last, Duration::from_millis(interval));
-            now += waits[299] - CALM.min(waits[299]);
+            assert_eq!(waits[299], waits[298] + queue.interval * factor);
         }
     }
 }
