@@ -59,6 +59,9 @@ impl Module {
         *self.is_shut_down.lock() = true;
         self.shut_down.notify_all();
         self.runtime.shutdown(SHUTDOWN_BOUND);
+        for token in &self.tokens {
+            token.log_counts();
+        }
     }
 
     /// Keeps this thread waiting until C_Finalize; any number of threads may.

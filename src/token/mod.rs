@@ -78,6 +78,11 @@ impl Token {
         }
     }
 
+    /// Leaves in the log what the token asked of KMS.
+    pub(crate) fn log_counts(&self) {
+        self.kms.log_counts();
+    }
+
     pub(crate) fn slot(&self) -> CK_SLOT_ID {
         self.slot
     }

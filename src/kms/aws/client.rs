@@ -14,6 +14,7 @@ use aws_sdk_resourcegroupstagging::Client as TaggingClient;
 use aws_smithy_http_client::pool;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_types::service_config::ServiceConfigKey;
 use once_cell::sync::OnceCell;
 use tokio::time::timeout;
@@ -153,7 +154,12 @@ fn chain_limit(settings: &AwsSettings) -> Duration {
 }
 
 fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config {
+    // One for each token, and without a price on throttling: the token's queue keeps repetitions apart
+    // that the SDK would otherwise give up when many threads have them at a time.
+    let budget = TokenBucket::builder().throttling_retry_cost(0).build();
+    let partition = RetryPartition::custom(settings.token.clone()).token_bucket(budget);
     let mut builder = aws_sdk_kms::config::Builder::from(config)
+        .retry_partition(partition.build())
         .retry_classifier(NeverOnLimitExceeded)
         .retry_classifier(InTurn)
         .interceptor(NoteThrottling);

@@ -96,17 +96,31 @@ impl Quota {
         TABLE.iter().find(counts).map(|row| row.quota)
     }
 
-    /// Each quota once, in the order of declaration: what it is called, and its requests a second.
-    pub(super) fn all(rates: Rates) -> [(&'static str, u32); QUOTAS] {
-        TABLE.map(|row| (row.name, (row.rate)(&rates)))
+    /// Each quota once, in the order of declaration: it, what it is called, its requests a second.
+    pub(super) fn all(rates: Rates) -> [(Self, &'static str, u32); QUOTAS] {
+        TABLE.map(|row| (row.quota, row.name, (row.rate)(&rates)))
     }
 
-    /// Whether requests wait because of what the host does, and not because keys are looked for.
+    /// Whether its requests are the work of keys, of which the configuration says how many there may be.
     pub(super) fn is_of_use(self) -> bool {
         matches!(
             self,
             Self::Rsa | Self::Ecc | Self::MlDsa | Self::MlKem | Self::Symmetric
         )
+    }
+
+    /// Of a rate, how many requests may be sent at once, and how many a second after that.
+    ///
+    /// For the work of keys they make the rate together, so that no second has more. Other rates are a
+    /// half of what KMS admits, which leaves room for a start; and changes of keys, of which few are
+    /// admitted, are made by hand or a few at a time.
+    pub(super) fn burst_and_steady(self, rate: u32) -> (u32, u32) {
+        const SHARE: u32 = 20;
+        match rate {
+            ..SHARE => (rate, rate),
+            _ if self.is_of_use() => (rate / SHARE, rate - rate / SHARE),
+            _ => (rate / 2, rate),
+        }
     }
 }
 
@@ -172,7 +186,7 @@ mod tests {
 
     #[test]
     fn without_settings_no_rate_is_above_the_quota_of_kms() {
-        for (name, rate) in Quota::all(Rates::default()) {
+        for (quota, name, rate) in Quota::all(Rates::default()) {
             let most = match name {
                 "rsa" | "ecc" | "ml_dsa" | "ml_kem" => 1000,
                 "symmetric" => 10_000,
@@ -184,6 +198,11 @@ mod tests {
                 other => panic!("{other} has no quota here"),
             };
             assert!((1..=most).contains(&rate), "{name}: {rate} of {most}");
+            let (burst, steady) = quota.burst_and_steady(rate);
+            assert!(
+                most < 20 || burst + steady <= most,
+                "{name}: {burst}, {steady}"
+            );
         }
     }
 }

@@ -46,6 +46,10 @@ impl Requests {
         &self.settings
     }
 
+    pub(super) fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
     /// Sends a request about a key, again and again while the key is so new that the failure will
     /// pass, until the deadline.
     pub(super) async fn ask_about<T, E, S, F>(
