@@ -69,20 +69,22 @@ fn threads_that_sign_as_fast_as_they_can_stay_within_the_quota_and_share_it_fair
 
 #[test]
 fn a_quota_that_others_use_up_makes_the_token_slower_and_fails_no_signature() {
-    let (world, key) = world("retries = 5");
-    world.emulator.set_quota("Sign", 100);
-    let made = sign_for(&world, key, 16, Duration::from_secs(4));
+    let (world, key) = world("rates = { ecc = 320 }\nretries = 10");
+    world.emulator.set_quota("Sign", 25);
+    let made = sign_for(&world, key, 8, Duration::from_secs(4));
     let all: u32 = made.iter().sum();
     let throttled = world.emulator.throttled("Sign");
-    assert!(all >= 150, "{made:?}");
-    // Coming back together, sixteen threads would be throttled hundreds of times.
+    assert!(all >= 40, "{made:?}");
+    // Coming back together, eight threads would be throttled hundreds of times.
     assert!(
         (1..=150).contains(&throttled),
         "{throttled} beside {made:?}"
     );
     let log = world.log();
-    assert!(log.contains("at most 500 of ecc a second"), "{log}");
-    assert!(log.contains("KMS throttles"), "{log}");
+    assert!(
+        log.contains("KMS throttles; at most 160 of ecc a second"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -117,24 +119,28 @@ fn a_turn_after_the_deadline_is_refused_at_once_and_nothing_is_sent() {
 }
 
 #[test]
-fn a_listing_keeps_to_its_rate_and_leaves_signatures_alone() {
-    let (world, key) = world("rates = { listing = 100 }\nmiss_refresh_interval = 0.1");
-    world.emulator.set_quota("ListResourceTags", 200);
-    world.create_keys(&NewKeys::new(150, "ECC_NIST_P256", "SIGN_VERIFY").tag("p11:label", "{n}"));
+fn a_listing_keeps_to_its_rate_and_lets_signatures_pass() {
+    let (world, key) = world("rates = { listing = 20 }\nmiss_refresh_interval = 0.1");
+    // At once, and then in a second.
+    world.emulator.set_quota("ListResourceTags", 10 + 20);
+    world.create_keys(&NewKeys::new(90, "ECC_NIST_P256", "SIGN_VERIFY").tag("p11:label", "{n}"));
     thread::sleep(Duration::from_millis(200));
     thread::scope(|scope| {
         let search = scope.spawn(|| {
             let begin = Instant::now();
-            assert_eq!(world.module.session().find(&[id([0xee])]), Ok(Vec::new()));
-            begin.elapsed()
+            // What is found is of no interest here, only that keys are looked for.
+            world
+                .module
+                .session()
+                .find(&[id([0xee])])
+                .map(|_| begin.elapsed())
         });
         let session = world.module.session();
-        for _ in 0..50 {
-            let begin = Instant::now();
+        for _ in 0..5 {
             session.sign(CKM_ECDSA, key, &[7; 32]).unwrap();
-            assert!(begin.elapsed() < Duration::from_millis(500));
         }
-        assert!(search.join().unwrap() > Duration::from_secs(1));
+        assert!(!search.is_finished(), "80 keys, 20 a second");
+        assert!(search.join().unwrap().unwrap() > Duration::from_secs(3));
     });
     assert_eq!(world.emulator.throttled("ListResourceTags"), 0);
 }

@@ -54,18 +54,17 @@ fn a_renewal_reads_the_tags_of_the_tokens_keys_and_of_a_thousand_others() {
     world.create_keys(&ours(2));
     let session = world.module.session();
     session.find_one(&[private_keys(), id([1])]);
-    let first = calls([
-        ("GetPublicKey", 1),
-        ("ListKeys", 2),
-        ("ListResourceTags", 1502),
-    ]);
-    assert_eq!(world.take_calls(), first);
     thread::sleep(Duration::from_millis(1100));
     session.find_one(&[private_keys(), id([1])]);
-    eventually(|| world.log().matches("keys shown").count() == 2);
-    let renewal = calls([("ListKeys", 2), ("ListResourceTags", 1002)]);
-    assert_eq!(world.take_calls(), renewal);
-    assert!(world.log().contains("2 keys shown, 1500 of others"));
+    // One renewal, or two where the first listing itself took long.
+    eventually(|| {
+        let asked = world.emulator.calls();
+        let listings = world.log().matches("2 keys shown, 1500 of others").count() as u64;
+        listings >= 2
+            && asked.of("ListKeys") == 2 * listings
+            && asked.of("ListResourceTags") == 1502 + 1002 * (listings - 1)
+    });
+    assert_eq!(world.take_calls().get("GetPublicKey"), Some(&1));
 }
 
 #[test]
@@ -134,12 +133,12 @@ fn keys_that_are_named_are_looked_at_and_no_others() {
     assert_eq!(world.take_calls(), expected);
 }
 
-/// Waits until this is so, for ten seconds at most.
+/// Waits until this is so, for a minute at most.
 #[track_caller]
 fn eventually(is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(10), "it never is so");
+        assert!(start.elapsed() < Duration::from_mins(1), "it never is so");
         thread::sleep(Duration::from_millis(20));
     }
 }
