@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -79,9 +79,11 @@ async fn answer(
         return Ok(control::answer(&service, &head.method, resource, body).await);
     }
     let first_on_connection = !counted.swap(true, Ordering::Relaxed);
-    let _in_flight = service
-        .calls
-        .begin(operation_name(&head), first_on_connection);
+    let _in_flight = service.calls.begin(
+        operation_name(&head),
+        text(&head, USER_AGENT),
+        first_on_connection,
+    );
     answer_call(&service, &head, body).await
 }
 
@@ -179,14 +181,13 @@ async fn run(
 
 /// The operation that a well-formed request calls; its signature is demanded, but not verified.
 fn operation(head: &Parts) -> ApiResult<&'static Operation> {
-    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
     let is_call = head.method == Method::POST
         && head.uri.path() == "/"
-        && text(CONTENT_TYPE) == Some(AMZ_JSON);
+        && text(head, CONTENT_TYPE) == Some(AMZ_JSON);
     let unknown = || ApiError::bare("UnknownOperationException");
     let operation = Operation::by_target(target(head)).filter(|_| is_call);
     let operation = operation.ok_or_else(unknown)?;
-    let Some(authorization) = text(AUTHORIZATION) else {
+    let Some(authorization) = text(head, AUTHORIZATION) else {
         return Err(ApiError::missing_authentication(
             "Missing Authentication Token",
         ));
@@ -218,10 +219,11 @@ fn operation_name(head: &Parts) -> &str {
 
 /// `TrentService.Sign`; empty when the request does not say.
 fn target(head: &Parts) -> &str {
-    let target = head.headers.get("x-amz-target");
-    target
-        .and_then(|target| target.to_str().ok())
-        .unwrap_or_default()
+    text(head, HeaderName::from_static("x-amz-target")).unwrap_or_default()
+}
+
+fn text(head: &Parts, name: HeaderName) -> Option<&str> {
+    head.headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 impl Error for Reset {}

@@ -19,6 +19,7 @@ use aws_types::service_config::ServiceConfigKey;
 use once_cell::sync::OnceCell;
 use tokio::time::timeout;
 
+use super::attempts::CountAttempts;
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
 use super::throttling::{InTurn, NoteThrottling};
@@ -162,7 +163,8 @@ fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config
         .retry_partition(partition.build())
         .retry_classifier(NeverOnLimitExceeded)
         .retry_classifier(InTurn)
-        .interceptor(NoteThrottling);
+        .interceptor(NoteThrottling)
+        .interceptor(CountAttempts);
     // For KMS alone: the token service that credentials may come from keeps its own endpoint.
     if settings.endpoint.is_some() {
         builder.set_endpoint_url(settings.endpoint.clone());
@@ -172,7 +174,10 @@ fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config
 
 fn tagging_client(config: &SdkConfig) -> TaggingClient {
     let builder = aws_sdk_resourcegroupstagging::config::Builder::from(config);
-    let builder = builder.retry_classifier(InTurn).interceptor(NoteThrottling);
+    let builder = builder
+        .retry_classifier(InTurn)
+        .interceptor(NoteThrottling)
+        .interceptor(CountAttempts);
     TaggingClient::from_conf(builder.build())
 }
 

@@ -1,4 +1,4 @@
-//! One request to KMS: its client, its deadline, its patience with new keys, its log line.
+//! One request to KMS: its client, its deadline, its patience with new keys, its record.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use aws_sdk_resourcegroupstagging::Client as TaggingClient;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::attempts;
+use super::audit::Record;
 use super::client::{self, Clients, SharedHttp};
 use super::failure;
 use super::fresh::FreshKeys;
@@ -20,6 +22,7 @@ use super::retry::Backoff;
 use super::settings::AwsSettings;
 use super::throttling;
 use crate::kms::{KmsError, KmsErrorKind};
+use crate::metrics::Metrics;
 
 /// A token's requests, as asynchronous functions.
 pub(super) struct Requests {
@@ -29,16 +32,22 @@ pub(super) struct Requests {
     clients: OnceCell<Clients>,
     limiter: Arc<Limiter>,
     pub(super) fresh: FreshKeys,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Requests {
-    pub(super) fn new(settings: AwsSettings, http: SharedHttp) -> Self {
+    pub(super) fn new(
+        settings: AwsSettings,
+        http: SharedHttp,
+        metrics: Option<Arc<Metrics>>,
+    ) -> Self {
         Self {
             limiter: Arc::new(Limiter::new(settings.token.clone(), settings.rates)),
             settings,
             http,
             clients: OnceCell::new(),
             fresh: FreshKeys::default(),
+            metrics,
         }
     }
 
@@ -126,7 +135,7 @@ impl Requests {
             .map_err(|error| KmsError { operation, ..error })
     }
 
-    /// Waits for the turn of one request and for its answer until its deadline, and logs what became of it.
+    /// Waits for the turn of one request and for its answer until its deadline, and records the latter.
     async fn bounded<T, E>(
         &self,
         call: Call,
@@ -149,15 +158,18 @@ impl Requests {
             return Err(late());
         }
         let work = async {
-            self.limiter.turn(call, deadline).await?;
             let answer = throttling::heeded::<E, _>(&self.limiter, call, answer).await?;
             answer.map_err(|error| failure::describe(operation, key, &error))
         };
-        let result = timeout_at(deadline, work)
-            .await
-            .unwrap_or_else(|_| Err(late()));
-        log(operation, key, started.elapsed(), &result);
-        result
+        self.limiter.turn(call, deadline).await?;
+        let told = async {
+            let record = Record::begin(operation, key, self.metrics.as_deref(), Instant::now());
+            let ended = timeout_at(deadline, work).await;
+            let result = ended.unwrap_or_else(|_| Err(late()));
+            record.end(&result);
+            result
+        };
+        attempts::counted::<E, _>(told).await
     }
 }
 
@@ -192,25 +204,4 @@ where
 
 pub(super) fn no_answer(waited: Duration) -> String {
     format!("no answer within {:.1} s", waited.as_secs_f64())
-}
-
-fn log<T: RequestId>(
-    operation: &'static str,
-    key: Option<&str>,
-    latency: Duration,
-    result: &Result<T, KmsError>,
-) {
-    let (request_id, error) = match result {
-        Ok(answer) => (answer.request_id(), None),
-        Err(error) => (error.request_id.as_deref(), Some(error)),
-    };
-    tracing::debug!(
-        operation,
-        key,
-        latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
-        request_id,
-        kind = error.map(|error| tracing::field::debug(error.kind)),
-        code = error.map(|error| error.code.as_str()),
-        "KMS request"
-    );
 }
