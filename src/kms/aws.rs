@@ -11,20 +11,25 @@ mod caller;
 mod client;
 mod connections;
 mod credentials;
+mod creation;
 mod cryptography;
 mod denied;
 mod failure;
 mod fresh;
+mod limiter;
 mod listing;
 mod operations;
+mod quota;
 mod reading;
 mod renewal;
 mod request;
 mod retry;
 mod settings;
+mod tagging;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod throttling;
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,7 +45,7 @@ use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
     Alias, EncryptionAlgorithm, Identity, KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind,
-    MacAlgorithm, MessageType, NewKey, SigningAlgorithm, Tags,
+    MacAlgorithm, MessageType, NewKey, Search, SigningAlgorithm, Tags,
 };
 use crate::metrics::Metrics;
 use request::Requests;
@@ -154,6 +159,15 @@ impl Kms for AwsKms {
         self.run_each("ListResourceTags", keys, Requests::list_tags)
     }
 
+    fn list_tagged(&self, tags: &Tags) -> Result<Vec<(KeyEntry, Tags)>, KmsError> {
+        let tags = tags.clone();
+        self.run(
+            tagging::OPERATION,
+            self.listing_deadline(),
+            |requests, deadline| async move { requests.list_tagged(&tags, deadline).await },
+        )
+    }
+
     fn list_aliases(&self) -> Result<Vec<Alias>, KmsError> {
         self.run(
             "ListAliases",
@@ -175,11 +189,16 @@ impl Kms for AwsKms {
         self.run_each("GetPublicKey", keys, Requests::read_keys)
     }
 
-    fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, KeyAnswer), KmsError> {
-        let request = request.clone();
-        let budget = self.deadline() + self.requests.settings().key_ready_timeout;
+    fn create_key(
+        &self,
+        request: &NewKey,
+        search: &Search,
+    ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
+        let (request, search) = (request.clone(), search.clone());
+        // To ask for the key, to look for it where the answer was lost, to wait for it.
+        let budget = 2 * self.deadline() + self.requests.settings().key_ready_timeout;
         self.run("CreateKey", budget, |requests, _| async move {
-            requests.create_key(&request).await
+            requests.create_key(&request, &search).await
         })
     }
 
@@ -325,6 +344,10 @@ impl Kms for AwsKms {
             self.deadline(),
             |requests, deadline| async move { requests.disable(&key, deadline).await },
         )
+    }
+
+    fn log_counts(&self) {
+        self.requests.limiter().log_counts();
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), KmsError> {

@@ -1,6 +1,7 @@
 //! C_GenerateKeyPair and C_GenerateKey: templates become one CreateKey request.
 
 mod pair;
+mod policy;
 mod secret;
 
 use std::sync::Arc;
@@ -10,8 +11,10 @@ use pkcs11_sys::*;
 use super::names::PairNames;
 use super::{Token, restrictions};
 use crate::config::{OnDestroy, Selection};
+use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::kms::{KeyEntry, KeySpec, KeyUsage, NewKey, Phase};
+use crate::hex;
+use crate::kms::{CREATED_TAG, KeyEntry, KeySpec, KeyUsage, NewKey, Phase};
 use crate::mechanism::Mechanism;
 use crate::object::template::Template;
 use crate::object::value::mechanisms_in;
@@ -119,18 +122,23 @@ impl Token {
         let mut tags = wanted.names.to_tags()?;
         tags.extend(restrictions::to_tags(&wanted.restrictions)?);
         tags.extend(self.config.tags().clone());
-        let description = self.config.description.as_str().to_owned();
+        tags.extend(self.config.new_key_tags.clone());
+        let mark = new_mark()?;
+        tags.insert(CREATED_TAG.to_owned(), mark.clone());
+        let policy = self.config.policy_file.as_deref().map(policy::read);
         let request = NewKey {
             spec,
             usage,
-            description,
+            description: self.config.description.as_str().to_owned(),
             tags: tags.clone(),
+            policy: policy.transpose()?,
+            multi_region: self.config.multi_region,
         };
         // The other keys first: a token that cannot be listed makes no key that nobody would find.
         self.view.snapshot()?;
         let (entry, answer) = self
             .kms
-            .create_key(&request)
+            .create_key(&request, &self.view.search(mark))
             .map_err(|error| error.into_error(Phase::Generate))?;
         let material = KeyMaterial::new(&answer).map_err(|error| {
             Error::new(
@@ -152,6 +160,13 @@ impl Token {
             .map(|shown| shown.handle)
             .ok_or_else(|| Error::new(CKR_GENERAL_ERROR, "the new key is not in the snapshot"))
     }
+}
+
+/// What no other key's tag [`CREATED_TAG`] says: 128 random bits.
+fn new_mark() -> Result<String> {
+    let mut bytes = [0; 16];
+    random::fill(&mut bytes).map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))?;
+    Ok(hex::encode(&bytes))
 }
 
 /// Checks every attribute of one template by the attribute table, and what its class and key type
