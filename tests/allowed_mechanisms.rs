@@ -5,6 +5,8 @@
 
 mod common_p11;
 
+use std::slice;
+
 use common_p11::attribute::{Attr, P256, bytes, flag, id, private_keys, public_keys, ulong};
 use common_p11::{Rv, Session, World, calls};
 use cryptoki_sys::*;
@@ -16,7 +18,7 @@ fn a_key_is_used_with_the_allowed_mechanisms_alone_now_and_in_every_later_proces
     let session = world.module.session();
     let own = allowed(&[CKM_ECDSA_SHA256, CKM_ECDSA_SHA384]);
     let public = allowed(&[CKM_ECDSA]);
-    generate(session, &[public.clone()], &[own.clone()]).unwrap();
+    generate(session, slice::from_ref(&public), slice::from_ref(&own)).unwrap();
     for restarted in [false, true] {
         if restarted {
             world.restart();
@@ -74,7 +76,7 @@ fn mechanisms_that_the_key_can_never_do_are_kept_as_given_and_allow_nothing() {
     let world = World::start();
     let session = world.module.session();
     let given = allowed(&[CKM_VENDOR_DEFINED, CKM_SHA256_RSA_PKCS, CKM_ECDSA_SHA256]);
-    let (_, key) = generate(session, &[], &[given.clone()]).unwrap();
+    let (_, key) = generate(session, &[], slice::from_ref(&given)).unwrap();
     assert_eq!(session.get(key, CKA_ALLOWED_MECHANISMS), Ok(given.value));
     assert!(session.sign(CKM_ECDSA_SHA256, key, b"message").is_ok());
     for (mechanism, rv) in [

@@ -14,7 +14,7 @@ use common_p11::attribute::{Attr, bytes, flag, id, label, ulong};
 use common_p11::{Counts, Session, World, calls};
 use cryptoki_sys::*;
 use kms_emulator::NewKeys;
-use kms_pkcs11_testkit::{openssl_ok, python};
+use kms_pkcs11_testkit::{from_hex, hex, openssl_ok, python};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -24,22 +24,22 @@ fn a_certificate_is_stored_with_one_request_and_found_by_all_that_identifies_it(
     let session = world.module.session();
     let key = session.generate_p256([1], "web").unwrap();
     let issuer = Issuer::new();
-    let issued = issuer.issue(session, key.0, "web", 0);
+    let leaf = issuer.issue(session, key.0, "web", 0);
     world.take_calls();
 
     let certificate = session
-        .create(&issued.template(true, &[id([1]), label("web")]))
+        .create(&leaf.template(true, &[id([1]), label("web")]))
         .unwrap();
     assert_eq!(world.take_calls(), calls([("TagResource", 1)]));
     for template in [
         vec![certificates(), id([1])],
         vec![certificates(), label("web")],
-        vec![bytes(CKA_SUBJECT, &issued.subject), certificates()],
+        vec![bytes(CKA_SUBJECT, &leaf.subject), certificates()],
         vec![
-            bytes(CKA_ISSUER, &issued.issuer),
-            bytes(CKA_SERIAL_NUMBER, &issued.serial),
+            bytes(CKA_ISSUER, &leaf.issuer),
+            bytes(CKA_SERIAL_NUMBER, &leaf.serial),
         ],
-        vec![bytes(CKA_VALUE, &issued.der)],
+        vec![bytes(CKA_VALUE, &leaf.der)],
     ] {
         assert_eq!(session.find_one(&template), certificate, "{template:?}");
     }
@@ -55,21 +55,22 @@ fn a_certificate_is_stored_with_one_request_and_found_by_all_that_identifies_it(
         assert_eq!(read, Ok(vec![u8::from(value)]), "{type_:#x}");
     }
     let unique_id = session.get(certificate, CKA_UNIQUE_ID).unwrap();
-    assert!(session.size(certificate).unwrap() > issued.der.len());
+    assert!(session.size(certificate).unwrap() > leaf.der.len());
     assert_eq!(world.take_calls(), Counts::new());
     // Neither label nor id is noted where it is the key's.
     let tags = tags_of(&world, session, key.1);
     assert!(
         !tags
             .iter()
-            .any(|tag| tag.ends_with(".label") || tag.ends_with(".id"))
+            .filter_map(|tag| tag.rsplit('.').next())
+            .any(|part| ["label", "id"].contains(&part))
     );
 
     world.restart();
     world.take_calls();
     let session = world.module.session();
     let certificate = session.find_one(&[certificates(), id([1])]);
-    assert_eq!(session.get(certificate, CKA_VALUE), Ok(issued.der));
+    assert_eq!(session.get(certificate, CKA_VALUE), Ok(leaf.der));
     assert_eq!(session.get(certificate, CKA_LABEL), Ok(b"web".to_vec()));
     assert_eq!(session.get(certificate, CKA_UNIQUE_ID), Ok(unique_id));
     let listing = calls([("ListKeys", 1), ("ListResourceTags", 1)]);
@@ -82,8 +83,8 @@ fn a_search_for_the_certificate_of_a_key_costs_no_request() {
     let session = world.module.session();
     let with = session.generate_p256([1], "with").unwrap();
     session.generate_p256([2], "without").unwrap();
-    let issued = Issuer::new().issue(session, with.0, "with", 0);
-    let certificate = session.create(&issued.template(true, &[])).unwrap();
+    let leaf = Issuer::new().issue(session, with.0, "with", 0);
+    let certificate = session.create(&leaf.template(true, &[])).unwrap();
     world.take_calls();
     for _ in 0..10 {
         let found = session.find(&[id([1]), certificates()]).unwrap();
@@ -169,10 +170,10 @@ fn a_certificate_is_copied_between_session_and_token() {
     let world = World::start();
     let session = world.module.session();
     let key = session.generate_p256([1], "key").unwrap();
-    let issued = Issuer::new().issue(session, key.0, "leaf", 0);
+    let leaf = Issuer::new().issue(session, key.0, "leaf", 0);
     let category = ulong(CKA_CERTIFICATE_CATEGORY, CK_CERTIFICATE_CATEGORY_TOKEN_USER);
     let made = session
-        .create(&issued.template(false, &[label("made"), category.clone()]))
+        .create(&leaf.template(false, &[label("made"), category.clone()]))
         .unwrap();
     world.take_calls();
     let stored = session
@@ -184,10 +185,7 @@ fn a_certificate_is_copied_between_session_and_token() {
         .unwrap();
     assert_eq!(world.take_calls(), Counts::new());
     assert_eq!(
-        session
-            .find(&[bytes(CKA_VALUE, &issued.der)])
-            .unwrap()
-            .len(),
+        session.find(&[bytes(CKA_VALUE, &leaf.der)]).unwrap().len(),
         3
     );
     assert_eq!(session.get(stored, CKA_LABEL), Ok(b"made".to_vec()));
@@ -237,8 +235,8 @@ fn names_of_a_certificate_are_changed_with_one_request() {
     let world = World::start();
     let session = world.module.session();
     let key = session.generate_p256([1], "key").unwrap();
-    let issued = Issuer::new().issue(session, key.0, "leaf", 0);
-    let certificate = session.create(&issued.template(true, &[])).unwrap();
+    let leaf = Issuer::new().issue(session, key.0, "leaf", 0);
+    let certificate = session.create(&leaf.template(true, &[])).unwrap();
     world.take_calls();
     session.set(certificate, &[id([5]), label("five")]).unwrap();
     assert_eq!(world.take_calls(), calls([("TagResource", 1)]));
@@ -264,7 +262,7 @@ fn what_was_just_written_or_removed_is_right_although_listings_lag() {
     let world = World::with("refresh_interval = 0.2");
     let session = world.module.session();
     let key = session.generate_p256([1], "key").unwrap();
-    let issued = Issuer::new().issue(session, key.0, "leaf", 0);
+    let leaf = Issuer::new().issue(session, key.0, "leaf", 0);
     let renew = || {
         for _ in 0..3 {
             session.find(&[certificates()]).unwrap();
@@ -274,7 +272,7 @@ fn what_was_just_written_or_removed_is_right_although_listings_lag() {
     renew();
     // Tags read from now on are those of before the next change.
     world.emulator.set_stale_reads(1000);
-    let certificate = session.create(&issued.template(true, &[])).unwrap();
+    let certificate = session.create(&leaf.template(true, &[])).unwrap();
     renew();
     assert_eq!(session.find(&[certificates()]), Ok(vec![certificate]));
     session.destroy(certificate).unwrap();
@@ -287,8 +285,8 @@ fn a_destroyed_key_takes_its_certificates_along() {
     let world = World::start();
     let session = world.module.session();
     let (public, private) = session.generate_p256([1], "key").unwrap();
-    let issued = Issuer::new().issue(session, public, "leaf", 0);
-    let certificate = session.create(&issued.template(true, &[])).unwrap();
+    let leaf = Issuer::new().issue(session, public, "leaf", 0);
+    let certificate = session.create(&leaf.template(true, &[])).unwrap();
     session.destroy(private).unwrap();
     assert_eq!(session.find(&[certificates()]), Ok(vec![]));
     // As the public half: a program that goes on to clean up is not refused.
@@ -437,8 +435,8 @@ fn handles_stay_while_keys_come_and_go() {
     let world = World::with(&format!("certificates = [{chain:?}]"));
     let session = world.module.session();
     let key = session.generate_p256([1], "key").unwrap();
-    let issued = issuer.issue(session, key.0, "leaf", 0);
-    session.create(&issued.template(true, &[])).unwrap();
+    let leaf = issuer.issue(session, key.0, "leaf", 0);
+    session.create(&leaf.template(true, &[])).unwrap();
     let before = session.find(&[certificates()]).unwrap();
     assert_eq!(before.len(), 2);
     let (_, other) = session.generate_p256([2], "other").unwrap();
@@ -466,9 +464,9 @@ fn damaged_tags_hide_no_other_certificate_and_are_not_written_into() {
     assert_eq!(world.log().matches(warned).count(), 1);
     let public = session.find_one(&[common_p11::attribute::public_keys()]);
     let private = session.find_one(&[common_p11::attribute::private_keys()]);
-    let issued = Issuer::new().issue(session, public, "leaf", 0);
-    let certificate = session.create(&issued.template(true, &[])).unwrap();
-    assert_eq!(session.get(certificate, CKA_VALUE), Ok(issued.der));
+    let leaf = Issuer::new().issue(session, public, "leaf", 0);
+    let certificate = session.create(&leaf.template(true, &[])).unwrap();
+    assert_eq!(session.get(certificate, CKA_VALUE), Ok(leaf.der));
     let tags = tags_of(&world, session, private);
     assert!(
         tags.contains(&"p11:cert1.00".to_owned()),
@@ -482,12 +480,12 @@ fn a_certificate_that_kms_does_not_take_leaves_nothing_behind() {
     let world = World::start();
     let session = world.module.session();
     let key = session.generate_p256([1], "key").unwrap();
-    let issued = Issuer::new().issue(session, key.0, "leaf", 0);
+    let leaf = Issuer::new().issue(session, key.0, "leaf", 0);
     world.fail("TagResource", "AccessDeniedException", 1);
-    let refused = session.create(&issued.template(true, &[]));
+    let refused = session.create(&leaf.template(true, &[]));
     assert_eq!(refused, Err(CKR_FUNCTION_REJECTED));
     assert_eq!(session.find(&[certificates()]), Ok(vec![]));
-    let certificate = session.create(&issued.template(true, &[])).unwrap();
+    let certificate = session.create(&leaf.template(true, &[])).unwrap();
     let tags = tags_of(&world, session, key.1);
     assert!(tags.contains(&"p11:cert0.00".to_owned()), "{tags:?}");
 
@@ -539,8 +537,8 @@ fn a_certificate_is_no_key() {
     let world = World::start();
     let session = world.module.session();
     let key = session.generate_p256([1], "key").unwrap();
-    let issued = Issuer::new().issue(session, key.0, "leaf", 0);
-    let certificate = session.create(&issued.template(true, &[])).unwrap();
+    let leaf = Issuer::new().issue(session, key.0, "leaf", 0);
+    let certificate = session.create(&leaf.template(true, &[])).unwrap();
     let signs = session.sign_init(CKM_ECDSA, certificate);
     assert_eq!(signs, Err(CKR_KEY_HANDLE_INVALID));
     assert_eq!(
@@ -719,7 +717,7 @@ impl Issued {
     fn new(der: Vec<u8>) -> Self {
         let printed = python(FIELDS, [hex(&der)]).ok().stdout();
         let fields: Value = serde_json::from_str(&printed).unwrap();
-        let field = |name: &str| unhex(fields[name].as_str().unwrap());
+        let field = |name: &str| from_hex(fields[name].as_str().unwrap());
         Self {
             subject: field("subject"),
             issuer: field("issuer"),
@@ -761,12 +759,3 @@ print(json.dumps({
     "key_identifier": identifier.digest.hex(),
 }))
 "#;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
-    (0..text.len()).step_by(2).map(digits).collect()
-}

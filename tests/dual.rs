@@ -11,7 +11,7 @@ use common_p11::attribute::{bytes, flag, private_keys, public_keys, ulong};
 use common_p11::{Mechanism, Rv, Session, World, call, calls, ok};
 use cryptoki_sys::*;
 use kms_emulator::NewKeys;
-use kms_pkcs11_testkit::openssl_ok;
+use kms_pkcs11_testkit::{hex, openssl_ok};
 
 const KEY: [u8; 32] = [0x4b; 32];
 const IV: [u8; 16] = [0x1f; 16];
@@ -264,12 +264,6 @@ fn cbc_pad() -> Mechanism {
 fn encrypted(data: &[u8]) -> Vec<u8> {
     let (key, iv) = (hex(&KEY), hex(&IV));
     openssl_ok(["enc", "-aes-256-cbc", "-K", &key, "-iv", &iv], data)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let digits = digits.map(|digit| char::from_digit(digit.into(), 16).unwrap());
-    digits.collect()
 }
 
 /// The whole of `data` through a function, in parts of `len` bytes.

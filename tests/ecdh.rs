@@ -5,6 +5,7 @@
 mod raw;
 
 use cryptoki_sys::*;
+use kms_pkcs11_testkit::hex;
 use raw::*;
 use serde_json::{Value, json};
 

@@ -162,17 +162,10 @@ fn an_ed25519_key_shows_its_curve_and_point_alike_whatever_it_was_made_from() {
 }
 
 #[test]
-fn templates_that_contradict_kms_or_themselves_are_refused_without_a_request() {
-    let world = World::start();
-    let session = world.module.session();
-    assert_eq!(session.find(&[]), Ok(vec![]));
-    world.take_calls();
+fn templates_of_curves_that_contradict_kms_or_themselves_are_refused_without_a_request() {
     let curve = |params: &[u8]| bytes(CKA_EC_PARAMS, params);
-    let set = |number| ulong(CKA_PARAMETER_SET, number);
     let (ec, edwards) = (CKM_EC_KEY_PAIR_GEN, CKM_EC_EDWARDS_KEY_PAIR_GEN);
-    let (ml_dsa, ml_kem) = (CKM_ML_DSA_KEY_PAIR_GEN, CKM_ML_KEM_KEY_PAIR_GEN);
-    let derive = || flag(CKA_DERIVE, true);
-    let cases = [
+    are_refused(&[
         (edwards, vec![], vec![], CKR_TEMPLATE_INCOMPLETE),
         (edwards, vec![curve(P256)], vec![], CKR_CURVE_NOT_SUPPORTED),
         // Ed448, by its OID and by its name.
@@ -203,10 +196,30 @@ fn templates_that_contradict_kms_or_themselves_are_refused_without_a_request() {
         ),
         (
             edwards,
-            vec![curve(ED25519), set(1)],
+            vec![curve(ED25519), ulong(CKA_PARAMETER_SET, 1)],
             vec![],
             CKR_TEMPLATE_INCONSISTENT,
         ),
+        (
+            ec,
+            vec![curve(SECP256K1)],
+            vec![flag(CKA_DERIVE, true), flag(CKA_SIGN, false)],
+            CKR_TEMPLATE_INCONSISTENT,
+        ),
+        (
+            ec,
+            vec![curve(P256)],
+            vec![flag(CKA_SIGN, false)],
+            CKR_TEMPLATE_INCONSISTENT,
+        ),
+    ]);
+}
+
+#[test]
+fn templates_of_parameter_sets_that_contradict_kms_or_themselves_are_refused_without_a_request() {
+    let set = |number| ulong(CKA_PARAMETER_SET, number);
+    let (ml_dsa, ml_kem) = (CKM_ML_DSA_KEY_PAIR_GEN, CKM_ML_KEM_KEY_PAIR_GEN);
+    are_refused(&[
         (ml_dsa, vec![], vec![], CKR_TEMPLATE_INCOMPLETE),
         (ml_dsa, vec![set(0)], vec![], CKR_ATTRIBUTE_VALUE_INVALID),
         (ml_dsa, vec![set(4)], vec![], CKR_ATTRIBUTE_VALUE_INVALID),
@@ -259,25 +272,31 @@ fn templates_that_contradict_kms_or_themselves_are_refused_without_a_request() {
             vec![flag(CKA_DECAPSULATE, false)],
             CKR_TEMPLATE_INCONSISTENT,
         ),
-        (
-            ec,
-            vec![curve(SECP256K1)],
-            vec![derive(), flag(CKA_SIGN, false)],
-            CKR_TEMPLATE_INCONSISTENT,
-        ),
-        (
-            ec,
-            vec![curve(P256)],
-            vec![flag(CKA_SIGN, false)],
-            CKR_TEMPLATE_INCONSISTENT,
-        ),
-    ];
+    ]);
+}
+
+#[test]
+fn a_pair_of_the_session_alone_is_refused_without_a_request() {
+    let world = World::start();
+    let session = world.module.session();
+    let edwards = [bytes(CKA_EC_PARAMS, ED25519)];
+    let refused = session.generate(CKM_EC_EDWARDS_KEY_PAIR_GEN, &edwards, &[]);
+    assert_eq!(refused, Err(CKR_TEMPLATE_INCONSISTENT));
+    assert_eq!(world.take_calls(), calls([]));
+}
+
+/// A mechanism, the public and the private template, and what they are refused with.
+type Case = (CK_MECHANISM_TYPE, Vec<Attr>, Vec<Attr>, CK_RV);
+
+fn are_refused(cases: &[Case]) {
+    let world = World::start();
+    let session = world.module.session();
+    assert_eq!(session.find(&[]), Ok(vec![]));
+    world.take_calls();
     for (mechanism, public, private, rv) in cases {
-        let refused = generate(session, mechanism, 0, &public, &private);
-        assert_eq!(refused, Err(rv), "{mechanism:#x} {public:x?} {private:x?}");
+        let refused = generate(session, *mechanism, 0, public, private);
+        assert_eq!(refused, Err(*rv), "{mechanism:#x} {public:x?} {private:x?}");
     }
-    let session_key = session.generate(edwards, &[curve(ED25519)], &[]);
-    assert_eq!(session_key, Err(CKR_TEMPLATE_INCONSISTENT));
     assert_eq!(world.take_calls(), calls([]));
 }
 

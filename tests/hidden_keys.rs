@@ -45,7 +45,9 @@ fn a_key_for_key_agreement_is_shown_as_such_and_does_not_sign() {
     let key = session.find_one(&[private_keys()]);
     assert_eq!(session.get(key, CKA_DERIVE), Ok(vec![1]));
     assert_eq!(session.get(key, CKA_SIGN), Ok(vec![0]));
-    assert_eq!(session.get(key, CKA_ALLOWED_MECHANISMS), Ok(Vec::new()));
+    let derivations = [CKM_ECDH1_DERIVE, CKM_ECDH1_COFACTOR_DERIVE];
+    let derivations = derivations.map(CK_MECHANISM_TYPE::to_ne_bytes).concat();
+    assert_eq!(session.get(key, CKA_ALLOWED_MECHANISMS), Ok(derivations));
     let signs = session.sign_init(CKM_ECDSA, key);
     assert_eq!(signs, Err(CKR_KEY_FUNCTION_NOT_PERMITTED));
 }

@@ -11,7 +11,7 @@ use common_p11::attribute::{Attr, bytes, flag, id, label, ulong};
 use common_p11::{Mechanism, Session, World, calls};
 use cryptoki_sys::*;
 use kms_emulator::{Emulator, NewKeys, Options};
-use kms_pkcs11_testkit::python;
+use kms_pkcs11_testkit::{hex, python};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -452,8 +452,4 @@ fn sign_final(session: Session<'_>, room: usize) -> common_p11::Rv<Vec<u8>> {
     ))?;
     mac.truncate(usize::try_from(len).unwrap());
     Ok(mac)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

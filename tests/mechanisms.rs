@@ -12,8 +12,15 @@ use raw::*;
 
 #[test]
 fn every_listed_mechanism_works_and_has_the_info_that_says_so() {
-    let (client, [ec, rsa, decrypting, ed25519, ml_dsa]) =
-        Client::start([P256, RSA_2048, RSA_2048_DECRYPT, ED25519, ML_DSA_44]);
+    let (client, [ec, rsa, ed25519, ml_dsa, agreeing, decrypting, kem]) = Client::start([
+        P256,
+        RSA_2048,
+        ED25519,
+        ML_DSA_44,
+        P256_AGREE,
+        RSA_2048_DECRYPT,
+        ML_KEM_512,
+    ]);
     let listed = client.mechanisms(Room::Of(100)).ok();
     let mut outside = Outside::default();
     let (mut signing, mut macs) = (0, 0);
@@ -55,13 +62,26 @@ fn every_listed_mechanism_works_and_has_the_info_that_says_so() {
                 assert_eq!(verdict, CKR_OK, "{type_:#x}");
                 signing += 1;
             }
-            ENCRYPT_DECRYPT => {
+            ENCRYPT_DECRYPT_WRAP_UNWRAP => {
                 let oaep = Mechanism::oaep(&SHA_256);
                 assert_eq!(oaep.type_, *type_);
-                let ciphertext = client.ciphertext(&oaep, decrypting.public, b"secret");
-                let plaintext = client.plaintext(&oaep, decrypting.private, &ciphertext);
-                assert_eq!(plaintext.ok(), b"secret");
+                assert_encrypts(&client, &oaep, decrypting.public, decrypting.private);
+                assert_wraps(&client, &oaep, decrypting.public, decrypting.private);
             }
+            ENCRYPT_DECRYPT => {
+                let cipher = cipher(*type_);
+                let key = aes_key(&client, CKA_ENCRYPT, CKA_DECRYPT);
+                assert_encrypts(&client, &cipher, key, key);
+            }
+            WRAP_UNWRAP => {
+                let key = aes_key(&client, CKA_WRAP, CKA_UNWRAP);
+                assert_wraps(&client, &Mechanism::plain(*type_), key, key);
+            }
+            CKF_DERIVE => {
+                let made = derive(&client, *type_, &agreeing, &ec);
+                assert!(made.is_ok(), "{type_:#x} {made:x?}\n{}", client.log());
+            }
+            ENCAPSULATE_DECAPSULATE => assert_encapsulates(&client, *type_, &kem),
             CKF_DIGEST => {
                 assert_eq!(client.digest_init(&Mechanism::plain(*type_)), CKR_OK);
                 let _ = client.digest(b"message", Room::Of(AMPLE)).ok();
@@ -390,6 +410,95 @@ fn assert_mac(client: &Client, type_: CK_MECHANISM_TYPE) {
     assert_eq!(verdict, CKR_OK, "{type_:#x}");
 }
 
+#[track_caller]
+fn assert_encrypts(
+    client: &Client,
+    mechanism: &Mechanism,
+    encrypting: CK_OBJECT_HANDLE,
+    decrypting: CK_OBJECT_HANDLE,
+) {
+    let ciphertext = client.ciphertext(mechanism, encrypting, b"a secret of 16 b");
+    let plaintext = client.plaintext(mechanism, decrypting, &ciphertext);
+    assert_eq!(plaintext.ok(), b"a secret of 16 b", "{mechanism:?}");
+}
+
+#[track_caller]
+fn assert_wraps(
+    client: &Client,
+    mechanism: &Mechanism,
+    wrapping: CK_OBJECT_HANDLE,
+    unwrapping: CK_OBJECT_HANDLE,
+) {
+    let readable = [
+        (CKA_EXTRACTABLE, flag(true)),
+        (CKA_SENSITIVE, flag(false)),
+        (CKA_VALUE_LEN, ulong(32)),
+    ];
+    let key = client.secret_key(CKK_GENERIC_SECRET, &[7; 32], &readable[..2]);
+    let wrapped = client.wrap(mechanism, wrapping, key, Room::Of(AMPLE)).ok();
+    let mut template = vec![
+        (CKA_CLASS, ulong(CKO_SECRET_KEY)),
+        (CKA_KEY_TYPE, ulong(CKK_GENERIC_SECRET)),
+    ];
+    template.extend(readable);
+    let unwrapped = client.unwrap(mechanism, unwrapping, &wrapped, &template);
+    let value = client.value(unwrapped.unwrap(), CKA_VALUE);
+    assert_eq!(value, [7; 32], "{mechanism:?}");
+}
+
+fn aes_key(client: &Client, one: CK_ATTRIBUTE_TYPE, other: CK_ATTRIBUTE_TYPE) -> CK_OBJECT_HANDLE {
+    let uses = [(one, flag(true)), (other, flag(true))];
+    client.secret_key(CKK_AES, &[1; 32], &uses)
+}
+
+fn cipher(type_: CK_MECHANISM_TYPE) -> Mechanism {
+    match type_ {
+        CKM_AES_GCM => Mechanism::gcm(&[1; 12], b"", 128),
+        CKM_AES_CTR => Mechanism::ctr(64, [1; 16]),
+        _ => Mechanism::with_bytes(type_, &[1; 16]),
+    }
+}
+
+/// A key derived from one of this process, or from a key in KMS and the public key of another.
+fn derive(
+    client: &Client,
+    type_: CK_MECHANISM_TYPE,
+    own: &Key,
+    peer: &Key,
+) -> Result<CK_OBJECT_HANDLE, CK_RV> {
+    let len = [(CKA_VALUE_LEN, ulong(32))];
+    if type_ == CKM_HKDF_DERIVE {
+        let hkdf = Mechanism::hkdf(Hkdf {
+            extract: true,
+            expand: true,
+            hash: CKM_SHA256,
+            salt_type: CKF_HKDF_SALT_NULL,
+            salt: b"",
+            salt_key: 0,
+            info: b"",
+        });
+        let derives = [(CKA_DERIVE, flag(true))];
+        let base = client.secret_key(CKK_GENERIC_SECRET, &[1; 32], &derives);
+        return client.derive(&hkdf, base, &len);
+    }
+    // The point of P-256, uncompressed, ends its SubjectPublicKeyInfo.
+    let point = &peer.spki[peer.spki.len() - 65..];
+    let ecdh = Mechanism::ecdh(CKD_NULL, b"", point).typed(type_);
+    client.derive(&ecdh, own.private, &len)
+}
+
+#[track_caller]
+fn assert_encapsulates(client: &Client, type_: CK_MECHANISM_TYPE, key: &Key) {
+    let mechanism = Mechanism::plain(type_);
+    let readable = [(CKA_EXTRACTABLE, flag(true)), (CKA_SENSITIVE, flag(false))];
+    let (answer, ours) = client.encapsulate(&mechanism, key.public, &readable, Room::Of(AMPLE));
+    let theirs = client.decapsulate(&mechanism, key.private, &readable, &answer.ok());
+    assert_eq!(
+        client.value(ours, CKA_VALUE),
+        client.value(theirs.unwrap(), CKA_VALUE)
+    );
+}
+
 /// DER of P-256's object identifier, 1.2.840.10045.3.1.7, without its last number.
 const P256_OID: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01";
 
@@ -500,3 +609,6 @@ const SIZES: [(CK_MECHANISM_TYPE, CK_ULONG, CK_ULONG); 10] = [
     (CKM_GENERIC_SECRET_KEY_GEN, 224, 512),
     (CKM_SHA512_KEY_GEN, 64, 64),
 ];
+const WRAP_UNWRAP: CK_FLAGS = CKF_WRAP | CKF_UNWRAP;
+const ENCRYPT_DECRYPT_WRAP_UNWRAP: CK_FLAGS = ENCRYPT_DECRYPT | WRAP_UNWRAP;
+const ENCAPSULATE_DECAPSULATE: CK_FLAGS = CKF_ENCAPSULATE | CKF_DECAPSULATE;

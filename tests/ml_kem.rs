@@ -5,6 +5,7 @@
 mod raw;
 
 use cryptoki_sys::*;
+use kms_pkcs11_testkit::hex;
 use ml_kem::kem::{Decapsulate, Kem, KeyExport};
 use ml_kem::{EncapsulationKey512, MlKem512};
 use raw::*;

@@ -11,7 +11,7 @@ use common_p11::attribute::{Attr, P256, bytes, flag, id, label, private_keys, pu
 use common_p11::{World, calls};
 use cryptoki_sys::*;
 use kms_emulator::NewKeys;
-use kms_pkcs11_testkit::python;
+use kms_pkcs11_testkit::{from_hex, python};
 use serde_json::{Value, json};
 
 /// Key specs with a usage each, and the mechanisms that an object of theirs can be used with.
@@ -20,7 +20,7 @@ const KEYS: [(&str, &str, &[CK_MECHANISM_TYPE]); 16] = [
     ("ECC_NIST_P384", "SIGN_VERIFY", ECDSA),
     ("ECC_NIST_P521", "SIGN_VERIFY", ECDSA),
     ("ECC_SECG_P256K1", "SIGN_VERIFY", ECDSA),
-    ("ECC_NIST_P256", "KEY_AGREEMENT", &[]),
+    ("ECC_NIST_P256", "KEY_AGREEMENT", ECDH),
     ("RSA_2048", "SIGN_VERIFY", RSA_SIGN),
     ("RSA_2048", "ENCRYPT_DECRYPT", &[CKM_RSA_PKCS_OAEP]),
     ("RSA_3072", "SIGN_VERIFY", RSA_SIGN),
@@ -28,7 +28,7 @@ const KEYS: [(&str, &str, &[CK_MECHANISM_TYPE]); 16] = [
     ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY", &[CKM_EDDSA]),
     ("ML_DSA_44", "SIGN_VERIFY", ML_DSA),
     ("ML_DSA_87", "SIGN_VERIFY", ML_DSA),
-    ("ML_KEM_768", "ENCAPSULATE_DECAPSULATE", &[]),
+    ("ML_KEM_768", "ENCAPSULATE_DECAPSULATE", &[CKM_ML_KEM]),
     (
         "HMAC_224",
         "GENERATE_VERIFY_MAC",
@@ -104,6 +104,7 @@ const ML_DSA: &[CK_MECHANISM_TYPE] = &[
     CKM_HASH_ML_DSA_SHA512,
 ];
 
+const ECDH: &[CK_MECHANISM_TYPE] = &[CKM_ECDH1_DERIVE, CKM_ECDH1_COFACTOR_DERIVE];
 const ECDSA: &[CK_MECHANISM_TYPE] = &[
     CKM_ECDSA,
     CKM_ECDSA_SHA1,
@@ -482,7 +483,7 @@ fn all_objects(world: &World) -> Vec<Expected> {
                 class: *class,
                 id: vec![n],
                 attributes: [
-                    of_all(n, spec, arn, *class, mechanisms),
+                    of_all(n, spec, arn, *class, used_with(*class, usage, mechanisms)),
                     of_class(*class, usage),
                     of_kind(*class, spec, parsed),
                 ]
@@ -499,6 +500,18 @@ fn kind(spec: &str) -> (CK_KEY_TYPE, CK_MECHANISM_TYPE, CK_ULONG) {
     let kind = KINDS.iter().find(|(begin, ..)| spec.starts_with(begin));
     let (_, key_type, generation, size) = kind.unwrap();
     (*key_type, *generation, *size)
+}
+
+/// Of a pair that agrees on secrets, the peer's public key is what a derivation takes: not an object.
+fn used_with<'a>(
+    class: CK_OBJECT_CLASS,
+    usage: &str,
+    mechanisms: &'a [CK_MECHANISM_TYPE],
+) -> &'a [CK_MECHANISM_TYPE] {
+    match (class, usage) {
+        (CKO_PUBLIC_KEY, "KEY_AGREEMENT") => &[],
+        _ => mechanisms,
+    }
 }
 
 /// What every key has.
@@ -633,11 +646,4 @@ fn attribute(type_: CK_ATTRIBUTE_TYPE, buffer: &mut [u8], len: CK_ULONG) -> CK_A
 /// The 16 bytes of a key id.
 fn uuid(key_id: &str) -> Vec<u8> {
     from_hex(&key_id.replace('-', ""))
-}
-
-fn from_hex(digits: &str) -> Vec<u8> {
-    let pairs = (0..digits.len()).step_by(2);
-    pairs
-        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
-        .collect()
 }

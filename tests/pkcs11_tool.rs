@@ -104,7 +104,7 @@ fn the_token_and_its_mechanisms_are_shown() {
     let single = [
         "RSA-PKCS-KEY-PAIR-GEN, keySize={2048,4096}, generate_key_pair",
         "ECDSA-KEY-PAIR-GEN, keySize={256,521}, generate_key_pair, EC F_P, EC OID, EC uncompressed",
-        "RSA-PKCS-OAEP, keySize={2048,4096}, encrypt, decrypt",
+        "RSA-PKCS-OAEP, keySize={2048,4096}, encrypt, decrypt, wrap, unwrap",
     ];
     let families = MECHANISMS
         .iter()

@@ -12,7 +12,7 @@ use common_p11::World;
 use common_p11::attribute::{bytes, id, private_keys, ulong};
 use cryptoki_sys::*;
 use kms_emulator::{Emulator, Options};
-use kms_pkcs11_testkit::{python, run};
+use kms_pkcs11_testkit::{hex, python, run};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -155,8 +155,4 @@ impl Tool {
     fn write(&self, name: &str, contents: &[u8]) {
         fs::write(self.path(name), contents).unwrap();
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

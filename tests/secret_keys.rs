@@ -7,6 +7,7 @@ mod raw;
 use std::slice;
 
 use cryptoki_sys::*;
+use kms_pkcs11_testkit::hex;
 use raw::*;
 use serde_json::json;
 

@@ -11,7 +11,7 @@ use common_p11::attribute::{P256, bytes, flag, id, label, ulong};
 use common_p11::{Attr, Mechanism, Session, World, calls};
 use cryptoki_sys::*;
 use kms_emulator::NewKeys;
-use kms_pkcs11_testkit::{openssl_ok, python};
+use kms_pkcs11_testkit::{from_hex, openssl_ok, python};
 
 const RO: CK_FLAGS = CKF_SERIAL_SESSION;
 const RW: CK_FLAGS = CKF_SERIAL_SESSION | CKF_RW_SESSION;
@@ -815,11 +815,4 @@ fn octet_string(contents: &[u8]) -> Vec<u8> {
         vec![4, 0x81, len]
     };
     [&header[..], contents].concat()
-}
-
-fn from_hex(digits: &str) -> Vec<u8> {
-    (0..digits.len())
-        .step_by(2)
-        .map(|start| u8::from_str_radix(&digits[start..start + 2], 16).unwrap())
-        .collect()
 }

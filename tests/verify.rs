@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use cryptoki_sys::*;
-use kms_pkcs11_testkit::python;
+use kms_pkcs11_testkit::{hex, python};
 use raw::*;
 
 /// Every kind of signature on every kind of key, with the mechanism and the data to use.

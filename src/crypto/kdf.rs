@@ -93,8 +93,10 @@ fn blocks(
 
 #[cfg(test)]
 mod tests {
+    use kms_pkcs11_testkit::{from_hex, hex};
+
     use super::*;
-    use crate::crypto::python::{from_hex, hex, python};
+    use crate::crypto::python::python;
 
     const SECRET: &[u8] = b"a secret of ECDH, say, in thirty-two bytes and more";
     const DERIVE: &str = "

@@ -163,9 +163,11 @@ where
 mod tests {
     use std::iter;
 
+    use kms_pkcs11_testkit::hex;
+
     use super::*;
     use crate::crypto::PublicKey;
-    use crate::crypto::python::{hex, python};
+    use crate::crypto::python::python;
 
     /// A key pair, and its signature of a message in a context.
     struct Signed {

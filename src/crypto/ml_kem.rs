@@ -49,9 +49,11 @@ mod tests {
     use ::ml_kem::kem::{Decapsulate, Kem, KeyExport};
     use ::ml_kem::{MlKem512, MlKem768, MlKem1024};
 
+    use kms_pkcs11_testkit::hex;
+
     use super::*;
     use crate::crypto::PublicKey;
-    use crate::crypto::python::{hex, python};
+    use crate::crypto::python::python;
 
     fn public_key(set: MlKemSet, raw: &[u8]) -> MlKemPublicKey {
         match PublicKey::from_ml_kem(set, raw) {

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
+use kms_pkcs11_testkit::hex;
 use tempfile::TempDir;
 
-use super::python::hex;
 use super::{Curve, Hash};
 
 /// A directory of keys and messages, removed when dropped.

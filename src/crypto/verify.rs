@@ -164,11 +164,11 @@ pub(super) fn ecdsa_algorithm(curve: Curve) -> &'static EcdsaVerificationAlgorit
 mod tests {
     use std::iter;
 
+    use kms_pkcs11_testkit::from_hex;
+
     use super::*;
     use crate::crypto::MlDsaSet;
     use crate::crypto::openssl::{Openssl, rsa_key};
-    use crate::crypto::python::from_hex;
-
     const KMS_HASHES: [Hash; 3] = [Hash::Sha256, Hash::Sha384, Hash::Sha512];
 
     #[test]

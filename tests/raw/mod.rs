@@ -32,7 +32,7 @@ pub(crate) use guarded::{Answer, Room, UNAVAILABLE};
 pub(crate) use mechanism::{
     Hash, Mechanism, SHA_1, SHA_224, SHA_256, SHA_384, SHA_512, SHA3_256, der,
 };
-pub(crate) use outside::{Claim, Outside, Scheme, hex};
+pub(crate) use outside::{Claim, Outside, Scheme};
 pub(crate) use secrets::{Hkdf, computed, flag, ulong};
 
 /// A key to be made in KMS: its spec and its usage.

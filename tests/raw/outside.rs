@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use kms_pkcs11_testkit::python;
+use kms_pkcs11_testkit::{hex, python};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -93,13 +93,4 @@ impl Outside {
         assert_eq!(self.count, count);
         assert_eq!(self.invalid(), [0; 0]);
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
 }

@@ -3,7 +3,7 @@
 use std::ptr;
 
 use cryptoki_sys::*;
-use kms_pkcs11_testkit::python;
+use kms_pkcs11_testkit::{from_hex, python};
 use serde_json::Value;
 
 use super::calls::{Attribute, as_c, call, count, start};
@@ -324,13 +324,6 @@ pub(crate) fn flag(value: bool) -> Vec<u8> {
 
 pub(crate) fn ulong(value: CK_ULONG) -> Vec<u8> {
     value.to_ne_bytes().to_vec()
-}
-
-fn from_hex(text: &str) -> Vec<u8> {
-    let digits = text.as_bytes().chunks(2);
-    digits
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
 }
 
 /// The handle that a call wrote. One that fails has to leave it alone.

@@ -106,8 +106,10 @@ impl fmt::Debug for Gcm {
 
 #[cfg(test)]
 mod tests {
+    use kms_pkcs11_testkit::hex;
+
     use super::*;
-    use crate::crypto::python::{hex, python};
+    use crate::crypto::python::python;
 
     const IV: [u8; IV_LEN] = [0x1c; IV_LEN];
     const SEAL: &str = "

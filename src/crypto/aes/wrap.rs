@@ -109,8 +109,10 @@ fn kwp_192(key: &AesKey) -> Result<KwpAes192, CipherError> {
 
 #[cfg(test)]
 mod tests {
+    use kms_pkcs11_testkit::{from_hex, hex};
+
     use super::*;
-    use crate::crypto::python::{from_hex, hex, python};
+    use crate::crypto::python::python;
 
     const WRAP: &str = "
 import sys

@@ -9,6 +9,7 @@
 )]
 
 mod aws;
+mod hex;
 mod http;
 mod ministack;
 mod paths;
@@ -17,6 +18,7 @@ mod token;
 mod tools;
 
 pub use aws::{AccessKey, REGION, aws_environment, boto3};
+pub use hex::{from_hex, hex};
 pub use http::{delete, get};
 pub use ministack::{MiniStack, MiniStackOptions};
 pub use paths::{emulator_binary, kryoptic, module, root, softhsm, venv_python};

@@ -1,12 +1,11 @@
 //! What is computed with keys: against `kms-emulator` and a second opinion from Python, and what an
 //! honest KMS would never answer.
 
-use std::fmt::Write as _;
 use std::fs;
 
 use aws_lc_rs::kem::{EncapsulationKey, ML_KEM_512};
 use kms_emulator::{Emulator, Fault, Options};
-use kms_pkcs11_testkit::python;
+use kms_pkcs11_testkit::{from_hex, hex, python};
 use serde_json::{Value, json};
 
 use super::canned::{Canned, Reply};
@@ -33,20 +32,6 @@ fn made(kms: &AwsKms, spec: KeySpec, usage: KeyUsage) -> (KeyEntry, Vec<u8>) {
     };
     let (key, answer) = kms.create_key(&request).unwrap();
     (key, answer.public.unwrap_or_default())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
-}
-
-fn from_hex(text: &str) -> Vec<u8> {
-    (0..text.len())
-        .step_by(2)
-        .map(|start| u8::from_str_radix(&text[start..start + 2], 16).unwrap())
-        .collect()
 }
 
 /// What a Python script prints, word by word in hexadecimal; it gets its arguments the same way.
