@@ -36,6 +36,14 @@ impl Token {
         Ok(self.locals.remove(handle))
     }
 
+    /// Ends the login, and takes every private object of the application's sessions away (PKCS#11 3.2,
+    /// 5.6, C_Logout). The token's own private objects stay in sight: no login is required.
+    pub(crate) fn log_out(&self) -> Result<()> {
+        self.login.log_out()?;
+        self.locals.end_login();
+        Ok(())
+    }
+
     /// Takes a session's objects away.
     pub(crate) fn end_session(&self, session: CK_SESSION_HANDLE) {
         self.locals.end_session(session);

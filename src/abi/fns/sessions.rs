@@ -126,5 +126,5 @@ pub(in super::super) unsafe fn login_user(
 }
 
 pub(in super::super) unsafe fn logout(module: &Module, session: CK_SESSION_HANDLE) -> Result<()> {
-    module.session(session)?.token().login().log_out()
+    module.session(session)?.token().log_out()
 }
