@@ -5,6 +5,8 @@ use std::fmt;
 
 use pkcs11_sys::*;
 
+use crate::v3_2::CKR_PARAMETER_SET_NOT_SUPPORTED;
+
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// Why a PKCS#11 function did not answer `CKR_OK`.
@@ -140,6 +142,7 @@ const NAMES: &[(CK_RV, &str)] = names! {
     CKR_OPERATION_ACTIVE
     CKR_OPERATION_CANCEL_FAILED
     CKR_OPERATION_NOT_INITIALIZED
+    CKR_PARAMETER_SET_NOT_SUPPORTED
     CKR_PIN_INCORRECT
     CKR_RANDOM_SEED_NOT_SUPPORTED
     CKR_SAVED_STATE_INVALID

@@ -180,7 +180,7 @@ const LIMITS: &[(&[CK_MECHANISM_TYPE], &str)] = &[
     ),
     (
         &[CKM_ML_DSA],
-        "a context of 255 bytes at most; not CKH_DETERMINISTIC_REQUIRED",
+        "a context of 255 bytes at most; no hedge but CKH_HEDGE_PREFERRED",
     ),
     (
         &[
