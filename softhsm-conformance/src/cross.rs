@@ -11,7 +11,7 @@ use crate::child::write_line;
 use crate::compare::Pair;
 use crate::ctx::Ctx;
 use crate::driver::Module;
-use crate::openssl::Signed;
+use crate::outside::Signed;
 use crate::reference::Reference;
 use crate::subjects::{Subject, Subjects};
 use crate::transcript::{Step, Transcript};
@@ -26,6 +26,9 @@ pub(crate) struct Evidence {
     mechanism: CK_MECHANISM_TYPE,
     /// `hashAlg`, `mgf` and `sLen` of a PSS parameter.
     pss: Option<(CK_MECHANISM_TYPE, CK_RSA_PKCS_MGF_TYPE, CK_ULONG)>,
+    /// The context of an ML-DSA signature.
+    #[serde(default)]
+    context: Option<Vec<u8>>,
     data: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -61,15 +64,18 @@ impl Evidence {
         signed: Signed,
         signature: &[u8],
     ) -> Self {
-        let pss = match signed.mechanism.parameter {
-            Parameter::Pss { hash, mgf, salt } => Some((hash, mgf, salt)),
-            _ => None,
-        };
+        let (mut pss, mut context) = (None, None);
+        match signed.mechanism.parameter {
+            Parameter::Pss { hash, mgf, salt } => pss = Some((hash, mgf, salt)),
+            Parameter::SignContext { context: given, .. } => context = Some(given.to_vec()),
+            _ => {}
+        }
         Self {
             step,
             public,
             mechanism: signed.mechanism.kind,
             pss,
+            context,
             data: signed.data,
             signature: signature.to_vec(),
         }
@@ -114,7 +120,17 @@ impl Evidence {
                 let mechanism = Mechanism::pss(self.mechanism, hash, mgf, salt);
                 (mechanism, self.data.clone())
             }
-            (None, _) => (Mechanism::plain(self.mechanism), self.data.clone()),
+            (None, _) => {
+                let plain = Mechanism::plain(self.mechanism);
+                let with_context = self.context.as_ref().map(|context| {
+                    plain.with(Parameter::SignContext {
+                        hedge: CKH_HEDGE_PREFERRED,
+                        // As long as this process, which ends with the verification.
+                        context: context.clone().leak(),
+                    })
+                });
+                (with_context.unwrap_or(plain), self.data.clone())
+            }
         }
     }
 }
