@@ -9,6 +9,7 @@ use crate::arguments::Output::{NoLength, Query, Room};
 use crate::arguments::{Attribute, Input, Mechanism, bytes, flag, number};
 use crate::keys::{self, Kind, PairTemplate, Purpose};
 use crate::mechanisms::*;
+use crate::secrets;
 
 /// Sessions that a walk has variables for.
 pub(crate) const SESSIONS: usize = 3;
@@ -31,6 +32,9 @@ pub(crate) enum Call {
     SetAttributeValue(Session, Object, Change),
     GenerateKeyPair(Session, Template),
     DestroyObject(Session, Object),
+    /// `C_CreateObject` of a secret key that lives as long as this session.
+    CreateSecret(Session),
+    CopyObject(Session, Object, Change),
     GenerateRandom(Session, Space),
     Init(Operation, Session, Scheme, Object),
     /// `C_Sign`, `C_Digest`, `C_Encrypt` or `C_Decrypt`.
@@ -55,6 +59,8 @@ pub(crate) struct Session(pub(crate) usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Object {
     Key(Key, Half),
+    /// The secret key that the walk created last.
+    Secret,
     Nothing,
 }
 
@@ -180,6 +186,10 @@ words! {
         RsaPss = Some(RSA_PSS),
         Sha256RsaPss = Some(SHA256_RSA_PSS),
         Oaep = Some(OAEP),
+        AesCbc = Some(AES_CBC),
+        AesCbcPad = Some(AES_CBC_PAD),
+        AesCtr = Some(AES_CTR),
+        AesGcm = Some(AES_GCM),
         Sha256 = Some(SHA256),
         Sha512 = Some(Mechanism::plain(CKM_SHA512)),
         Unknown = Some(Mechanism::plain(0x4242_4242)),
@@ -217,6 +227,14 @@ words! {
     }
 }
 
+/// The template of a secret key that everybody sees, so that the login is no matter.
+pub(crate) fn secret() -> Vec<Attribute> {
+    let may = [CKA_ENCRYPT, CKA_DECRYPT];
+    let mut template = secrets::template(CKK_AES, &secrets::value(32), &may);
+    template.extend([flag(CKA_PRIVATE, false), bytes(CKA_LABEL, b"walk")]);
+    template
+}
+
 fn own_pair() -> PairTemplate {
     PairTemplate::new(Kind::Ec(keys::P256), Purpose::Signing, "walk")
 }
@@ -238,6 +256,8 @@ impl Call {
             | Self::SetAttributeValue(session, ..)
             | Self::GenerateKeyPair(session, _)
             | Self::DestroyObject(session, _)
+            | Self::CreateSecret(session)
+            | Self::CopyObject(session, ..)
             | Self::GenerateRandom(session, _)
             | Self::Init(_, session, ..)
             | Self::Whole(_, session, ..)
@@ -256,6 +276,7 @@ impl Call {
             Self::Init(operation, _, _, object) if operation != Operation::Digest => Some(object),
             Self::GetAttributeValue(_, object, _)
             | Self::SetAttributeValue(_, object, _)
+            | Self::CopyObject(_, object, _)
             | Self::DestroyObject(_, object) => Some(object),
             _ => None,
         }
@@ -348,6 +369,18 @@ impl Display for Call {
             Self::DestroyObject(session, object) => {
                 write!(f, "ctx.destroy_object({session}, {object});")
             }
+            Self::CreateSecret(session) => {
+                write!(
+                    f,
+                    "let secret = ctx.create_object({session}, &secret(), Given);"
+                )
+            }
+            Self::CopyObject(session, object, change) => {
+                write!(
+                    f,
+                    "ctx.copy_object({session}, {object}, &[{change}], Given);"
+                )
+            }
             Self::GenerateRandom(session, space) => {
                 write!(f, "ctx.generate_random({session}, {space});")
             }
@@ -406,8 +439,10 @@ impl Display for Session {
 
 impl Display for Object {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self::Key(key, half) = self else {
-            return f.write_str("NO_OBJECT");
+        let (key, half) = match self {
+            Self::Key(key, half) => (key, half),
+            Self::Secret => return f.write_str("secret"),
+            Self::Nothing => return f.write_str("NO_OBJECT"),
         };
         let half = match half {
             Half::Public => "public",
