@@ -57,7 +57,7 @@ impl Locals {
         self.0.write().retain(|_, entry| entry.owner != owner);
     }
 
-    /// The user has logged out.
+    /// The user has logged out: private objects go.
     pub(super) fn end_login(&self) {
         self.0
             .write()

@@ -13,8 +13,11 @@ impl Token {
         &self,
         session: CK_SESSION_HANDLE,
         object: LocalObject,
-    ) -> CK_OBJECT_HANDLE {
-        self.locals.add(session, object)
+    ) -> Result<CK_OBJECT_HANDLE> {
+        if object.flag(CKA_PRIVATE) {
+            self.check_login()?;
+        }
+        Ok(self.locals.add(session, object))
     }
 
     /// Changes attributes of an object of a session.
@@ -34,14 +37,6 @@ impl Token {
         };
         object.check_allows(CKA_DESTROYABLE)?;
         Ok(self.locals.remove(handle))
-    }
-
-    /// Ends the login, and takes every private object of the application's sessions away (PKCS#11 3.2,
-    /// 5.6, C_Logout). The token's own private objects stay in sight: no login is required.
-    pub(crate) fn log_out(&self) -> Result<()> {
-        self.login.log_out()?;
-        self.locals.end_login();
-        Ok(())
     }
 
     /// Takes a session's objects away.
