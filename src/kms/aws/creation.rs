@@ -165,8 +165,8 @@ fn left_over(error: KmsError, timeout: Duration) -> KmsError {
         "it could not be read".to_owned()
     };
     let message = format!(
-        "the key was created and stays, but {what}: {}; a search finds it by its names as soon as it can \
-         be read, and if nobody wants it, aws kms schedule-key-deletion deletes it",
+        "the key was created and stays, but {what}: {}; it is found by its names once it can be read, and if \
+         nobody wants it, aws kms schedule-key-deletion deletes it",
         error.message
     );
     KmsError { message, ..error }
