@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ use crate::material::Material;
 use crate::random;
 use crate::spec::{KeySpec, KeyUsage};
 use crate::timestamp::Timestamp;
+use crate::wrapping::{Wrapping, WrappingKey};
 
 pub(crate) type Tags = BTreeMap<String, String>;
 
@@ -22,14 +24,17 @@ pub(crate) struct Key {
     pub(crate) description: String,
     pub(crate) state: KeyState,
     pub(crate) tags: Eventual<Tags>,
+    /// What was handed out for an import and may still be used.
+    pub(crate) import_tokens: Vec<ImportToken>,
     /// Reads that do not find the key yet.
     pub(crate) unseen: StaleReads,
     /// Listings that do not show the key yet.
     pub(crate) unlisted: StaleReads,
 }
 
-/// What is fixed at creation. Shared, so that cryptography runs without the store's lock.
-#[derive(Debug)]
+/// What is fixed at creation, or replaced as a whole by an import. Shared, so that cryptography runs
+/// without the store's lock.
+#[derive(Clone, Debug)]
 pub(crate) struct KeyCore {
     pub(crate) id: String,
     pub(crate) arn: String,
@@ -37,8 +42,35 @@ pub(crate) struct KeyCore {
     pub(crate) usage: KeyUsage,
     pub(crate) multi_region: bool,
     pub(crate) created: Timestamp,
+    pub(crate) origin: Origin,
     /// Absent in a key that waits for its import.
-    pub(crate) material: Option<Material>,
+    pub(crate) material: Option<Arc<Material>>,
+}
+
+/// Where the material of a key comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Kms,
+    /// It is imported; `None` in a key that never had any.
+    External(Option<Import>),
+}
+
+/// The last import of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Import {
+    /// SHA-256 of the material: no other can take its place.
+    pub(crate) fingerprint: Vec<u8>,
+    /// When the material expires, if it does.
+    pub(crate) valid_to: Option<Timestamp>,
+}
+
+/// An import token, and what belongs to it.
+#[derive(Debug)]
+pub(crate) struct ImportToken {
+    pub(crate) token: Vec<u8>,
+    pub(crate) wrapping: &'static Wrapping,
+    pub(crate) key: &'static WrappingKey,
+    pub(crate) valid_to: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,8 +107,31 @@ impl Key {
             description,
             state,
             tags: Eventual::settled(tags),
+            import_tokens: Vec::new(),
             unseen: StaleReads::default(),
             unlisted: StaleReads::default(),
+        }
+    }
+
+    /// Takes the material of an import, or takes it away; `None` leaves the key waiting for its import.
+    pub(crate) fn set_material(&mut self, material: Option<Arc<Material>>, origin: Origin) {
+        self.state = match (&material, self.state) {
+            (None, _) => KeyState::PendingImport,
+            (Some(_), KeyState::PendingImport) => KeyState::Enabled,
+            (Some(_), state) => state,
+        };
+        self.core = Arc::new(KeyCore {
+            material,
+            origin,
+            ..(*self.core).clone()
+        });
+    }
+
+    /// Takes away material that has expired by now.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        let valid_to = self.core.import().and_then(|import| import.valid_to);
+        if self.core.material.is_some() && valid_to.is_some_and(|end| end <= now) {
+            self.set_material(None, self.core.origin.clone());
         }
     }
 
@@ -125,11 +180,17 @@ impl Key {
             "KeyState": self.state.name(),
             "KeyUsage": core.usage.name(),
             "MultiRegion": core.multi_region,
-            "Origin": core.origin(),
+            "Origin": core.origin.name(),
             core.usage.algorithms_member(): core.spec.algorithm_names(core.usage),
         });
         if let Some(id) = core.material_id() {
             metadata["CurrentKeyMaterialId"] = id.into();
+        }
+        if let (Some(import), true) = (core.import(), core.material.is_some()) {
+            metadata["ExpirationModel"] = import.expiration_model().into();
+            if let Some(valid_to) = import.valid_to {
+                metadata["ValidTo"] = valid_to.seconds().into();
+            }
         }
         if let KeyState::PendingDeletion { date, .. } = self.state {
             metadata["DeletionDate"] = date.seconds().into();
@@ -155,7 +216,7 @@ impl KeyCore {
             )));
         }
         let pending = || ApiError::invalid_state(format!("{} is pending import.", self.arn));
-        self.material.as_ref().ok_or_else(pending)
+        self.material.as_deref().ok_or_else(pending)
     }
 
     /// The error of an algorithm that keys of this spec cannot compute.
@@ -166,20 +227,48 @@ impl KeyCore {
         ))
     }
 
-    /// The id of the material of a symmetric encryption key; other keys have none.
+    /// The id of the material of a symmetric encryption key, also of one that was taken away; other
+    /// keys have none.
     pub(crate) fn material_id(&self) -> Option<String> {
-        let symmetric = self.spec.is_symmetric_encryption() && self.material.is_some();
-        symmetric.then(|| {
-            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.id.as_bytes());
-            random::hex(digest.as_ref())
-        })
+        let symmetric = self.spec.is_symmetric_encryption();
+        let had_material = self.material.is_some() || self.import().is_some();
+        (symmetric && had_material)
+            .then(|| random::hex(digest(&SHA256, self.id.as_bytes()).as_ref()))
     }
 
-    pub(crate) fn origin(&self) -> &'static str {
-        if self.material.is_some() {
-            "AWS_KMS"
-        } else {
-            "EXTERNAL"
+    pub(crate) fn import(&self) -> Option<&Import> {
+        match &self.origin {
+            Origin::Kms => None,
+            Origin::External(import) => import.as_ref(),
+        }
+    }
+}
+
+impl Origin {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Kms => "AWS_KMS",
+            Self::External(_) => "EXTERNAL",
+        }
+    }
+
+    /// Refuses what is done to keys whose material is imported, and to no others.
+    pub(crate) fn require_external(&self, arn: &str) -> ApiResult<()> {
+        match self {
+            Self::External(_) => Ok(()),
+            Self::Kms => Err(ApiError::unsupported(format!(
+                "{arn} origin is {} which is not valid for this operation.",
+                self.name()
+            ))),
+        }
+    }
+}
+
+impl Import {
+    fn expiration_model(&self) -> &'static str {
+        match self.valid_to {
+            None => "KEY_MATERIAL_DOES_NOT_EXPIRE",
+            Some(_) => "KEY_MATERIAL_EXPIRES",
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::calls::CallLog;
 use crate::consistency::StaleReads;
 use crate::error::{ApiError, ApiResult};
 use crate::fault::Faults;
-use crate::key::{Key, KeyCore, Requires, Tags};
+use crate::key::{Key, KeyCore, Origin, Requires, Tags};
 use crate::key_ref::{KeyRef, Site};
 use crate::material::Material;
 use crate::random;
@@ -94,9 +94,11 @@ impl Service {
                 .visible_alias_target(name)
                 .ok_or_else(|| self.no_alias(name))?,
         };
-        store.visible_key(&id).ok_or_else(|| {
+        let key = store.visible_key(&id).ok_or_else(|| {
             ApiError::not_found(format!("Key '{}' does not exist", self.site.key_arn(&id)))
-        })
+        })?;
+        key.expire(Timestamp::now());
+        Ok(key)
     }
 
     pub(crate) fn no_alias(&self, name: &str) -> ApiError {
@@ -111,10 +113,11 @@ impl Service {
         } else {
             uuid
         };
-        let material = if blueprint.external {
-            None
+        let (origin, material) = if blueprint.external {
+            (Origin::External(None), None)
         } else {
-            Some(Material::generate(blueprint.spec, blueprint.usage)?)
+            let made = Material::generate(blueprint.spec, blueprint.usage)?;
+            (Origin::Kms, Some(Arc::new(made)))
         };
         let core = KeyCore {
             arn: self.site.key_arn(&id),
@@ -123,6 +126,7 @@ impl Service {
             usage: blueprint.usage,
             multi_region: blueprint.multi_region,
             created: Timestamp::now(),
+            origin,
             material,
         };
         Ok(Key::new(core, blueprint.description, blueprint.tags))

@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -14,7 +15,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::consistency::Eventual;
-use crate::key::{Key, KeyCore, KeyState, Tags};
+use crate::key::{Import, Key, KeyCore, KeyState, Origin, Tags};
 use crate::key_ref::Site;
 use crate::material::Material;
 use crate::spec::{KeySpec, KeyUsage};
@@ -65,6 +66,9 @@ struct StoredKey {
     tags: Tags,
     /// Base64; absent in a key that waits for its import.
     material: Option<String>,
+    /// Absent in a key whose material is KMS's own, or was never imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    import: Option<Import>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -209,6 +213,7 @@ impl StoredKey {
             state: key.state,
             tags: key.tags.current().clone(),
             material,
+            import: core.import().cloned(),
         })
     }
 
@@ -219,8 +224,12 @@ impl StoredKey {
             None => None,
             Some(encoded) => {
                 let bytes = BASE64_STANDARD.decode(encoded).ok()?;
-                Some(Material::from_bytes(spec, usage, &bytes).ok()?)
+                Some(Arc::new(Material::from_bytes(spec, usage, &bytes).ok()?))
             }
+        };
+        let origin = match self.import {
+            None if material.is_some() => Origin::Kms,
+            import => Origin::External(import),
         };
         let core = KeyCore {
             arn: site.key_arn(&self.id),
@@ -229,6 +238,7 @@ impl StoredKey {
             usage,
             multi_region: self.multi_region,
             created: self.created,
+            origin,
             material,
         };
         let mut key = Key::new(core, self.description, self.tags);

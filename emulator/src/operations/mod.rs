@@ -5,6 +5,7 @@ mod aliases;
 mod data_keys;
 mod encapsulation;
 mod encryption;
+mod import;
 mod keys;
 mod lifecycle;
 mod mac;
@@ -39,7 +40,7 @@ impl Operation {
 }
 
 /// The most called first: the table is searched from the top.
-static OPERATIONS: [Operation; 31] = [
+static OPERATIONS: [Operation; 34] = [
     read("Sign", signing::sign),
     read("Decrypt", encryption::decrypt),
     read("Verify", signing::verify),
@@ -76,6 +77,15 @@ static OPERATIONS: [Operation; 31] = [
         slow: true,
         ..change("CreateKey", keys::create_key)
     },
+    Operation {
+        slow: true,
+        ..read("GetParametersForImport", import::get_parameters_for_import)
+    },
+    change("ImportKeyMaterial", import::import_key_material),
+    change(
+        "DeleteImportedKeyMaterial",
+        import::delete_imported_key_material,
+    ),
     change("UpdateKeyDescription", keys::update_key_description),
     change("TagResource", tags::tag_resource),
     change("UntagResource", tags::untag_resource),

@@ -16,6 +16,7 @@ mod cryptography;
 mod data_keys;
 mod edwards;
 mod faults;
+mod import;
 mod keys;
 mod lists;
 mod macs;
