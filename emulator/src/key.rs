@@ -121,8 +121,8 @@ impl Key {
             (Some(_), state) => state,
         };
         self.core = Arc::new(KeyCore {
-            material,
             origin,
+            material,
             ..(*self.core).clone()
         });
     }
