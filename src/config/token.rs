@@ -29,6 +29,8 @@ pub(crate) struct TokenConfig {
     /// Days between `ScheduleKeyDeletion` and the end of the key: 7 to 30.
     pub(crate) deletion_window_days: u8,
     pub(crate) rsa_usage_when_both: RsaUsage,
+    /// Days until the material of an imported key expires, 1 to 365; `None`: never.
+    pub(crate) import_lifetime_days: Option<u16>,
     pub(crate) description: Description,
     pub(crate) random: RandomSource,
 
@@ -71,6 +73,10 @@ impl TokenConfig {
         section.set("on_destroy", &mut token.on_destroy, one_of(&ON_DESTROY))?;
         section.set("deletion_window_days", window, integer(7..=30))?;
         section.set("rsa_usage_when_both", usage, RsaUsage::read)?;
+        let lifetime = &mut token.import_lifetime_days;
+        section.set("import_lifetime_days", lifetime, |entry| {
+            integer(1..=365)(entry).map(Some)
+        })?;
         section.set("description", &mut token.description, Entry::parse)?;
         section.set("random", &mut token.random, one_of(&RANDOM))?;
 
@@ -90,6 +96,12 @@ impl TokenConfig {
 
         section.finish()?;
         Ok(token)
+    }
+
+    /// How long the material of imported keys lasts, if not for ever.
+    pub(crate) fn import_lifetime(&self) -> Option<Duration> {
+        let days = self.import_lifetime_days?;
+        Some(Duration::from_hours(24) * u32::from(days))
     }
 
     /// The tags that the token's keys carry, and that created keys get.
@@ -114,6 +126,7 @@ impl Default for TokenConfig {
             on_destroy: OnDestroy::Schedule,
             deletion_window_days: 30,
             rsa_usage_when_both: RsaUsage::default(),
+            import_lifetime_days: None,
             description: Description::default(),
             random: RandomSource::Kms,
             deadline: Duration::from_secs(15),

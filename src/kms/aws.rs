@@ -8,6 +8,7 @@ mod client;
 mod cryptography;
 mod failure;
 mod fresh;
+mod import;
 mod listing;
 mod operations;
 mod reading;
@@ -30,8 +31,9 @@ pub(crate) use settings::AwsSettings;
 use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
-    Alias, EncryptionAlgorithm, KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind, MacAlgorithm,
-    MessageType, NewKey, SigningAlgorithm, Tags,
+    Alias, EncryptionAlgorithm, ImportParameters, KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms,
+    KmsError, KmsErrorKind, MacAlgorithm, MessageType, NewKey, SigningAlgorithm, Tags,
+    WrappingAlgorithm,
 };
 use request::Requests;
 
@@ -109,6 +111,11 @@ impl AwsKms {
         self.requests.settings().deadline
     }
 
+    /// For what waits for a new key.
+    fn ready_timeout(&self) -> Duration {
+        self.requests.settings().key_ready_timeout
+    }
+
     fn listing_deadline(&self) -> Duration {
         self.requests.settings().listing_deadline
     }
@@ -150,10 +157,83 @@ impl Kms for AwsKms {
 
     fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, KeyAnswer), KmsError> {
         let request = request.clone();
-        let budget = self.deadline() + self.requests.settings().key_ready_timeout;
+        let budget = self.deadline() + self.ready_timeout();
         self.run("CreateKey", budget, |requests, _| async move {
             requests.create_key(&request).await
         })
+    }
+
+    fn create_key_for_import(&self, request: &NewKey) -> Result<KeyEntry, KmsError> {
+        let request = request.clone();
+        self.run("CreateKey", self.deadline(), |requests, _| async move {
+            requests.create_key_for_import(&request).await
+        })
+    }
+
+    fn awaits_import(
+        &self,
+        key: &KeyEntry,
+        spec: KeySpec,
+        usage: KeyUsage,
+    ) -> Result<bool, KmsError> {
+        let key = key.clone();
+        self.run(
+            "DescribeKey",
+            self.deadline(),
+            move |requests, deadline| async move {
+                requests.awaits_import(&key, spec, usage, deadline).await
+            },
+        )
+    }
+
+    fn import_parameters(
+        &self,
+        key: &KeyEntry,
+        wrapping: WrappingAlgorithm,
+    ) -> Result<ImportParameters, KmsError> {
+        let key = key.clone();
+        self.run(
+            "GetParametersForImport",
+            self.ready_timeout(),
+            move |requests, deadline| async move {
+                requests.import_parameters(&key, wrapping, deadline).await
+            },
+        )
+    }
+
+    fn import_material(
+        &self,
+        key: &KeyEntry,
+        token: &[u8],
+        wrapped: &[u8],
+        lifetime: Option<Duration>,
+    ) -> Result<(), KmsError> {
+        let (key, token, wrapped) = (key.clone(), token.to_vec(), wrapped.to_vec());
+        self.run(
+            "ImportKeyMaterial",
+            self.ready_timeout(),
+            move |requests, deadline| async move {
+                requests
+                    .import_material(&key, token, wrapped, lifetime, deadline)
+                    .await
+            },
+        )
+    }
+
+    fn await_key(
+        &self,
+        key: &KeyEntry,
+        spec: KeySpec,
+        usage: KeyUsage,
+    ) -> Result<KeyAnswer, KmsError> {
+        let key = key.clone();
+        self.run(
+            "GetPublicKey",
+            self.ready_timeout(),
+            move |requests, deadline| async move {
+                requests.await_key(&key, spec, usage, deadline).await
+            },
+        )
     }
 
     fn sign(

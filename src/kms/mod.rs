@@ -10,6 +10,7 @@ mod runtime;
 mod spec;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -17,7 +18,7 @@ pub(crate) use aws::{AwsKms, AwsSettings, SharedHttp};
 pub(crate) use error::{Caller, KmsError, KmsErrorKind, Phase};
 pub(crate) use runtime::{Runtime, WithSignalsBlocked};
 pub(crate) use spec::{
-    EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, SigningAlgorithm,
+    EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, SigningAlgorithm, WrappingAlgorithm,
 };
 
 /// Tags of a key: at most 50 entries.
@@ -60,6 +61,14 @@ pub(crate) struct NewKey {
     pub(crate) tags: Tags,
 }
 
+/// What `GetParametersForImport` hands out for one import; valid for a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ImportParameters {
+    /// DER of the `SubjectPublicKeyInfo` of an RSA key of 4096 bits, to wrap the material under.
+    pub(crate) wrapping_key: Vec<u8>,
+    pub(crate) token: Vec<u8>,
+}
+
 /// What the core needs of KMS. Bulk methods answer per key: one failure never hides another key.
 pub(crate) trait Kms: Send + Sync {
     /// Every key of the account and region (`ListKeys`, all pages, 1000 a page).
@@ -87,6 +96,45 @@ pub(crate) trait Kms: Send + Sync {
     /// use of it succeeds (`CreateKey` once, never retried by the transport; then `GetPublicKey`,
     /// or `DescribeKey` for a symmetric key, until the key is found and enabled).
     fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, KeyAnswer), KmsError>;
+
+    /// Makes a key without material (`CreateKey` once, with `Origin` EXTERNAL).
+    fn create_key_for_import(&self, request: &NewKey) -> Result<KeyEntry, KmsError>;
+
+    /// Whether a key of this spec and usage waits for material, such as that which it had until that
+    /// expired (`DescribeKey`).
+    fn awaits_import(
+        &self,
+        key: &KeyEntry,
+        spec: KeySpec,
+        usage: KeyUsage,
+    ) -> Result<bool, KmsError>;
+
+    /// What material for a key is to be wrapped under (`GetParametersForImport`), waiting for a key
+    /// that was just made.
+    fn import_parameters(
+        &self,
+        key: &KeyEntry,
+        wrapping: WrappingAlgorithm,
+    ) -> Result<ImportParameters, KmsError>;
+
+    /// Hands in wrapped material, which expires after `lifetime` or never (`ImportKeyMaterial`).
+    ///
+    /// Other material than the key had before is [`KmsErrorKind::KeyMaterial`].
+    fn import_material(
+        &self,
+        key: &KeyEntry,
+        token: &[u8],
+        wrapped: &[u8],
+        lifetime: Option<Duration>,
+    ) -> Result<(), KmsError>;
+
+    /// Waits until a key that this process made can be read as [`Kms::read_keys`] reads it.
+    fn await_key(
+        &self,
+        key: &KeyEntry,
+        spec: KeySpec,
+        usage: KeyUsage,
+    ) -> Result<KeyAnswer, KmsError>;
 
     /// Signs a message, or what stands for it (Sign); [`MessageType`] has the lengths.
     ///

@@ -123,6 +123,16 @@ wire_names! {
 }
 
 wire_names! {
+    /// `WrappingAlgorithm` of the `GetParametersForImport` operation.
+    WrappingAlgorithm {
+        /// An AES key under RSAES-OAEP, and the material under that with KWP: for private keys.
+        RsaAesKeyWrapSha256 = "RSA_AES_KEY_WRAP_SHA_256",
+        /// The one way for secret keys, which are short enough.
+        RsaOaepSha256 = "RSAES_OAEP_SHA_256",
+    }
+}
+
+wire_names! {
     /// `MacAlgorithm` of the `GenerateMac` and `VerifyMac` operations; a key has exactly one.
     MacAlgorithm {
         HmacSha224 = "HMAC_SHA_224",

@@ -151,7 +151,7 @@ pub(crate) fn parameter_set(key: &PublicKey) -> Option<CK_ULONG> {
 }
 
 /// The spec of a public key.
-pub(super) fn of_key(key: &PublicKey) -> Option<KeySpec> {
+pub(crate) fn of_key(key: &PublicKey) -> Option<KeySpec> {
     match key {
         PublicKey::Rsa(key) => of_rsa(key.modulus_bits()),
         PublicKey::Ec(key) => Some(of_curve(key.curve())),

@@ -32,7 +32,12 @@ impl Session {
             return self.create_certificate(template);
         }
         self.check_may_make(template)?;
-        local::create(template).map(|object| self.add_object(object))
+        let to_token = template.flag(CKA_TOKEN)? == Some(true);
+        match template.ulong(CKA_CLASS)? {
+            Some(CKO_PRIVATE_KEY) if to_token => self.token.import_private(template),
+            Some(CKO_SECRET_KEY) if to_token => self.token.import_secret(template),
+            _ => local::create(template).map(|object| self.add_object(object)),
+        }
     }
 
     /// C_CopyObject: a session object of what is one, or of a public key in KMS; a certificate anywhere.

@@ -6,6 +6,7 @@ mod discovery;
 mod find;
 mod flight;
 mod generate;
+mod import;
 mod info;
 mod inventory;
 mod locals;

@@ -7,14 +7,16 @@ use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::config::timeout::TimeoutConfig;
 use aws_sdk_kms::error::BuildError;
 use aws_sdk_kms::operation::create_key::CreateKeyOutput;
-use aws_sdk_kms::types::{KeySpec as WireKeySpec, KeyUsageType, Tag};
+use aws_sdk_kms::types::{KeySpec as WireKeySpec, KeyUsageType, OriginType, Tag};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::bulk;
 use super::listing::{bad_answer, check_key};
 use super::request::{Requests, persist};
-use crate::kms::{KeyAnswer, KeyEntry, KmsError, KmsErrorKind as Kind, NewKey, Tags};
+use crate::kms::{
+    KeyAnswer, KeyEntry, KeySpec, KeyUsage, KmsError, KmsErrorKind as Kind, NewKey, Tags,
+};
 
 /// The most that `GenerateRandom` gives in one answer.
 const RANDOM_BYTES: usize = 1024;
@@ -25,29 +27,33 @@ impl Requests {
         &self,
         request: &NewKey,
     ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
-        let key = self.create(request).await?;
-        self.fresh.remember(&key.key_id);
-        let timeout = self.settings().key_ready_timeout;
-        let deadline = Instant::now() + timeout;
-        // The key exists and costs money: a passing failure is no reason to lose it.
-        let passes = |error: &KmsError| {
-            matches!(
-                error.kind,
-                Kind::NotFound
-                    | Kind::InvalidState
-                    | Kind::Throttled
-                    | Kind::Unavailable
-                    | Kind::Network
-                    | Kind::Timeout
-            )
-        };
-        let read = persist(deadline, passes, || {
-            self.read_new_key(&key, request.spec, deadline)
+        let key = self.create(request, None).await?;
+        let deadline = Instant::now() + self.settings().key_ready_timeout;
+        let answer = self.await_key(&key, request.spec, request.usage, deadline);
+        Ok((key.clone(), answer.await?))
+    }
+
+    /// Makes a key that waits for its material.
+    pub(super) async fn create_key_for_import(
+        &self,
+        request: &NewKey,
+    ) -> Result<KeyEntry, KmsError> {
+        self.create(request, Some(OriginType::External)).await
+    }
+
+    /// Reads a key that was just made, as soon as it can be used.
+    pub(super) async fn await_key(
+        &self,
+        key: &KeyEntry,
+        spec: KeySpec,
+        usage: KeyUsage,
+        deadline: Instant,
+    ) -> Result<KeyAnswer, KmsError> {
+        let read = persist(deadline, passes_for_new_keys, || {
+            self.read_new_key(key, spec, deadline)
         });
         match read.await {
-            Ok(answer) if answer.spec == request.spec && answer.usage == request.usage => {
-                Ok((key, answer))
-            }
+            Ok(answer) if answer.spec == spec && answer.usage == usage => Ok(answer),
             Ok(other) => {
                 let what = format!("it has key spec {} and usage {}", other.spec, other.usage);
                 Err(bad_answer("CreateKey", Some(&key.arn), what))
@@ -55,7 +61,7 @@ impl Requests {
             Err(error) => {
                 let message = format!(
                     "the key was created, but it could not be made usable within {} s: {}",
-                    timeout.as_secs(),
+                    self.settings().key_ready_timeout.as_secs(),
                     error.message
                 );
                 Err(KmsError { message, ..error })
@@ -64,7 +70,11 @@ impl Requests {
     }
 
     /// `CreateKey`, sent exactly once: KMS cannot tell a repetition from a second key.
-    async fn create(&self, request: &NewKey) -> Result<KeyEntry, KmsError> {
+    async fn create(
+        &self,
+        request: &NewKey,
+        origin: Option<OriginType>,
+    ) -> Result<KeyEntry, KmsError> {
         const OPERATION: &str = "CreateKey";
         let tags = wire_tags(OPERATION, None, &request.tags)?;
         let limit = self.settings().deadline;
@@ -85,6 +95,7 @@ impl Requests {
                     .key_spec(WireKeySpec::from(request.spec.as_wire()))
                     .key_usage(KeyUsageType::from(request.usage.as_wire()))
                     .description(&request.description)
+                    .set_origin(origin)
                     .set_tags(Some(tags).filter(|tags| !tags.is_empty()))
                     .customize()
                     .config_override(once)
@@ -97,6 +108,7 @@ impl Requests {
         let Some(arn) = metadata.arn() else {
             return Err(bad_answer(OPERATION, Some(metadata.key_id()), "no key ARN"));
         };
+        self.fresh.remember(metadata.key_id());
         Ok(KeyEntry {
             arn: arn.to_owned(),
             key_id: metadata.key_id().to_owned(),
@@ -217,6 +229,19 @@ impl Requests {
             _ => Err(bad_answer(RANDOM, None, "not as many bytes as asked for")),
         }
     }
+}
+
+/// A new key exists and costs money: a passing failure is no reason to lose it.
+pub(super) fn passes_for_new_keys(error: &KmsError) -> bool {
+    matches!(
+        error.kind,
+        Kind::NotFound
+            | Kind::InvalidState
+            | Kind::Throttled
+            | Kind::Unavailable
+            | Kind::Network
+            | Kind::Timeout
+    )
 }
 
 const RANDOM: &str = "GenerateRandom";

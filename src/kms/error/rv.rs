@@ -39,7 +39,7 @@ pub(crate) enum Phase {
     Destroy,
     /// `C_SetAttributeValue`.
     SetAttribute,
-    /// `C_GenerateKey`, `C_GenerateKeyPair`.
+    /// `C_GenerateKey`, `C_GenerateKeyPair`, and the import of `C_CreateObject` and `C_UnwrapKey`.
     Generate,
     /// `C_FindObjects*`, `C_GetAttributeValue`.
     Find,
@@ -165,6 +165,8 @@ fn row(kind: Kind, caller: Caller) -> Row {
         (Kind::InvalidSignature, _) => {
             Row(CKR_FUNCTION_FAILED, &[(&[Verify], CKR_SIGNATURE_INVALID)])
         }
+        // Only an import is told so.
+        (Kind::KeyMaterial, _) => Row(CKR_ATTRIBUTE_VALUE_INVALID, &[]),
         (Kind::Length, _) => Row(
             CKR_FUNCTION_FAILED,
             &[

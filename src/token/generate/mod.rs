@@ -1,6 +1,6 @@
 //! C_GenerateKeyPair and C_GenerateKey: templates become one CreateKey request.
 
-mod pair;
+pub(super) mod pair;
 mod secret;
 
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use super::names::PairNames;
 use super::{Token, restrictions};
 use crate::config::Selection;
 use crate::error::{Error, Result};
-use crate::kms::{KeyEntry, KeySpec, KeyUsage, NewKey, Phase};
+use crate::kms::{KeyAnswer, KeyEntry, KeySpec, KeyUsage, NewKey, Phase, Tags};
 use crate::mechanism::Mechanism;
+use crate::object::attributes::Making;
 use crate::object::template::Template;
 use crate::object::value::mechanisms_in;
 use crate::object::{KeyMaterial, Names, Part, Restrictions, attributes};
@@ -25,11 +26,11 @@ pub(crate) struct NewPair {
 }
 
 /// What templates ask for.
-struct Wanted {
-    spec: KeySpec,
-    usage: KeyUsage,
-    names: PairNames,
-    restrictions: Restrictions,
+pub(super) struct Wanted {
+    pub(super) spec: KeySpec,
+    pub(super) usage: KeyUsage,
+    pub(super) names: PairNames,
+    pub(super) restrictions: Restrictions,
 }
 
 impl Token {
@@ -53,6 +54,7 @@ impl Token {
                 key_type: None,
                 mechanisms: restriction(private),
                 public_mechanisms: restriction(public),
+                imported: false,
             },
         })?;
         Ok(NewPair {
@@ -81,12 +83,13 @@ impl Token {
                 key_type,
                 mechanisms: restriction(template),
                 public_mechanisms: None,
+                imported: false,
             },
         })?;
         self.handle_of(&entry, Part::Secret)
     }
 
-    fn check_makes_keys(&self) -> Result<()> {
+    pub(super) fn check_makes_keys(&self) -> Result<()> {
         match self.config.selection {
             Selection::Keys(_) => Err(Error::new(
                 CKR_TOKEN_WRITE_PROTECTED,
@@ -97,36 +100,50 @@ impl Token {
     }
 
     fn create(&self, wanted: &Wanted) -> Result<KeyEntry> {
-        let (spec, usage) = (wanted.spec, wanted.usage);
-        let mut tags = wanted.names.to_tags()?;
-        tags.extend(restrictions::to_tags(&wanted.restrictions)?);
-        tags.extend(self.config.tags().clone());
-        let description = self.config.description.as_str().to_owned();
-        let request = NewKey {
-            spec,
-            usage,
-            description,
-            tags: tags.clone(),
-        };
+        let request = self.request(wanted)?;
         // The other keys first: a token that cannot be listed makes no key that nobody would find.
         self.view.snapshot()?;
         let (entry, answer) = self
             .kms
             .create_key(&request)
             .map_err(|error| error.into_error(Phase::Generate))?;
-        let material = KeyMaterial::new(&answer).map_err(|error| {
+        self.take_in(&entry, request.tags, &answer)?;
+        tracing::info!(
+            "{}: created ({}, {})",
+            entry.arn,
+            wanted.spec,
+            wanted.usage
+        );
+        Ok(entry)
+    }
+
+    /// What KMS is asked for.
+    pub(super) fn request(&self, wanted: &Wanted) -> Result<NewKey> {
+        let mut tags = wanted.names.to_tags()?;
+        tags.extend(restrictions::to_tags(&wanted.restrictions)?);
+        tags.extend(self.config.tags().clone());
+        Ok(NewKey {
+            spec: wanted.spec,
+            usage: wanted.usage,
+            description: self.config.description.as_str().to_owned(),
+            tags,
+        })
+    }
+
+    /// Shows a key that this process made.
+    pub(super) fn take_in(&self, entry: &KeyEntry, tags: Tags, answer: &KeyAnswer) -> Result<()> {
+        let material = KeyMaterial::new(answer).map_err(|error| {
             Error::new(
                 CKR_DEVICE_ERROR,
                 format!("{} was made, but: {error}", entry.arn),
             )
         })?;
-        tracing::info!("{}: created ({spec}, {usage})", entry.arn);
         self.view
             .change(|inventory| inventory.created(entry.clone(), tags, Arc::new(material)));
-        Ok(entry)
+        Ok(())
     }
 
-    fn handle_of(&self, entry: &KeyEntry, part: Part) -> Result<CK_OBJECT_HANDLE> {
+    pub(super) fn handle_of(&self, entry: &KeyEntry, part: Part) -> Result<CK_OBJECT_HANDLE> {
         self.view
             .latest()
             .objects()
@@ -138,16 +155,21 @@ impl Token {
 
 /// Checks every attribute of one template by the attribute table, and what its class and key type
 /// say.
-fn check(template: &Template<'_>, part: Part, key_type: CK_KEY_TYPE) -> Result<()> {
+pub(super) fn check(
+    making: Making,
+    template: &Template<'_>,
+    part: Part,
+    key_type: CK_KEY_TYPE,
+) -> Result<()> {
     for attribute in template.iter() {
-        attributes::check_at_generate(attribute.type_, attribute.value, part, key_type)?;
+        attributes::check_at_generate(making, attribute.type_, attribute.value, part, key_type)?;
     }
     template.check_no_contradiction()?;
     for (type_, wanted) in [(CKA_CLASS, part.class()), (CKA_KEY_TYPE, key_type)] {
         if template.ulong(type_)?.is_some_and(|given| given != wanted) {
             return Err(Error::new(
                 CKR_TEMPLATE_INCONSISTENT,
-                format!("{} contradicts the mechanism", attributes::name(type_)),
+                format!("{} contradicts the rest of the request", attributes::name(type_)),
             ));
         }
     }
@@ -160,7 +182,7 @@ fn check(template: &Template<'_>, part: Part, key_type: CK_KEY_TYPE) -> Result<(
     Ok(())
 }
 
-fn names(template: &Template<'_>) -> Names {
+pub(super) fn names(template: &Template<'_>) -> Names {
     let bytes = |type_| template.get(type_).unwrap_or_default().to_vec();
     Names {
         id: bytes(CKA_ID),
@@ -168,25 +190,25 @@ fn names(template: &Template<'_>) -> Names {
     }
 }
 
-fn restriction(template: &Template<'_>) -> Option<Vec<CK_MECHANISM_TYPE>> {
+pub(super) fn restriction(template: &Template<'_>) -> Option<Vec<CK_MECHANISM_TYPE>> {
     template.get(CKA_ALLOWED_MECHANISMS).map(mechanisms_in)
 }
 
-fn missing(attribute: &str) -> Error {
+pub(super) fn missing(attribute: &str) -> Error {
     Error::new(
         CKR_TEMPLATE_INCOMPLETE,
         format!("the template has no {attribute}"),
     )
 }
 
-fn bad(attribute: &str, advice: &str) -> Error {
+pub(super) fn bad(attribute: &str, advice: &str) -> Error {
     Error::new(
         CKR_ATTRIBUTE_VALUE_INVALID,
         format!("{attribute}: {advice}"),
     )
 }
 
-fn no_use(uses: &str) -> Error {
+pub(super) fn no_use(uses: &str) -> Error {
     Error::new(
         CKR_TEMPLATE_INCONSISTENT,
         format!("the template leaves the key without use: set {uses}"),

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::kms::KeySpec;
 use crate::mechanism::{self, Mechanism, Work};
 use crate::object::Part;
+use crate::object::attributes::Making;
 use crate::object::spec::HMACS;
 use crate::object::template::Template;
 
@@ -24,7 +25,7 @@ pub(super) fn kind(
     mechanism.check_no_parameter()?;
     let made_for = hash.and_then(|hash| HMACS.iter().find(|facts| facts.hash == hash));
     let key_type = made_for.map_or(CKK_GENERIC_SECRET, |facts| facts.key_type);
-    check(template, Part::Secret, key_type)?;
+    check(Making::Generated, template, Part::Secret, key_type)?;
     if template.flag(CKA_SIGN)? == Some(false) && template.flag(CKA_VERIFY)? != Some(true) {
         return Err(no_use("CKA_SIGN and CKA_VERIFY"));
     }
