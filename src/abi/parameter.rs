@@ -75,6 +75,19 @@ unsafe fn parse<'a>(bytes: &'a [u8], shape: Shape) -> Option<Parameter<'a>> {
                 label: slice(params.pSourceData.cast(), params.ulSourceDataLen).ok()?,
             }
         }
+        Shape::RsaAes => {
+            let params: CK_RSA_AES_KEY_WRAP_PARAMS = structure(bytes)?;
+            let len = size_of::<CK_RSA_PKCS_OAEP_PARAMS>() as CK_ULONG;
+            let oaep: CK_RSA_PKCS_OAEP_PARAMS =
+                structure(slice(params.pOAEPParams.cast(), len).ok()?)?;
+            Parameter::RsaAes {
+                aes_bits: params.ulAESKeyBits,
+                hash: oaep.hashAlg,
+                mgf: oaep.mgf,
+                source: oaep.source,
+                label: slice(oaep.pSourceData.cast(), oaep.ulSourceDataLen).ok()?,
+            }
+        }
         Shape::EdDsa => {
             let params: CK_EDDSA_PARAMS = structure(bytes)?;
             Parameter::EdDsa {
@@ -152,8 +165,8 @@ macro_rules! plain {
 }
 
 plain! {
-    CK_ULONG CK_RSA_PKCS_PSS_PARAMS CK_RSA_PKCS_OAEP_PARAMS CK_EDDSA_PARAMS CK_SIGN_ADDITIONAL_CONTEXT
-    CK_HASH_SIGN_ADDITIONAL_CONTEXT CK_AES_CTR_PARAMS CK_GCM_PARAMS CK_ECDH1_DERIVE_PARAMS CK_HKDF_PARAMS
+    CK_ULONG CK_RSA_PKCS_PSS_PARAMS CK_RSA_PKCS_OAEP_PARAMS CK_RSA_AES_KEY_WRAP_PARAMS CK_EDDSA_PARAMS
+    CK_SIGN_ADDITIONAL_CONTEXT CK_HASH_SIGN_ADDITIONAL_CONTEXT CK_AES_CTR_PARAMS CK_GCM_PARAMS CK_ECDH1_DERIVE_PARAMS CK_HKDF_PARAMS
 }
 
 /// The structure that the bytes are, wherever they lie.

@@ -128,6 +128,7 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("None", ""),
     ("Pss", "`CK_RSA_PKCS_PSS_PARAMS`"),
     ("Oaep", "`CK_RSA_PKCS_OAEP_PARAMS`"),
+    ("RsaAes", "`CK_RSA_AES_KEY_WRAP_PARAMS`"),
     ("EdDsa", "none, or `CK_EDDSA_PARAMS`"),
     ("SignContext", "none, or `CK_SIGN_ADDITIONAL_CONTEXT`"),
     ("HashSignContext", "`CK_HASH_SIGN_ADDITIONAL_CONTEXT`"),

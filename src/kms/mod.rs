@@ -18,7 +18,8 @@ pub(crate) use aws::{AwsKms, AwsSettings, SharedHttp};
 pub(crate) use error::{Caller, KmsError, KmsErrorKind, Phase};
 pub(crate) use runtime::{Runtime, WithSignalsBlocked};
 pub(crate) use spec::{
-    EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, SigningAlgorithm, WrappingAlgorithm,
+    EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, SigningAlgorithm,
+    WrappingAlgorithm,
 };
 
 /// Tags of a key: at most 50 entries.

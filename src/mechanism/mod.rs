@@ -57,6 +57,8 @@ pub(crate) enum Work {
     Encrypt(Mode),
     /// Wraps and unwraps with an AES key of a session.
     WrapKey(Form),
+    /// Wraps and unwraps with an AES key that is under RSAES-OAEP.
+    WrapRsaAes,
     DeriveEcdh,
     DeriveHkdf,
     Encapsulate,
@@ -114,6 +116,7 @@ families! {
     RSA_PKCS    = [CKK_RSA], 2048..=4096, SIGN_VERIFY, None;
     RSA_PSS     = [CKK_RSA], 2048..=4096, SIGN_VERIFY, Pss;
     RSA_OAEP    = [CKK_RSA], 2048..=4096, ENCRYPT_DECRYPT | WRAP_UNWRAP, Oaep;
+    RSA_AES     = [CKK_RSA], 2048..=4096, WRAP_UNWRAP, RsaAes;
     EC_GEN      = [CKK_EC], 256..=521, GENERATE_PAIR | EC_FLAGS, None;
     ECDSA       = [CKK_EC], 256..=521, SIGN_VERIFY | EC_FLAGS, None;
     EDWARDS_GEN = [CKK_EC_EDWARDS], 255..=255, GENERATE_PAIR | CKF_EC_NAMEDCURVE, None;
@@ -226,6 +229,7 @@ static TABLE: &[Row] = rows! {
     CKM_SHA512_HMAC_GENERAL     with(SHA512_MAC, Shape::Ulong), hmac(Sha512);
 
     CKM_RSA_PKCS_OAEP           RSA_OAEP, Work::EncryptOaep;
+    CKM_RSA_AES_KEY_WRAP        RSA_AES, Work::WrapRsaAes;
     CKM_AES_CBC                 AES, Work::Encrypt(Mode::Cbc(cbc::Padding::None));
     CKM_AES_CBC_PAD             AES, Work::Encrypt(Mode::Cbc(cbc::Padding::Pkcs7));
     CKM_AES_CTR                 with(AES, Shape::AesCtr), Work::Encrypt(Mode::Ctr);
@@ -318,6 +322,8 @@ pub(crate) enum Encryption {
 pub(crate) enum Wrapping {
     Oaep(Hash, EncryptionAlgorithm),
     Aes(Form),
+    /// Under an AES key of so many bytes, and that under RSAES-OAEP.
+    RsaAes(usize, Hash, EncryptionAlgorithm),
 }
 
 /// The encryption that a mechanism and its parameter ask for.
@@ -340,6 +346,8 @@ pub(crate) fn wrapping(mechanism: Mechanism<'_>) -> Result<Wrapping> {
         Work::WrapKey(form) => {
             cipher::check_key_wrap(mechanism, form).map(|()| Wrapping::Aes(form))
         }
+        Work::WrapRsaAes => params::check_rsa_aes(mechanism)
+            .map(|(aes_len, hash, algorithm)| Wrapping::RsaAes(aes_len, hash, algorithm)),
         _ => Err(unsuited(mechanism, "wraps")),
     }
 }

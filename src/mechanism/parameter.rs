@@ -14,6 +14,8 @@ pub(crate) enum Shape {
     Pss,
     /// CK_RSA_PKCS_OAEP_PARAMS.
     Oaep,
+    /// CK_RSA_AES_KEY_WRAP_PARAMS.
+    RsaAes,
     /// CK_EDDSA_PARAMS, or none.
     EdDsa,
     /// CK_SIGN_ADDITIONAL_CONTEXT, or none.
@@ -45,6 +47,13 @@ pub(crate) enum Parameter<'a> {
         salt_len: CK_ULONG,
     },
     Oaep {
+        hash: CK_MECHANISM_TYPE,
+        mgf: CK_RSA_PKCS_MGF_TYPE,
+        source: CK_RSA_PKCS_OAEP_SOURCE_TYPE,
+        label: &'a [u8],
+    },
+    RsaAes {
+        aes_bits: CK_ULONG,
         hash: CK_MECHANISM_TYPE,
         mgf: CK_RSA_PKCS_MGF_TYPE,
         source: CK_RSA_PKCS_OAEP_SOURCE_TYPE,

@@ -215,7 +215,11 @@ impl Inventory {
     pub(super) fn with_tags(&self, wanted: &Tags) -> Vec<KeyEntry> {
         self.merged()
             .into_iter()
-            .filter(|key| wanted.iter().all(|(name, value)| key.tags.get(name) == Some(value)))
+            .filter(|key| {
+                wanted
+                    .iter()
+                    .all(|(name, value)| key.tags.get(name) == Some(value))
+            })
             .map(|key| key.entry)
             .collect()
     }

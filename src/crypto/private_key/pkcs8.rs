@@ -182,9 +182,11 @@ impl FixedTag for RsaPrivateKey<'_> {
 
 impl EncodeValue for RsaPrivateKey<'_> {
     fn value_len(&self) -> der::Result<Length> {
-        self.0.iter().try_fold(VERSION.encoded_len()?, |len, number| {
-            len + number.encoded_len()?
-        })
+        self.0
+            .iter()
+            .try_fold(VERSION.encoded_len()?, |len, number| {
+                len + number.encoded_len()?
+            })
     }
 
     fn encode_value(&self, writer: &mut impl Writer) -> der::Result<()> {

@@ -33,8 +33,14 @@ impl Requests {
         let is = |name: Option<&str>, wanted: &str| name == Some(wanted);
         Ok(metadata.key_state() == Some(&KeyState::PendingImport)
             && metadata.origin() == Some(&OriginType::External)
-            && is(metadata.key_spec().map(|spec| spec.as_str()), spec.as_wire())
-            && is(metadata.key_usage().map(|usage| usage.as_str()), usage.as_wire()))
+            && is(
+                metadata.key_spec().map(|spec| spec.as_str()),
+                spec.as_wire(),
+            )
+            && is(
+                metadata.key_usage().map(|usage| usage.as_str()),
+                usage.as_wire(),
+            ))
     }
 
     pub(super) async fn import_parameters(

@@ -108,12 +108,7 @@ impl Token {
             .create_key(&request)
             .map_err(|error| error.into_error(Phase::Generate))?;
         self.take_in(&entry, request.tags, &answer)?;
-        tracing::info!(
-            "{}: created ({}, {})",
-            entry.arn,
-            wanted.spec,
-            wanted.usage
-        );
+        tracing::info!("{}: created ({}, {})", entry.arn, wanted.spec, wanted.usage);
         Ok(entry)
     }
 
@@ -169,7 +164,10 @@ pub(super) fn check(
         if template.ulong(type_)?.is_some_and(|given| given != wanted) {
             return Err(Error::new(
                 CKR_TEMPLATE_INCONSISTENT,
-                format!("{} contradicts the rest of the request", attributes::name(type_)),
+                format!(
+                    "{} contradicts the rest of the request",
+                    attributes::name(type_)
+                ),
             ));
         }
     }

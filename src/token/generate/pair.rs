@@ -120,7 +120,11 @@ impl Pair<'_> {
     }
 
     /// A KMS RSA key signs or decrypts; where a template asks for both, the configuration decides.
-    pub(in crate::token) fn rsa_usage(&self, spec: KeySpec, config: &TokenConfig) -> Result<KeyUsage> {
+    pub(in crate::token) fn rsa_usage(
+        &self,
+        spec: KeySpec,
+        config: &TokenConfig,
+    ) -> Result<KeyUsage> {
         let wanted = (
             self.wants(CKA_SIGN, CKA_VERIFY)?,
             self.wants(CKA_DECRYPT, CKA_ENCRYPT)?,

@@ -95,7 +95,9 @@ impl Token {
         if names.id.is_empty() && names.label.is_empty() {
             return Ok(None);
         }
-        let same = self.view.ask(|inventory| inventory.with_tags(&request.tags));
+        let same = self
+            .view
+            .ask(|inventory| inventory.with_tags(&request.tags));
         for entry in same {
             let waits = self
                 .kms
@@ -197,8 +199,9 @@ impl Material<'_> {
                 rsa_aes::wrap(&wrapping_key, HASH, rsa_aes::AES_KEY_LEN, key.pkcs8())
                     .map_err(|error| failed(error.to_string()))
             }
-            Self::Secret(value) => oaep::encrypt(&wrapping_key, HASH, value)
-                .map_err(|error| failed(error.to_string())),
+            Self::Secret(value) => {
+                oaep::encrypt(&wrapping_key, HASH, value).map_err(|error| failed(error.to_string()))
+            }
         }
     }
 }
