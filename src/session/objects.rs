@@ -36,6 +36,7 @@ impl Session {
         match template.ulong(CKA_CLASS)? {
             Some(CKO_PRIVATE_KEY) if to_token => self.token.import_private(template),
             Some(CKO_SECRET_KEY) if to_token => self.token.import_secret(template),
+            Some(CKO_PUBLIC_KEY) if to_token => self.token.stored_public(template),
             _ => local::create(template).map(|object| self.add_object(object)),
         }
     }

@@ -2,6 +2,7 @@
 //! theirs is handed in, wrapped.
 
 mod private;
+mod public;
 mod secret;
 
 use pkcs11_sys::*;
