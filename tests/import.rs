@@ -43,6 +43,9 @@ const HMACS: [(usize, CK_KEY_TYPE, CK_MECHANISM_TYPE, &str); 4] = [
     (64, CKK_GENERIC_SECRET, CKM_SHA512_HMAC, "sha512"),
 ];
 
+/// The emulator takes its time to make the key that material is wrapped under: no request is repeated for that.
+const PATIENT: &str = "attempt_timeout = 60";
+
 /// What importing a pair asks of KMS, once the keys of the token are listed.
 fn import_calls() -> Counts {
     calls([
@@ -55,7 +58,7 @@ fn import_calls() -> Counts {
 
 #[test]
 fn a_private_key_of_every_kind_signs_in_kms_and_is_known_for_imported_after_a_restart() {
-    let world = World::start();
+    let world = World::with(PATIENT);
     let kinds = ["RSA-2048", "RSA-3072"];
     let kinds: Vec<&str> = kinds
         .into_iter()
@@ -122,7 +125,7 @@ fn a_private_key_of_every_kind_signs_in_kms_and_is_known_for_imported_after_a_re
 
 #[test]
 fn an_hmac_key_of_every_length_makes_the_macs_of_its_bytes() {
-    let world = World::start();
+    let world = World::with(PATIENT);
     let session = world.module.session();
     session.find(&[]).unwrap();
     for (len, key_type, mechanism, hash) in HMACS {
@@ -156,7 +159,7 @@ fn an_hmac_key_of_every_length_makes_the_macs_of_its_bytes() {
 
 #[test]
 fn what_the_template_says_of_usage_names_and_mechanisms_is_what_the_key_gets() {
-    let world = World::start();
+    let world = World::with(PATIENT);
     let session = world.module.session();
     let [rsa, p256] = &make(&["RSA-2048", "P-256"])[..] else {
         panic!("two keys");
@@ -185,7 +188,7 @@ fn what_the_template_says_of_usage_names_and_mechanisms_is_what_the_key_gets() {
 
 #[test]
 fn what_makes_no_key_is_refused_before_kms_is_asked() {
-    let world = World::start();
+    let world = World::with(PATIENT);
     let session = world.module.session();
     session.find(&[]).unwrap();
     world.take_calls();
@@ -269,7 +272,7 @@ fn what_makes_no_key_is_refused_before_kms_is_asked() {
 
 #[test]
 fn a_failed_import_leaves_no_key_behind_that_nobody_knows_of() {
-    let world = World::start();
+    let world = World::with(PATIENT);
     let session = world.module.session();
     session.find(&[]).unwrap();
     let key = &make(&["P-256"])[0];
@@ -306,7 +309,7 @@ fn a_failed_import_leaves_no_key_behind_that_nobody_knows_of() {
 
 #[test]
 fn a_key_that_is_not_visible_at_once_is_waited_for() {
-    let world = World::start();
+    let world = World::with(PATIENT);
     let session = world.module.session();
     session.find(&[]).unwrap();
     world.emulator.set_stale_reads(1);
@@ -321,7 +324,9 @@ fn a_key_that_is_not_visible_at_once_is_waited_for() {
 
 #[test]
 fn material_that_expired_is_imported_again_and_no_other() {
-    let world = World::with("import_lifetime_days = 30");
+    // A key of this process that cannot be used is waited for until these deadlines.
+    let settings = "import_lifetime_days = 30\ndeadline = 2\nlisting_deadline = 2";
+    let world = World::with(&format!("{settings}\n{PATIENT}"));
     let session = world.module.session();
     let [key, other] = &make(&["P-256", "P-256"])[..] else {
         panic!("two keys");
@@ -380,7 +385,7 @@ fn material_that_expired_is_imported_again_and_no_other() {
 
 #[test]
 fn the_public_half_that_programs_create_beside_the_private_one_is_the_pairs_own() {
-    let world = World::start();
+    let world = World::with(PATIENT);
     let session = world.module.session();
     let key = &make(&["P-256"])[0];
     let (_, params) = CURVES[0];
@@ -418,7 +423,7 @@ fn the_public_half_that_programs_create_beside_the_private_one_is_the_pairs_own(
 
 #[test]
 fn a_wrapped_private_key_is_unwrapped_into_kms() {
-    let world = World::start();
+    let world = World::with(PATIENT);
     let kms_key = NewKeys::new(1, "RSA_2048", "ENCRYPT_DECRYPT").tag("p11:id", "aa");
     world.create_keys(&kms_key);
     let session = world.module.session();
@@ -483,7 +488,7 @@ fn a_wrapped_private_key_is_unwrapped_into_kms() {
 
 #[test]
 fn a_private_key_under_a_session_key_is_unwrapped_into_kms_and_others_are_refused() {
-    let world = World::start();
+    let world = World::with(PATIENT);
     let session = world.module.session();
     let kinds = ["P-256", "Ed25519", "ML-DSA"];
     let keys = make(&kinds);

@@ -142,3 +142,169 @@ fn signing_algorithm(curve: Curve) -> &'static EcdsaSigningAlgorithm {
         Curve::Secp256k1 => &ECDSA_P256K1_SHA256_ASN1_SIGNING,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kms_pkcs11_testkit::{from_hex, openssl_ok};
+
+    use super::*;
+    use crate::crypto::public_key::SpkiError;
+
+    /// A new key of openssl's, as PKCS#8 and its public half.
+    fn key(options: &[&str]) -> (Vec<u8>, Vec<u8>) {
+        let pkcs8 = openssl_ok([&["genpkey", "-outform", "DER"][..], options].concat(), &[]);
+        let spki = openssl_ok(
+            ["pkey", "-inform", "DER", "-pubout", "-outform", "DER"],
+            &pkcs8,
+        );
+        (pkcs8, spki)
+    }
+
+    fn ec_options(curve: Curve) -> [&'static str; 4] {
+        let name = match curve {
+            Curve::P256 => "ec_paramgen_curve:P-256",
+            Curve::P384 => "ec_paramgen_curve:P-384",
+            Curve::P521 => "ec_paramgen_curve:P-521",
+            Curve::Secp256k1 => "ec_paramgen_curve:secp256k1",
+        };
+        ["-algorithm", "EC", "-pkeyopt", name]
+    }
+
+    const RSA: [&str; 4] = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+
+    #[test]
+    fn keys_of_openssl_are_read_and_written_as_openssl_does() {
+        let kinds = Curve::ALL.map(ec_options).into_iter().chain([RSA]);
+        for options in kinds {
+            let (pkcs8, spki) = key(&options);
+            let read = PrivateKey::from_pkcs8(&pkcs8).unwrap();
+            assert_eq!(read.pkcs8(), pkcs8, "{options:?}");
+            assert_eq!(read.public().spki(), spki, "{options:?}");
+            for end in [0, 1, 20, pkcs8.len() - 1] {
+                let refused = PrivateKey::from_pkcs8(&pkcs8[..end]).unwrap_err();
+                assert_eq!(refused, PrivateKeyError::Malformed, "{options:?}");
+            }
+            let trailing = [&pkcs8[..], &[0]].concat();
+            let refused = PrivateKey::from_pkcs8(&trailing).unwrap_err();
+            assert_eq!(refused, PrivateKeyError::Malformed);
+        }
+    }
+
+    #[test]
+    fn every_number_of_an_rsa_key_must_belong_to_the_others() {
+        let (pkcs8, _) = key(&RSA);
+        let Unpacked::Rsa(numbers) = pkcs8::unpack(&pkcs8).unwrap() else {
+            panic!("an RSA key");
+        };
+        assert!(PrivateKey::from_rsa(numbers).is_ok());
+        let mut refused = 0;
+        for index in 0..8 {
+            let mut parts = [
+                numbers.modulus,
+                numbers.public_exponent,
+                numbers.private_exponent,
+                numbers.prime_1,
+                numbers.prime_2,
+                numbers.exponent_1,
+                numbers.exponent_2,
+                numbers.coefficient,
+            ];
+            let mut changed = parts[index].to_vec();
+            changed[0] ^= 2;
+            parts[index] = &changed;
+            let [
+                modulus,
+                public_exponent,
+                private_exponent,
+                prime_1,
+                prime_2,
+                exponent_1,
+                exponent_2,
+                coefficient,
+            ] = parts;
+            let changed = PrivateKey::from_rsa(RsaNumbers {
+                modulus,
+                public_exponent,
+                private_exponent,
+                prime_1,
+                prime_2,
+                exponent_1,
+                exponent_2,
+                coefficient,
+            });
+            refused += usize::from(changed.is_err());
+        }
+        assert_eq!(refused, 8);
+    }
+
+    #[test]
+    fn a_private_value_is_from_1_to_the_order_and_may_have_zeros_before_it() {
+        for curve in Curve::ALL {
+            let one = PrivateKey::from_ec(curve, &[1]).unwrap();
+            let padded = [&[0; 70][..], &[1]].concat();
+            assert_eq!(
+                PrivateKey::from_ec(curve, &padded).unwrap().pkcs8(),
+                one.pkcs8()
+            );
+            let largest = vec![0xff; curve.field_len()];
+            let long = [&[1][..], &largest].concat();
+            for value in [&[][..], &[0; 4], &largest, &long] {
+                let refused = PrivateKey::from_ec(curve, value).unwrap_err();
+                assert_eq!(refused, PrivateKeyError::Scalar, "{curve:?} {value:?}");
+            }
+        }
+        let order = from_hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
+        let refused = PrivateKey::from_ec(Curve::P256, &order).unwrap_err();
+        assert_eq!(refused, PrivateKeyError::Scalar);
+        let last = from_hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632550");
+        assert!(PrivateKey::from_ec(Curve::P256, &last).is_ok());
+    }
+
+    #[test]
+    fn a_public_key_of_another_private_key_is_noticed() {
+        let (pkcs8, _) = key(&ec_options(Curve::P256));
+        let (other, _) = key(&ec_options(Curve::P256));
+        // The point ends the encoding.
+        let mixed = [&pkcs8[..pkcs8.len() - 64], &other[other.len() - 64..]].concat();
+        let refused = PrivateKey::from_pkcs8(&mixed).unwrap_err();
+        assert_eq!(refused, PrivateKeyError::OtherPublicKey);
+    }
+
+    #[test]
+    fn what_kms_does_not_import_is_refused_with_the_reason() {
+        let small = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"];
+        let curve = [
+            "-algorithm",
+            "EC",
+            "-pkeyopt",
+            "ec_paramgen_curve:brainpoolP256r1",
+        ];
+        for (options, error) in [
+            (
+                &["-algorithm", "ED25519"][..],
+                PrivateKeyError::UnsupportedAlgorithm,
+            ),
+            (
+                &["-algorithm", "X25519"],
+                PrivateKeyError::UnsupportedAlgorithm,
+            ),
+            (&small, SpkiError::UnsupportedModulus(1024).into()),
+            (&curve, SpkiError::UnsupportedCurve.into()),
+        ] {
+            let (pkcs8, _) = key(options);
+            let refused = PrivateKey::from_pkcs8(&pkcs8).unwrap_err();
+            assert_eq!(refused, error, "{options:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_printed_tells_the_key() {
+        let key = PrivateKey::from_ec(Curve::P256, &[0x7a; 32]).unwrap();
+        let printed = format!("{key:?}");
+        assert!(printed.contains("P256"), "{printed}");
+        assert!(
+            !printed.contains("122, 122") && !printed.contains("7a7a"),
+            "{printed}"
+        );
+    }
+}
