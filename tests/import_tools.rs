@@ -10,7 +10,11 @@ use std::path::Path;
 use std::ptr;
 
 use common_p11::attribute::{bytes, flag, id, label, private_keys, template, ulong};
-use common_p11::{World, call, ok};
+use common_p11::{Mechanism, World, call, ok};
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::object::{Attribute, KeyType, ObjectClass};
+use cryptoki::session::UserType;
+use cryptoki::types::AuthPin;
 use cryptoki_sys::*;
 use kms_emulator::{Emulator, Options};
 use kms_pkcs11_testkit::{AccessKey, MiniStack, MiniStackOptions, Token, run};
@@ -87,17 +91,11 @@ fn a_key_wrapped_by_softhsm2_is_unwrapped_into_kms() {
     let softhsm = Tools {
         token: Token::softhsm(),
     };
-    let kek: Vec<u8> = (0..32).collect();
-    fs::write(softhsm.path("kek"), &kek).unwrap();
     softhsm.make_certificate(RSA);
     softhsm.openssl("pkey -in key.pem -outform DER -out key.der");
     softhsm.pkcs11_tool("--write-object key.der --type privkey --id 01 --extractable --usage-sign");
-    softhsm.pkcs11_tool("--write-object kek --type secrkey --key-type AES:32 --id 02 --usage-wrap");
-    // CKM_AES_KEY_WRAP_PAD, which pkcs11-tool has no name for: with SoftHSM2 it is RFC 5649, as KWP is.
-    softhsm.pkcs11_tool(
-        "--wrap --mechanism 0x210A --id 02 --application-id 01 --output-file wrapped",
-    );
-    let wrapped = fs::read(softhsm.path("wrapped")).unwrap();
+    let kek: Vec<u8> = (0..32).collect();
+    let wrapped = softhsm.wrapped(&kek);
 
     let world = World::with("");
     let session = world.module.session();
@@ -115,7 +113,7 @@ fn a_key_wrapped_by_softhsm2_is_unwrapped_into_kms() {
         label("moved"),
     ];
     let mut wanted = template(&wanted);
-    let mut mechanism = common_p11::Mechanism::from(CKM_AES_KEY_WRAP_KWP).raw();
+    let mut mechanism = Mechanism::from(CKM_AES_KEY_WRAP_KWP).raw();
     let mut key = 0;
     ok(call!(
         world.module,
@@ -148,6 +146,34 @@ impl Tools {
         Self {
             token: Token::kms(endpoint, &AccessKey::test()),
         }
+    }
+
+    /// The private key of a SoftHSM2 token under an AES key, in the form of RFC 5649.
+    fn wrapped(&self, kek: &[u8]) -> Vec<u8> {
+        // SAFETY: the test is alone in its process, and no other thread looks at the environment.
+        unsafe { std::env::set_var("SOFTHSM2_CONF", self.path("softhsm2.conf")) };
+        let softhsm = Pkcs11::new(&self.token.module).unwrap();
+        softhsm
+            .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
+            .unwrap();
+        let slot = softhsm.get_slots_with_initialized_token().unwrap()[0];
+        let session = softhsm.open_rw_session(slot).unwrap();
+        let pin = AuthPin::new(self.token.pin.clone().into());
+        session.login(UserType::User, Some(&pin)).unwrap();
+        let kek = session
+            .create_object(&[
+                Attribute::Class(ObjectClass::SECRET_KEY),
+                Attribute::KeyType(KeyType::AES),
+                Attribute::Token(false),
+                Attribute::Wrap(true),
+                Attribute::Value(kek.to_vec()),
+            ])
+            .unwrap();
+        let private = [Attribute::Class(ObjectClass::PRIVATE_KEY)];
+        let key = session.find_objects(&private).unwrap()[0];
+        session
+            .wrap_key(&cryptoki::mechanism::Mechanism::AesKeyWrapPad, kek, key)
+            .unwrap()
     }
 
     /// A key in `key.pem`, and a certificate for it in `old.crt`.

@@ -78,6 +78,7 @@ fn every_setting_is_read_into_its_own_place() {
         on_destroy = "disable"
         deletion_window_days = 8
         rsa_usage_when_both = "decrypt"
+        import_lifetime_days = 365
         description = ""
         random = "local"
         deadline = 1
@@ -103,6 +104,7 @@ fn every_setting_is_read_into_its_own_place() {
         on_destroy: OnDestroy::Disable,
         deletion_window_days: 8,
         rsa_usage_when_both: token.rsa_usage_when_both,
+        import_lifetime_days: Some(365),
         description: "".parse().unwrap(),
         random: RandomSource::Local,
         deadline: Duration::from_secs(1),
@@ -157,7 +159,7 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
             "[[token]]\nlabel = \"a\"\n  lable = \"b\"",
             "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, tags, keys, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
-             rsa_usage_when_both, description, random, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
+             rsa_usage_when_both, import_lifetime_days, description, random, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
              refresh_interval, miss_refresh_interval, retries, concurrency",
         ),
         (

@@ -13,6 +13,7 @@ use aws_lc_rs::signature::{
 };
 use zeroize::Zeroizing;
 
+use super::aes::wrap::SEMIBLOCK;
 use super::public_key::SpkiError;
 use super::{Curve, PublicKey};
 use pkcs8::{EcPrivateKey, RsaPrivateKey, Unpacked};
@@ -85,7 +86,7 @@ impl PrivateKey {
     }
 
     /// Reads PKCS#8 (RFC 5208, RFC 5958), strict DER and the whole input; attributes are left behind.
-    pub(crate) fn from_pkcs8(der: &[u8]) -> Result<Self, PrivateKeyError> {
+    fn from_pkcs8(der: &[u8]) -> Result<Self, PrivateKeyError> {
         match pkcs8::unpack(der)? {
             Unpacked::Rsa(numbers) => Self::from_rsa(numbers),
             Unpacked::Ec {
@@ -102,6 +103,17 @@ impl PrivateKey {
                 }
             }
         }
+    }
+
+    /// Reads PKCS#8 that was wrapped: it may have zeros behind it that fill half an AES block. SoftHSM2
+    /// fills also where the form of key wrap does that by itself.
+    pub(crate) fn from_unwrapped(value: &[u8]) -> Result<Self, PrivateKeyError> {
+        let whole = pkcs8::first_value(value).ok_or(PrivateKeyError::Malformed)?;
+        let rest = &value[whole.len()..];
+        if rest.len() < SEMIBLOCK && rest.iter().all(|byte| *byte == 0) {
+            return Self::from_pkcs8(whole);
+        }
+        Err(PrivateKeyError::Malformed)
     }
 
     /// DER of the PKCS#8 `PrivateKeyInfo`, version 1, without attributes; in an EC key with the public
@@ -184,9 +196,15 @@ mod tests {
                 let refused = PrivateKey::from_pkcs8(&pkcs8[..end]).unwrap_err();
                 assert_eq!(refused, PrivateKeyError::Malformed, "{options:?}");
             }
-            let trailing = [&pkcs8[..], &[0]].concat();
-            let refused = PrivateKey::from_pkcs8(&trailing).unwrap_err();
-            assert_eq!(refused, PrivateKeyError::Malformed);
+            for (fill, taken) in [(&[0; 7][..], true), (&[0; 8], false), (&[0, 1], false)] {
+                let filled = [&pkcs8[..], fill].concat();
+                assert!(PrivateKey::from_pkcs8(&filled).is_err());
+                assert_eq!(
+                    PrivateKey::from_unwrapped(&filled).is_ok(),
+                    taken,
+                    "{fill:?}"
+                );
+            }
         }
     }
 

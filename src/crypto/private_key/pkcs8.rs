@@ -56,6 +56,13 @@ pub(super) fn unpack(der: &[u8]) -> Result<Unpacked<'_>, PrivateKeyError> {
     }
 }
 
+/// The DER of the first value; `None` where there is none.
+pub(super) fn first_value(bytes: &[u8]) -> Option<&[u8]> {
+    SliceReader::new(bytes)
+        .and_then(|mut reader| reader.tlv_bytes())
+        .ok()
+}
+
 fn private_key_info(der: &[u8]) -> der::Result<(AlgorithmIdentifierRef<'_>, &[u8])> {
     let mut reader = SliceReader::new(der)?;
     let parts = reader.sequence(|info: &mut SliceReader<'_>| {

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_kms::primitives::{Blob, DateTime};
 use aws_sdk_kms::types::{
-    AlgorithmSpec, ExpirationModelType, KeyState, OriginType, WrappingKeySpec,
+    AlgorithmSpec, ExpirationModelType, KeySpec as WireKeySpec, KeyState, KeyUsageType, OriginType,
+    WrappingKeySpec,
 };
 use tokio::time::Instant;
 
@@ -30,17 +31,12 @@ impl Requests {
             .key_metadata
             .ok_or_else(|| bad_answer(OPERATION, Some(&key.arn), "no key metadata"))?;
         check_key(OPERATION, key, Some(metadata.key_id()))?;
-        let is = |name: Option<&str>, wanted: &str| name == Some(wanted);
+        let same_spec = |own: &WireKeySpec| own.as_str() == spec.as_wire();
+        let same_usage = |own: &KeyUsageType| own.as_str() == usage.as_wire();
         Ok(metadata.key_state() == Some(&KeyState::PendingImport)
             && metadata.origin() == Some(&OriginType::External)
-            && is(
-                metadata.key_spec().map(|spec| spec.as_str()),
-                spec.as_wire(),
-            )
-            && is(
-                metadata.key_usage().map(|usage| usage.as_str()),
-                usage.as_wire(),
-            ))
+            && metadata.key_spec().is_some_and(same_spec)
+            && metadata.key_usage().is_some_and(same_usage))
     }
 
     pub(super) async fn import_parameters(

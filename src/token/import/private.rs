@@ -45,7 +45,7 @@ pub(super) fn unwrapped(
     template: &Template<'_>,
     pkcs8: &[u8],
 ) -> Result<(Wanted, PrivateKey)> {
-    let key = PrivateKey::from_pkcs8(pkcs8)
+    let key = PrivateKey::from_unwrapped(pkcs8)
         .map_err(|error| Error::new(CKR_WRAPPED_KEY_INVALID, error.to_string()))?;
     Ok((wanted(config, template, key_type(template)?, &key)?, key))
 }
