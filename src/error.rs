@@ -5,6 +5,8 @@ use std::fmt;
 
 use pkcs11_sys::*;
 
+use crate::v3_2::*;
+
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// Why a PKCS#11 function did not answer `CKR_OK`.
@@ -64,10 +66,7 @@ impl std::error::Error for Error {}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match name(self.rv) {
-            Some(name) => f.write_str(name)?,
-            None => write!(f, "CK_RV {:#x}", self.rv)?,
-        }
+        f.write_str(&name_of(self.rv))?;
         if self.reason.is_empty() {
             return Ok(());
         }
@@ -93,11 +92,11 @@ const ROUTINE: &[CK_RV] = &[
 ];
 
 /// The specification's name of a return value that this module gives.
-fn name(rv: CK_RV) -> Option<&'static str> {
-    NAMES
-        .iter()
-        .find(|(value, _)| *value == rv)
-        .map(|(_, name)| *name)
+pub(crate) fn name_of(rv: CK_RV) -> Cow<'static, str> {
+    match NAMES.iter().find(|(value, _)| *value == rv) {
+        Some((_, name)) => Cow::Borrowed(name),
+        None => Cow::Owned(format!("CK_RV {rv:#x}")),
+    }
 }
 
 macro_rules! names {
@@ -106,6 +105,7 @@ macro_rules! names {
 
 const NAMES: &[(CK_RV, &str)] = names! {
     CKR_ACTION_PROHIBITED
+    CKR_AEAD_DECRYPT_FAILED
     CKR_ARGUMENTS_BAD
     CKR_ATTRIBUTE_READ_ONLY
     CKR_ATTRIBUTE_SENSITIVE
@@ -127,19 +127,25 @@ const NAMES: &[(CK_RV, &str)] = names! {
     CKR_FUNCTION_NOT_SUPPORTED
     CKR_FUNCTION_REJECTED
     CKR_GENERAL_ERROR
+    CKR_HOST_MEMORY
     CKR_KEY_FUNCTION_NOT_PERMITTED
     CKR_KEY_HANDLE_INVALID
     CKR_KEY_INDIGESTIBLE
     CKR_KEY_NOT_NEEDED
+    CKR_KEY_NOT_WRAPPABLE
+    CKR_KEY_SIZE_RANGE
     CKR_KEY_TYPE_INCONSISTENT
+    CKR_KEY_UNEXTRACTABLE
     CKR_MECHANISM_INVALID
     CKR_MECHANISM_PARAM_INVALID
     CKR_NEED_TO_CREATE_THREADS
     CKR_NO_EVENT
     CKR_OBJECT_HANDLE_INVALID
+    CKR_OK
     CKR_OPERATION_ACTIVE
     CKR_OPERATION_CANCEL_FAILED
     CKR_OPERATION_NOT_INITIALIZED
+    CKR_PARAMETER_SET_NOT_SUPPORTED
     CKR_PIN_INCORRECT
     CKR_RANDOM_SEED_NOT_SUPPORTED
     CKR_SAVED_STATE_INVALID
@@ -157,12 +163,16 @@ const NAMES: &[(CK_RV, &str)] = names! {
     CKR_TOKEN_RESOURCE_EXCEEDED
     CKR_TOKEN_WRITE_PROTECTED
     CKR_UNWRAPPING_KEY_HANDLE_INVALID
+    CKR_UNWRAPPING_KEY_SIZE_RANGE
     CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT
     CKR_USER_ALREADY_LOGGED_IN
     CKR_USER_NOT_LOGGED_IN
     CKR_USER_TYPE_INVALID
     CKR_WRAPPED_KEY_INVALID
     CKR_WRAPPED_KEY_LEN_RANGE
+    CKR_WRAPPING_KEY_HANDLE_INVALID
+    CKR_WRAPPING_KEY_SIZE_RANGE
+    CKR_WRAPPING_KEY_TYPE_INCONSISTENT
 };
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 use std::io::Write;
 use std::time::Duration;
 
+use super::caller::CallerRule;
+use tracing::level_filters::LevelFilter;
+
+use super::log::LEVELS;
 use super::selection::Selection;
 use super::token::{OnDestroy, RandomSource};
 use super::*;
@@ -13,7 +17,8 @@ fn read(text: &str) -> Result<Config, ConfigError> {
     Config::read(&Source::new("config.toml".into(), text.into())?)
 }
 
-fn read_token(settings: &str) -> TokenConfig {
+/// A token with these lines in its section.
+pub(crate) fn read_token(settings: &str) -> TokenConfig {
     let config = read(&format!("[[token]]\n{settings}")).unwrap();
     config.tokens.into_iter().next().unwrap()
 }
@@ -36,7 +41,17 @@ fn a_file_without_tokens_has_the_default_one() {
 #[test]
 fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     let config = read(EXAMPLE).unwrap();
-    let [ca, signing, tests, default] = &config.tokens[..] else {
+    let [
+        ca,
+        signing,
+        tests,
+        proxied,
+        chained,
+        guarded,
+        by_user,
+        default,
+    ] = &config.tokens[..]
+    else {
         panic!("{config:?}");
     };
 
@@ -60,9 +75,34 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     let endpoint = tests.endpoint.as_ref().unwrap();
     assert_eq!(endpoint.as_str(), "http://127.0.0.1:8080");
 
+    assert_eq!(proxied.profile.as_ref().unwrap().as_str(), "signing");
+    assert_eq!(proxied.fips, Some(true));
+    assert_eq!(proxied.ca_bundle, Some("/etc/ssl/proxy-ca.pem".into()));
+
+    assert_eq!(chained.roles.len(), 2);
+    assert_eq!(chained.roles[1].duration, Some(Duration::from_mins(30)));
+
+    let [rule] = &guarded.caller.allow[..] else {
+        panic!("{guarded:?}");
+    };
+    let instance = "arn:aws:sts::333333333333:assumed-role/auth-role/i-0123";
+    assert!(rule.describes("333333333333", instance));
+    assert!(matches!(guarded.pin, PinMode::Verify(_)));
+    assert_eq!(by_user.pin, PinMode::Credentials);
+
     assert_eq!(*default, TokenConfig::default());
     assert_eq!(config.log.level, LogConfig::default().level);
-    assert_eq!(config.log.file, Some("/var/log/kms-pkcs11.log".into()));
+    let file = LogTarget::File("/var/log/kms-pkcs11.log".into());
+    assert_eq!(config.log.target, file);
+    assert_eq!(
+        config.log.audit,
+        Audit::File("/var/log/kms-pkcs11-audit.log".into())
+    );
+    let metrics = config.metrics.file.unwrap();
+    assert_eq!(
+        metrics,
+        PathBuf::from("/var/lib/node_exporter/kms-pkcs11.prom")
+    );
 }
 
 #[test]
@@ -71,7 +111,10 @@ fn every_setting_is_read_into_its_own_place() {
         r#"
         label = "b"
         region = "eu-north-1"
-        endpoint = "https://kms.example.com"
+        profile = "signing"
+        fips = true
+        dualstack = false
+        ca_bundle = "/etc/ca.pem"
         tags = { Team = "payments", "cost centre" = "" }
         certificates = ["/etc/chain.pem", "/etc/root.pem"]
         certificate_directory = "/var/lib/certificates"
@@ -82,6 +125,9 @@ fn every_setting_is_read_into_its_own_place() {
         description = ""
         random = "local"
         deadline = 1
+        account = "111122223333"
+        allow = [{ aws_account = "111122223333" }, { aws_arn = "arn:aws:sts::*:assumed-role/a/*" }]
+        pin = "credentials"
         connect_timeout = 0.25
         attempt_timeout = 1_000
         retries = 0
@@ -97,7 +143,26 @@ fn every_setting_is_read_into_its_own_place() {
     let expected = TokenConfig {
         label: "b".parse().unwrap(),
         region: Some("eu-north-1".parse().unwrap()),
-        endpoint: Some("https://kms.example.com".parse().unwrap()),
+        endpoint: None,
+        profile: Some("signing".parse().unwrap()),
+        fips: Some(true),
+        dualstack: Some(false),
+        ca_bundle: Some("/etc/ca.pem".into()),
+        roles: Vec::new(),
+        caller: CallerRules {
+            account: Some("111122223333".parse().unwrap()),
+            allow: vec![
+                CallerRule {
+                    account: Some("111122223333".parse().unwrap()),
+                    arn: None,
+                },
+                CallerRule {
+                    account: None,
+                    arn: Some("arn:aws:sts::*:assumed-role/a/*".parse().unwrap()),
+                },
+            ],
+        },
+        pin: PinMode::Credentials,
         selection: Selection::Tags(Tags::from(tags)),
         certificates: vec!["/etc/chain.pem".into(), "/etc/root.pem".into()],
         certificate_directory: Some("/var/lib/certificates".into()),
@@ -118,6 +183,41 @@ fn every_setting_is_read_into_its_own_place() {
         concurrency: 64,
     };
     assert_eq!(token, expected);
+}
+
+#[test]
+fn the_roles_of_a_chain_are_read_in_their_order() {
+    let token = read_token(
+        r#"
+        [[token.assume_role]]
+        role_arn = "arn:aws:iam::111122223333:role/gate"
+        duration = 43200
+        [[token.assume_role]]
+        role_arn = "arn:aws:iam::444455556666:role/signer"
+        external_id = "teleport"
+        session_name = "host-1"
+        duration = 900
+        region = "eu-west-1"
+        policy = '{"Version": "2012-10-17"}'
+        "#,
+    );
+    let gate = RoleConfig {
+        arn: "arn:aws:iam::111122223333:role/gate".parse().unwrap(),
+        external_id: None,
+        session_name: None,
+        duration: Some(Duration::from_hours(12)),
+        region: None,
+        policy: None,
+    };
+    let signer = RoleConfig {
+        arn: "arn:aws:iam::444455556666:role/signer".parse().unwrap(),
+        external_id: Some("teleport".parse().unwrap()),
+        session_name: Some("host-1".parse().unwrap()),
+        duration: Some(Duration::from_mins(15)),
+        region: Some("eu-west-1".parse().unwrap()),
+        policy: Some(r#"{"Version": "2012-10-17"}"#.parse().unwrap()),
+    };
+    assert_eq!(token.roles, [gate, signer]);
 }
 
 #[test]
@@ -157,18 +257,21 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
     for (text, expected) in [
         (
             "[[token]]\nlabel = \"a\"\n  lable = \"b\"",
-            "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, tags, keys, \
+            "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, \
+             profile, fips, dualstack, ca_bundle, assume_role, account, allow, pin, pin_hash, \
+             pin_hash_file, tags, keys, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
              rsa_usage_when_both, import_lifetime_days, description, random, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
              refresh_interval, miss_refresh_interval, retries, concurrency",
         ),
         (
             "[logging]\nlevel = \"warn\"",
-            "1:2: unknown key \"logging\" in the file; allowed: token, log",
+            "1:2: unknown key \"logging\" in the file; allowed: token, log, metrics",
         ),
         (
             "[log]\nlevel = \"warn\"\nb = 1\na = 2",
-            "3:1: unknown key \"b\" in log; allowed: level, file",
+            "3:1: unknown key \"b\" in log; allowed: level, target, file, format, \
+             syslog_socket, audit",
         ),
         (
             "[[token]]\nrsa_usage_when_both = { 1024 = \"sign\" }",
@@ -262,6 +365,14 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
             "[token]\nlabel = \"a\"",
             "1:1: token is a table; allowed: [[token]], once for each",
         ),
+    ] {
+        assert_eq!(complaint(text), format!("config.toml:{expected}"));
+    }
+}
+
+#[test]
+fn a_value_of_log_or_metrics_that_is_not_allowed_is_reported_in_the_same_way() {
+    for (text, expected) in [
         ("log = \"warn\"", "1:7: log is \"warn\"; allowed: a table"),
         (
             "[log]\nlevel = \"verbose\"",
@@ -272,8 +383,126 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
             "[log]\nfile = \"kms.log\"",
             "2:8: file is \"kms.log\"; allowed: an absolute path",
         ),
+        (
+            "[log]\ntarget = \"journald\"",
+            "2:10: target is \"journald\"; allowed: \"stderr\", \"file\", \"syslog\"",
+        ),
+        (
+            "[log]\ntarget = \"file\"",
+            "2:10: target is \"file\" and there is no file; allowed: both of them",
+        ),
+        (
+            "[log]\ntarget = \"syslog\"\nfile = \"/a\"",
+            "3:8: file beside another target; allowed: target = \"file\", or none",
+        ),
+        (
+            "[log]\nformat = \"xml\"",
+            "2:10: format is \"xml\"; allowed: \"text\", \"json\"",
+        ),
+        (
+            "[log]\naudit = \"audit.log\"",
+            "2:9: audit is \"audit.log\"; allowed: \"off\", \"log\", an absolute path",
+        ),
+        (
+            "[metrics]\nfile = \"kms.prom\"",
+            "2:8: file is \"kms.prom\"; allowed: an absolute path",
+        ),
     ] {
         assert_eq!(complaint(text), format!("config.toml:{expected}"));
+    }
+}
+
+#[test]
+fn a_mistake_in_the_way_to_aws_is_reported_with_line_column_and_what_is_allowed() {
+    for (text, expected) in [
+        (
+            "[[token]]\nfips = \"yes\"",
+            "2:8: fips is \"yes\"; allowed: true, false",
+        ),
+        (
+            "[[token]]\ndualstack = true\nendpoint = \"https://kms.example.com\"",
+            "2:13: dualstack beside endpoint; allowed: one of the two",
+        ),
+        (
+            "[[token]]\nassume_role = \"signer\"",
+            "2:15: assume_role is \"signer\"; allowed: [[token.assume_role]], once for each role of \
+             the chain",
+        ),
+        (
+            "[[token]]\n[[token.assume_role]]\nexternal_id = \"teleport\"",
+            "2:1: assume_role has no role_arn; allowed: the ARN of an IAM role",
+        ),
+        (
+            "[[token]]\n[[token.assume_role]]\nrole_arn = \"arn:aws:iam::111122223333:role/a\"\n\
+             [[token.assume_role]]\nrole_arn = \"arn:aws:iam::111122223333:role/b\"\n\
+             duration = 7200",
+            "6:12: duration is 7200; allowed: an integer from 900 to 3600",
+        ),
+        (
+            "[[token]]\nprofile = \"\"",
+            "2:11: profile is \"\"; allowed: the name of an AWS profile",
+        ),
+        (
+            "[[token]]\nca_bundle = \"ca.pem\"",
+            "2:13: ca_bundle is \"ca.pem\"; allowed: an absolute path",
+        ),
+    ] {
+        assert_eq!(complaint(text), format!("config.toml:{expected}"));
+    }
+}
+
+#[test]
+fn a_mistake_in_identity_or_pin_is_reported_and_a_pin_never_repeated() {
+    let hash = format!(
+        "$pbkdf2-sha256$i=600000${}${}",
+        "A".repeat(22),
+        "A".repeat(43)
+    );
+    for (text, expected) in [
+        (
+            "[[token]]\naccount = 111122223333".to_owned(),
+            "2:11: account is 111122223333; allowed: a string",
+        ),
+        (
+            "[[token]]\naccount = \"1111\"".to_owned(),
+            "2:11: account is \"1111\"; allowed: the 12 digits of an AWS account",
+        ),
+        (
+            "[[token]]\nallow = [{}]".to_owned(),
+            "2:10: a rule of allow says nothing; allowed: aws_account, aws_arn, or both",
+        ),
+        (
+            "[[token]]\nallow = [{ aws_role = \"a\" }]".to_owned(),
+            "2:12: unknown key \"aws_role\" in allow; allowed: aws_account, aws_arn",
+        ),
+        (
+            "[[token]]\npin = \"1234\"".to_owned(),
+            "2:7: pin is \"1234\"; allowed: \"any\", \"verify\", \"credentials\"",
+        ),
+        (
+            "[[token]]\npin = \"verify\"".to_owned(),
+            "2:7: pin is \"verify\"; allowed: beside one of pin_hash and pin_hash_file",
+        ),
+        (
+            format!("[[token]]\npin_hash = \"{hash}\""),
+            "2:12: pin_hash is of no use here; allowed: one of pin_hash and pin_hash_file, beside pin = \"verify\"",
+        ),
+        (
+            format!("[[token]]\npin = \"verify\"\npin_hash = \"{hash}\"\npin_hash_file = \"/a\""),
+            "4:17: pin_hash_file is of no use here; allowed: one of pin_hash and pin_hash_file, beside \
+             pin = \"verify\"",
+        ),
+    ] {
+        assert_eq!(complaint(&text), format!("config.toml:{expected}"));
+    }
+    for secret in ["swordfish", &hash.replace("600000", "6")] {
+        let text = format!("[[token]]\npin = \"verify\"\npin_hash = \"{secret}\"");
+        let said = complaint(&text);
+        assert!(
+            said.starts_with("config.toml:3:12: pin_hash has another form; allowed: $pbkdf2"),
+            "{said}"
+        );
+        assert!(!said.contains(secret), "{said}");
     }
 }
 
@@ -351,8 +580,8 @@ fn the_environment_names_the_file_and_overrides_its_level() {
     assert_eq!(load("Debug").unwrap().log.level, LevelFilter::DEBUG);
     assert_eq!(
         load("all").unwrap_err().to_string(),
-        "environment variable KMS_PKCS11_LOG is \"all\"; allowed: off, error, warn, info, debug, \
-         trace"
+        "environment variable KMS_PKCS11_LOG is \"all\"; allowed, with commas between: off, error, warn, \
+         info, debug, trace, text, json, stderr, syslog, an absolute path"
     );
 }
 
@@ -364,7 +593,13 @@ fn the_manual_lists_exactly_the_keys_that_are_allowed() {
             "### `rsa_usage_when_both`",
             "[[token]]\nrsa_usage_when_both.unknown = 1",
         ),
+        (
+            "### `[[token.assume_role]]`",
+            "[[token]]\n[[token.assume_role]]\n\
+             role_arn = \"arn:aws:iam::111122223333:role/a\"\nunknown = 1",
+        ),
         ("## `[log]`", "[log]\nunknown = 1"),
+        ("## `[metrics]`", "[metrics]\nunknown = 1"),
     ] {
         let text = complaint(unknown);
         let (_, allowed) = text.split_once("allowed: ").unwrap();
@@ -396,6 +631,53 @@ fn the_defaults_of_the_manual_are_the_defaults() {
         read(&format!("[log]\n{log}")).unwrap().log,
         LogConfig::default()
     );
+
+    let metrics = settings("## `[metrics]`");
+    assert!(metrics.contains("interval = 15"), "{metrics}");
+    assert_eq!(
+        read(&format!("[metrics]\n{metrics}")).unwrap().metrics,
+        MetricsConfig::default()
+    );
+}
+
+#[test]
+fn the_log_goes_where_the_file_says_and_the_environment_says_otherwise() {
+    let of_file = |text: &str| read(&format!("[log]\n{text}")).unwrap().log;
+    let with = |log: &LogConfig, words: &str| {
+        let mut log = log.clone();
+        log.heed(&|_| Some(words.into())).map(|()| log)
+    };
+    let file = |path: &str| LogTarget::File(path.into());
+    assert_eq!(of_file("").target, LogTarget::Stderr);
+    assert_eq!(of_file("target = 'stderr'").target, LogTarget::Stderr);
+    assert_eq!(of_file("file = '/a'").target, file("/a"));
+    assert_eq!(of_file("target = 'file'\nfile = '/a'").target, file("/a"));
+
+    let syslog = of_file(
+        "level = 'error'\ntarget = 'syslog'\nsyslog_socket = '/run/log'\nformat = 'json'\naudit = '/b'",
+    );
+    let expected = LogConfig {
+        level: LevelFilter::ERROR,
+        target: LogTarget::Syslog,
+        format: LogFormat::Json,
+        syslog_socket: "/run/log".into(),
+        audit: Audit::File("/b".into()),
+    };
+    assert_eq!(syslog, expected);
+    let overridden = with(&syslog, "Info, /C,text").unwrap();
+    let expected = LogConfig {
+        level: LevelFilter::INFO,
+        target: file("/C"),
+        format: LogFormat::Text,
+        ..expected
+    };
+    assert_eq!(overridden, expected);
+    let again = with(&overridden, "STDERR").unwrap();
+    assert_eq!(again.target, LogTarget::Stderr);
+    assert_eq!(with(&again, "syslog,error,json").unwrap(), syslog);
+    for wrong in ["info,", ",", "info,kms.log", "info json"] {
+        assert!(with(&syslog, wrong).is_err(), "{wrong}");
+    }
 }
 
 /// The cells, without code marks, of the table below a heading of the manual.

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ConfigError;
-use super::names::{AbsolutePath, Description, Endpoint, Label, Region};
+use super::caller::CallerRules;
+use super::names::{AbsolutePath, Description, Endpoint, Label, Profile, Region};
+use super::pin::PinMode;
+use super::role::RoleConfig;
 use super::section::{Entry, Section, integer, one_of};
 use super::selection::Selection;
 use crate::kms::{KeySpec, KeyUsage, Tags};
@@ -17,6 +20,19 @@ pub(crate) struct TokenConfig {
     pub(crate) region: Option<Region>,
     /// `None`: the region's, or what the environment says.
     pub(crate) endpoint: Option<Endpoint>,
+    /// Whose settings and credentials are used. `None`: of the AWS chain.
+    pub(crate) profile: Option<Profile>,
+    /// Endpoints that are validated by FIPS 140. `None`: of the AWS chain.
+    pub(crate) fips: Option<bool>,
+    /// Endpoints that IPv6 reaches, too. `None`: of the AWS chain.
+    pub(crate) dualstack: Option<bool>,
+    /// PEM file of the certificates that are trusted in place of the system's. `None`: of the AWS settings.
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// The roles through which the token acts, each assumed with the credentials of the one before.
+    pub(crate) roles: Vec<RoleConfig>,
+    /// Whom the token may act as.
+    pub(crate) caller: CallerRules,
+    pub(crate) pin: PinMode,
     pub(crate) selection: Selection,
 
     /// PEM files whose certificates are shown, too.
@@ -60,6 +76,24 @@ impl TokenConfig {
         section.set("label", &mut token.label, Entry::parse)?;
         section.set("region", &mut token.region, Entry::parse_some)?;
         section.set("endpoint", &mut token.endpoint, Entry::parse_some)?;
+        section.set("profile", &mut token.profile, Entry::parse_some)?;
+        for (key, kind) in [
+            ("fips", &mut token.fips),
+            ("dualstack", &mut token.dualstack),
+        ] {
+            // The SDK would refuse every request.
+            if token.endpoint.is_some() && section.has(key) {
+                let message = format!("{key} beside endpoint; allowed: one of the two");
+                return Err(section.wrong(key, message));
+            }
+            section.set(key, kind, |entry| entry.boolean().map(Some))?;
+        }
+        section.set("ca_bundle", &mut token.ca_bundle, |entry| {
+            read_path(entry).map(Some)
+        })?;
+        section.set("assume_role", &mut token.roles, RoleConfig::read_chain)?;
+        token.caller = CallerRules::read(&mut section)?;
+        token.pin = PinMode::read(&mut section)?;
         token.selection = Selection::read(&mut section)?;
 
         let directory = &mut token.certificate_directory;
@@ -120,6 +154,13 @@ impl Default for TokenConfig {
             label: Label::default(),
             region: None,
             endpoint: None,
+            profile: None,
+            fips: None,
+            dualstack: None,
+            ca_bundle: None,
+            roles: Vec::new(),
+            caller: CallerRules::default(),
+            pin: PinMode::Any,
             selection: Selection::All,
             certificates: Vec::new(),
             certificate_directory: None,
@@ -147,7 +188,7 @@ fn read_paths(entry: Entry<'_>) -> Result<Vec<PathBuf>, ConfigError> {
     elements.into_iter().map(read_path).collect()
 }
 
-fn read_path(entry: Entry<'_>) -> Result<PathBuf, ConfigError> {
+pub(super) fn read_path(entry: Entry<'_>) -> Result<PathBuf, ConfigError> {
     let AbsolutePath(path) = entry.parse()?;
     Ok(path)
 }

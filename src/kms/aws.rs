@@ -3,20 +3,29 @@
 //! One [`AwsKms`] serves one token. Making one does no network or file work: the SDK's client is
 //! built by the first call, on the runtime's threads.
 
+mod ambient;
+mod attempts;
+mod audit;
 mod bulk;
+mod caller;
 mod client;
+mod connections;
+mod credentials;
 mod cryptography;
+mod denied;
 mod failure;
 mod fresh;
 mod import;
 mod listing;
 mod operations;
 mod reading;
+mod renewal;
 mod request;
 mod retry;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,10 +40,11 @@ pub(crate) use settings::AwsSettings;
 use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
-    Alias, EncryptionAlgorithm, ImportParameters, KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms,
-    KmsError, KmsErrorKind, MacAlgorithm, MessageType, NewKey, SigningAlgorithm, Tags,
+    Alias, EncryptionAlgorithm, Identity, ImportParameters, KeyAnswer, KeyEntry, KeySpec, KeyUsage,
+    Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType, NewKey, SigningAlgorithm, Tags,
     WrappingAlgorithm,
 };
+use crate::metrics::Metrics;
 use request::Requests;
 
 /// How long after a deadline the runtime's own answer is awaited: it says more about what happened
@@ -49,9 +59,14 @@ pub(crate) struct AwsKms {
 
 impl AwsKms {
     /// Nothing is read, resolved or connected before the first call.
-    pub(crate) fn new(settings: AwsSettings, runtime: Arc<Runtime>, http: SharedHttp) -> Self {
+    pub(crate) fn new(
+        settings: AwsSettings,
+        runtime: Arc<Runtime>,
+        http: SharedHttp,
+        metrics: Option<Arc<Metrics>>,
+    ) -> Self {
         Self {
-            requests: Arc::new(Requests::new(settings, http)),
+            requests: Arc::new(Requests::new(settings, http, metrics)),
             runtime,
         }
     }
@@ -122,6 +137,18 @@ impl AwsKms {
 }
 
 impl Kms for AwsKms {
+    fn log_in(&self, identity: Identity) -> Result<(), KmsError> {
+        self.run(
+            caller::OPERATION,
+            self.deadline(),
+            |requests, deadline| async move { requests.log_in(identity, deadline).await },
+        )
+    }
+
+    fn log_out(&self) {
+        self.requests.log_out();
+    }
+
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
         self.run(
             "ListKeys",

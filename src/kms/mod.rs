@@ -6,6 +6,8 @@
 mod aws;
 mod error;
 pub(crate) mod first_use;
+mod identity;
+pub(crate) mod permissions;
 mod runtime;
 mod spec;
 
@@ -16,6 +18,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use aws::{AwsKms, AwsSettings, SharedHttp};
 pub(crate) use error::{Caller, KmsError, KmsErrorKind, Phase};
+pub(crate) use identity::{IDENTITY_FORMS, Identity};
 pub(crate) use runtime::{Runtime, WithSignalsBlocked};
 pub(crate) use spec::{
     EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, SigningAlgorithm,
@@ -72,6 +75,13 @@ pub(crate) struct ImportParameters {
 
 /// What the core needs of KMS. Bulk methods answer per key: one failure never hides another key.
 pub(crate) trait Kms: Send + Sync {
+    /// Sends the requests that follow as this identity, if its credentials are good (sts:GetCallerIdentity);
+    /// else everything stays as it is. For tokens whose PIN gives the credentials.
+    fn log_in(&self, identity: Identity) -> Result<(), KmsError>;
+
+    /// Forgets the identity.
+    fn log_out(&self);
+
     /// Every key of the account and region (`ListKeys`, all pages, 1000 a page).
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError>;
 

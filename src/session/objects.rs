@@ -11,13 +11,13 @@ use crate::object::{LocalObject, Object, local};
 
 impl Session {
     /// Takes in an object, which is gone when the session is: at once, if that was closed meanwhile.
-    pub(crate) fn add_object(&self, object: LocalObject) -> CK_OBJECT_HANDLE {
+    pub(crate) fn add_object(&self, object: LocalObject) -> Result<CK_OBJECT_HANDLE> {
         let closed = self.closed.lock();
-        let handle = self.token.add_object(self.handle, object);
+        let handle = self.token.add_object(self.handle, object)?;
         if *closed {
             self.token.end_session(self.handle);
         }
-        handle
+        Ok(handle)
     }
 
     /// Takes the session's objects away, also those that calls under way will make.
@@ -37,7 +37,7 @@ impl Session {
             Some(CKO_PRIVATE_KEY) if to_token => self.token.import_private(template),
             Some(CKO_SECRET_KEY) if to_token => self.token.import_secret(template),
             Some(CKO_PUBLIC_KEY) if to_token => self.token.stored_public(template),
-            _ => local::create(template).map(|object| self.add_object(object)),
+            _ => self.add_object(local::create(template)?),
         }
     }
 
@@ -76,7 +76,7 @@ impl Session {
                 session_object.copied(template)?
             }
         };
-        Ok(self.add_object(copy))
+        self.add_object(copy)
     }
 
     /// C_SetAttributeValue.

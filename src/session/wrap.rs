@@ -83,7 +83,7 @@ impl Session {
                 format!("CKA_VALUE_LEN: the wrapped key has {} bytes", value.len()),
             ));
         }
-        Ok(self.add_object(secret::make(template, value, Origin::Unwrapped)?))
+        self.add_object(secret::make(template, value, Origin::Unwrapped)?)
     }
 
     /// Imports the private key, which is wrapped as PKCS#8, into KMS.

@@ -28,6 +28,25 @@ pub(super) struct Findings {
     pub(super) foreign: Vec<KeyEntry>,
 }
 
+/// The keys whose tags the caller may not read.
+struct Denied {
+    count: usize,
+    /// The first refusal that is news, or else the first.
+    error: KmsError,
+}
+
+impl Denied {
+    fn of(answers: &[Result<Tags, KmsError>]) -> Option<Self> {
+        let errors = answers.iter().filter_map(|answer| answer.as_ref().err());
+        let denied = errors.filter(|error| error.kind == KmsErrorKind::AccessDenied);
+        let error = denied.clone().min_by_key(|error| error.is_told)?.clone();
+        Some(Self {
+            count: denied.count(),
+            error,
+        })
+    }
+}
+
 impl Foreign {
     /// Takes the foreign keys of the first listing, of which nobody knows how old they are: all count as old.
     pub(super) fn begin(&mut self, keys: &[KeyEntry]) {
@@ -93,8 +112,8 @@ impl Discovery<'_> {
                 // It is not this key's fault, and waiting for each of them would take long.
                 Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
-                    tracing::warn!("configured key {key} is hidden: {error}");
-                    failure = Some(error);
+                    error.warn(format_args!("configured key {key} is hidden"));
+                    failure = Some(error.once_told());
                 }
             }
         }
@@ -110,6 +129,7 @@ impl Discovery<'_> {
         known: &HashMap<String, Listed>,
     ) -> Result<Findings, KmsError> {
         let answers = self.kms.list_tags(&entries);
+        let denied = Denied::of(&answers);
         let (mut shown, mut foreign, mut failure) = (Vec::new(), Vec::new(), None);
         for (entry, answer) in entries.into_iter().zip(answers) {
             match self.tags(&entry, answer, known) {
@@ -130,6 +150,9 @@ impl Discovery<'_> {
             // Nothing could be read at all: that is not an empty token.
             Some(error) if shown.is_empty() && error.is_outage() => return Err(error),
             _ => self.add_aliases(&mut shown),
+        }
+        if let Some(denied) = denied {
+            self.tell_of_denied_tags(&denied, shown.is_empty());
         }
         Ok(Findings { shown, foreign })
     }
@@ -179,11 +202,26 @@ impl Discovery<'_> {
                     }
                 }
             }
-            Err(error) => {
-                tracing::info!(
-                    "keys without a p11:label tag are labelled by their key ids: {error}"
-                );
-            }
+            Err(error) => error.warn(format_args!(
+                "keys without a p11:label tag are labelled by their key ids"
+            )),
+        }
+    }
+
+    /// Tells what follows from tags that may not be read, in one line for all keys.
+    fn tell_of_denied_tags(&self, denied: &Denied, shows_none: bool) {
+        let (label, count) = (&self.config.label, denied.count);
+        if self.config.tags().is_empty() {
+            denied.error.warn(format_args!(
+                "token {label}: {count} keys are shown without what their tags say"
+            ));
+        } else if shows_none && !denied.error.is_told {
+            // As it should be for a token that has no keys yet, beside those of others.
+            let error = &denied.error;
+            tracing::info!(
+                "token {label}: no keys are shown; the tags of {count} keys may not be read, so they \
+                 are taken for those of others: {error}"
+            );
         }
     }
 }

@@ -24,13 +24,13 @@ use std::sync::Arc;
 use pkcs11_sys::CK_SLOT_ID;
 
 pub(crate) use info::{MANUFACTURER, SessionCounts, VERSION, pad};
-pub(crate) use login::Login;
 pub(crate) use names::Renaming;
 
 use crate::config::TokenConfig;
 use crate::kms::{Kms, Runtime};
 use certificates::store::Store;
 use locals::Locals;
+use login::Login;
 use materials::Materials;
 use profiles::Profiles;
 use view::View;
@@ -85,9 +85,5 @@ impl Token {
     /// 16 hexadecimal digits.
     pub(crate) fn serial(&self) -> &str {
         &self.serial
-    }
-
-    pub(crate) fn login(&self) -> &Login {
-        &self.login
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct View {
 struct State {
     inventory: Inventory,
     foreign: Foreign,
+    /// How often everything was forgotten: what was listed before is of no use after.
+    epoch: u32,
     /// When the last complete listing was begun.
     listed: Option<Instant>,
     /// When a listing was last begun because a find missed.
@@ -52,6 +54,7 @@ impl View {
             state: Mutex::new(State {
                 inventory: Inventory::new(destroyable),
                 foreign: Foreign::default(),
+                epoch: 0,
                 listed: None,
                 missed: None,
             }),
@@ -92,6 +95,20 @@ impl View {
         Ok(self.latest())
     }
 
+    /// Forgets all keys, and with them their handles: who asks next may see others.
+    pub(super) fn forget(&self) {
+        let mut state = self.state.lock();
+        let destroyable = self.config.on_destroy != OnDestroy::Refuse;
+        *state = State {
+            inventory: Inventory::new(destroyable),
+            foreign: Foreign::default(),
+            epoch: state.epoch.wrapping_add(1),
+            listed: None,
+            missed: None,
+        };
+        self.current.store(None);
+    }
+
     /// Changes what the token knows of its keys, and swaps in the snapshot that follows from it.
     pub(super) fn change(&self, change: impl FnOnce(&mut Inventory)) {
         let mut state = self.state.lock();
@@ -126,10 +143,13 @@ impl View {
             let view = Arc::clone(self);
             self.runtime.background(move || {
                 if let Err(error) = view.listing.join(|| view.list()) {
-                    tracing::warn!(
-                        "token {}: the listing could not be renewed, the last one stays: {error}",
-                        view.config.label
-                    );
+                    let label = &view.config.label;
+                    let what = "the listing could not be renewed, the last one stays";
+                    if error.is_routine() {
+                        tracing::debug!("token {label}: {what}: {error}");
+                    } else {
+                        tracing::warn!("token {label}: {what}: {error}");
+                    }
                 }
             });
         }
@@ -137,12 +157,18 @@ impl View {
 
     fn list(&self) -> Result<()> {
         let begun = Instant::now();
-        let known: HashMap<_, _> = self.ask(|inventory| inventory.all_listed());
+        let (epoch, known): (_, HashMap<_, _>) = {
+            let state = self.state.lock();
+            (state.epoch, state.inventory.all_listed())
+        };
         let findings = self
             .discovery()
             .complete(&known)
             .map_err(|error| error.into_error(Phase::Find))?;
         let mut state = self.state.lock();
+        if state.epoch != epoch {
+            return Ok(());
+        }
         state.listed = Some(begun);
         tracing::info!(
             "token {}: {} keys shown, {} of others, listed in {:?}",
@@ -163,6 +189,7 @@ impl View {
     }
 
     fn list_news(&self) -> Result<()> {
+        let epoch = self.state.lock().epoch;
         let findings = self
             .discovery()
             .news(|entries| {
@@ -171,6 +198,9 @@ impl View {
             })
             .map_err(|error| error.into_error(Phase::Find))?;
         let mut state = self.state.lock();
+        if state.epoch != epoch {
+            return Ok(());
+        }
         state.foreign.extend(&findings.foreign);
         let new_files = state.inventory.replace_files(self.store.list());
         if new_files || !findings.shown.is_empty() {

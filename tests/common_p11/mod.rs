@@ -12,6 +12,7 @@
 )]
 
 pub(crate) mod attribute;
+mod cloud;
 pub(crate) mod names;
 mod session;
 pub(crate) mod walk;
@@ -27,6 +28,7 @@ use kms_pkcs11_testkit::run;
 use libloading::Library;
 
 pub(crate) use attribute::Attr;
+pub(crate) use cloud::Cloud;
 pub(crate) use session::{Mechanism, Session};
 pub(crate) use world::{Counts, World, calls};
 

@@ -1,10 +1,14 @@
 //! The SDK's client of a token, and the connections that all tokens share.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::retry::RetryConfig;
@@ -12,13 +16,19 @@ use aws_sdk_kms::config::timeout::TimeoutConfig;
 use aws_sdk_kms::config::{FrameworkMetadata, SharedHttpClient, StalledStreamProtectionConfig};
 use aws_smithy_http_client::pool;
 use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use once_cell::sync::OnceCell;
+use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
+use super::ambient::Ambient;
+use super::attempts::CountAttempts;
+use super::caller::Guard;
+use super::connections;
+use super::credentials;
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
-use crate::kms::{KmsError, KmsErrorKind};
+use super::trust::CaBundle;
+use crate::kms::{Identity, KmsError, KmsErrorKind};
 
 /// How long an unused connection stays open.
 const IDLE: Duration = Duration::from_secs(90);
@@ -26,21 +36,33 @@ const IDLE: Duration = Duration::from_secs(90);
 /// most outages of a single KMS host.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
-/// The process's one connection pool, TLS and proxies included.
+/// The process's connection pools, TLS and proxies included: one for all tokens that trust the same
+/// certificates.
 ///
-/// Clones share it. Connections are driven by the runtime of the first request, so a pool lives
+/// Clones share them. Connections are driven by the runtime of the first request, so a pool lives
 /// and ends with one [`Runtime`](crate::kms::runtime::Runtime).
 #[derive(Clone, Default)]
-pub(crate) struct SharedHttp(Arc<OnceCell<SharedHttpClient>>);
+pub(crate) struct SharedHttp(Arc<Mutex<Pools>>);
+
+/// By the file of trusted certificates; `None` stands for the system's.
+type Pools = HashMap<Option<PathBuf>, SharedHttpClient>;
 
 impl SharedHttp {
-    /// A pool without connections; trusted roots are read when the first client is built.
+    /// Pools without connections; trusted roots are read when the first client is built.
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    fn client(&self) -> Result<SharedHttpClient, KmsError> {
-        self.0.get_or_try_init(connection_pool).cloned()
+    fn client(&self, bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsError> {
+        let path = bundle.map(|bundle| bundle.path.clone());
+        // The lock is held while files are read, so that nobody reads them twice.
+        let mut pools = self.0.lock();
+        if let Some(client) = pools.get(&path) {
+            return Ok(client.clone());
+        }
+        let client = connection_pool(bundle)?;
+        pools.insert(path, client.clone());
+        Ok(client)
     }
 }
 
@@ -50,12 +72,19 @@ impl fmt::Debug for SharedHttp {
     }
 }
 
-fn connection_pool() -> Result<SharedHttpClient, KmsError> {
+fn connection_pool(bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsError> {
+    let trust = match bundle {
+        Some(bundle) => bundle.tls_context().map_err(|why| unusable(&why))?,
+        None => TlsContext::default(),
+    };
+    connections::log_key_exchanges();
     let pool = pool::ConnectionPool::builder()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_context(trust)
         .proxy_config(ProxyConfig::from_env())
         .tcp_nodelay(true)
         .idle_timeout(IDLE)
+        .event_listener(connections::listener())
         .build_https()
         .map_err(|error| unusable(&error))?;
     let client = pool::Client::new(&pool).map_err(|error| unusable(&error))?;
@@ -64,22 +93,45 @@ fn connection_pool() -> Result<SharedHttpClient, KmsError> {
 
 /// Builds a token's client: region, credentials and endpoint from the settings, else from the
 /// ordinary chain. Credentials are looked up by the first request.
-pub(super) async fn build(settings: &AwsSettings, http: &SharedHttp) -> Result<Client, KmsError> {
+pub(super) async fn build(
+    settings: &AwsSettings,
+    http: &SharedHttp,
+    identity: Option<&Identity>,
+    guard: &Arc<Guard>,
+    warned: &Mutex<BTreeSet<String>>,
+) -> Result<(Client, SdkConfig), KmsError> {
+    let ambient = Ambient::load(settings).await;
+    credentials::warn_of_ignored_settings(&ambient, identity, warned);
+    let http = http.client(CaBundle::find(settings, &ambient).as_ref())?;
     // The chain ends at the instance metadata service, which off EC2 may be a black hole.
     let load = timeout(
         chain_limit(settings),
-        loader(settings, http.client()?)?.load(),
+        loader(settings, identity, &ambient, http)?.load(),
     );
-    let config = Box::pin(load).await.map_err(|_| {
+    let mut config = Box::pin(load).await.map_err(|_| {
         unusable(&"no AWS region is set, and the instance metadata service does not answer")
     })?;
     if config.region().is_none() {
         return Err(unusable(&"no AWS region is set"));
     }
-    Ok(Client::from_conf(kms_config(settings, &config)))
+    let limit = chain_limit(settings);
+    if let Some(provider) = credentials::provider(settings, guard, &config, limit).await {
+        config = config
+            .into_builder()
+            .credentials_provider(provider)
+            // The provider keeps its credentials itself.
+            .identity_cache(IdentityCache::no_cache())
+            .build();
+    }
+    Ok((Client::from_conf(kms_config(settings, &config)), config))
 }
 
-fn loader(settings: &AwsSettings, http: SharedHttpClient) -> Result<ConfigLoader, KmsError> {
+fn loader(
+    settings: &AwsSettings,
+    identity: Option<&Identity>,
+    ambient: &Ambient,
+    http: SharedHttpClient,
+) -> Result<ConfigLoader, KmsError> {
     let name = FrameworkMetadata::new(env!("CARGO_PKG_NAME"), Some(env!("CARGO_PKG_VERSION")))
         .map_err(|error| unusable(&error))?;
     // An explicit retry configuration also keeps the loader from reading AWS_MAX_ATTEMPTS and
@@ -94,22 +146,53 @@ fn loader(settings: &AwsSettings, http: SharedHttpClient) -> Result<ConfigLoader
         .operation_timeout(settings.deadline)
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+        .http_client(http.clone())
         .framework_metadata(name)
         .retry_config(retry)
         .timeout_config(timeouts)
-        .identity_cache(
-            IdentityCache::lazy()
-                .load_timeout(chain_limit(settings))
-                .build(),
-        )
         // Answers are small, and every attempt has its time limit.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));
     }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    let profile = match identity {
+        Some(Identity::Profile(name)) => Some(name),
+        Some(Identity::Keys { .. }) => None,
+        None => settings.profile.as_ref(),
+    };
+    if let Some(profile) = profile {
+        // The chain would ask the environment first, whoever it speaks of.
+        let config = ProviderConfig::without_region()
+            .with_region(
+                settings
+                    .region
+                    .clone()
+                    .map(Region::new)
+                    .or_else(|| ambient.region()),
+            )
+            .with_http_client(http);
+        let credentials = ProfileFileCredentialsProvider::builder()
+            .profile_name(profile)
+            .configure(&config)
+            .build();
+        loader = loader.credentials_provider(credentials);
+    }
+    if let Some(keys) = identity.and_then(credentials::of_pin) {
+        loader = loader.credentials_provider(keys);
+    }
+    if let Some(fips) = settings.fips {
+        loader = loader.use_fips(fips);
+    }
+    if let Some(dualstack) = settings.dualstack {
+        loader = loader.use_dual_stack(dualstack);
+    }
     #[cfg(test)]
-    let loader = settings.surroundings.apply(loader);
+    let loader = settings
+        .surroundings
+        .apply(loader, settings.endpoint.as_deref());
     Ok(loader)
 }
 
@@ -120,8 +203,9 @@ fn chain_limit(settings: &AwsSettings) -> Duration {
 }
 
 fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config {
-    let mut builder =
-        aws_sdk_kms::config::Builder::from(config).retry_classifier(NeverOnLimitExceeded);
+    let mut builder = aws_sdk_kms::config::Builder::from(config)
+        .retry_classifier(NeverOnLimitExceeded)
+        .interceptor(CountAttempts);
     // For KMS alone: the token service that credentials may come from keeps its own endpoint.
     if settings.endpoint.is_some() {
         builder.set_endpoint_url(settings.endpoint.clone());

@@ -1,37 +1,77 @@
-//! One request to KMS: its client, its deadline, its patience with new keys, its log line.
+//! One request to KMS: its client, its deadline, its patience with new keys, its record.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
+use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::operation::RequestId;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::attempts;
+use super::audit::Record;
+use super::caller::{self, Guard};
 use super::client::{self, SharedHttp};
+use super::denied::Denied;
 use super::failure;
 use super::fresh::FreshKeys;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
-use crate::kms::{KmsError, KmsErrorKind};
+use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind};
+use crate::metrics::Metrics;
+
+/// A client, and since when there is one.
+struct Built {
+    client: Client,
+    since: Instant,
+}
+
+/// A client is not given up earlier: its credentials would be no others.
+const YOUNG: Duration = Duration::from_secs(1);
 
 /// A token's requests, as asynchronous functions.
 pub(super) struct Requests {
     settings: AwsSettings,
     http: SharedHttp,
-    /// Empty until a client could be built: a failure is not kept.
-    client: OnceCell<Client>,
+    /// Empty until a client could be built, and again when its credentials were of no use: what a file or
+    /// the environment's services say by then is looked at anew.
+    client: ArcSwapOption<Built>,
+    /// Held while a client is built.
+    building: Mutex<()>,
+    /// Who is logged in, where that matters.
+    identity: ArcSwapOption<Identity>,
+    guard: Arc<Guard>,
+    /// The warnings about settings that were given.
+    warned: parking_lot::Mutex<BTreeSet<String>>,
     pub(super) fresh: FreshKeys,
+    denied: Denied,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Requests {
-    pub(super) fn new(settings: AwsSettings, http: SharedHttp) -> Self {
+    pub(super) fn new(
+        settings: AwsSettings,
+        http: SharedHttp,
+        metrics: Option<Arc<Metrics>>,
+    ) -> Self {
+        let guard = Guard::new(settings.caller.clone(), settings.needs_identity);
         Self {
+            guard: Arc::new(guard),
+            identity: ArcSwapOption::const_empty(),
             settings,
             http,
-            client: OnceCell::new(),
+            client: ArcSwapOption::const_empty(),
+            building: Mutex::new(()),
+            warned: parking_lot::Mutex::default(),
             fresh: FreshKeys::default(),
+            denied: Denied::default(),
+            metrics,
         }
     }
 
@@ -52,7 +92,7 @@ impl Requests {
         S: Fn(Client) -> F,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         T: RequestId,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let passes = |error: &KmsError| self.fresh.will_pass(key, error);
         persist(deadline, passes, || {
@@ -73,7 +113,7 @@ impl Requests {
         S: FnOnce(Client) -> F,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         T: RequestId,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let started = Instant::now();
         // Past its deadline a request must not even be sent.
@@ -89,19 +129,126 @@ impl Requests {
             let answer = Box::pin(send(client)).await;
             answer.map_err(|error| failure::describe(operation, key, &error))
         };
-        let result = timeout_at(deadline, work)
-            .await
-            .unwrap_or_else(|_| Err(late()));
-        log(operation, key, started.elapsed(), &result);
-        result
+        let told = async {
+            let record = Record::begin(operation, key, self.metrics.as_deref(), started);
+            let ended = timeout_at(deadline, work).await;
+            let result = ended.unwrap_or_else(|_| Err(late()));
+            let result = self.denied.note(operation, key, result);
+            record.end(&result);
+            if let Err(error) = &result
+                && matches!(
+                    error.kind,
+                    KmsErrorKind::Credentials | KmsErrorKind::Identity
+                )
+            {
+                self.renew_client();
+            }
+            result
+        };
+        attempts::counted::<E, _>(told).await
     }
 
     async fn client(&self, operation: &'static str) -> Result<Client, KmsError> {
-        self.client
-            .get_or_try_init(|| client::build(&self.settings, &self.http))
-            .await
-            .cloned()
-            .map_err(|error| KmsError { operation, ..error })
+        if let Some(built) = &*self.client.load() {
+            return Ok(built.client.clone());
+        }
+        let _turn = self.building.lock().await;
+        if let Some(built) = &*self.client.load() {
+            return Ok(built.client.clone());
+        }
+        let identity = self.identity.load_full();
+        if self.settings.needs_identity && identity.is_none() {
+            let message =
+                format!("nobody is logged in, and the PIN gives the credentials: {IDENTITY_FORMS}");
+            return Err(KmsError::local(
+                KmsErrorKind::Credentials,
+                operation,
+                None,
+                message,
+            ));
+        }
+        let (client, _) = self.build(operation, identity.as_deref()).await?;
+        self.keep(&client);
+        let is_same = match (&identity, &*self.identity.load()) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (None, None) => true,
+            _ => false,
+        };
+        if !is_same {
+            // Its user logged out while it was built.
+            self.client.store(None);
+        }
+        Ok(client)
+    }
+
+    async fn build(
+        &self,
+        operation: &'static str,
+        identity: Option<&Identity>,
+    ) -> Result<(Client, SdkConfig), KmsError> {
+        let (guard, warned) = (&self.guard, &self.warned);
+        Box::pin(client::build(
+            &self.settings,
+            &self.http,
+            identity,
+            guard,
+            warned,
+        ))
+        .await
+        .map_err(|error| KmsError { operation, ..error })
+    }
+
+    fn keep(&self, client: &Client) {
+        self.client.store(Some(Arc::new(Built {
+            client: client.clone(),
+            since: Instant::now(),
+        })));
+    }
+
+    /// Takes an identity's credentials for what follows, if AWS knows them and the rules allow it.
+    pub(super) async fn log_in(
+        &self,
+        identity: Identity,
+        deadline: Instant,
+    ) -> Result<(), KmsError> {
+        let work = async {
+            let _turn = self.building.lock().await;
+            let (client, config) = self.build(caller::OPERATION, Some(&identity)).await?;
+            if let Some(provider) = config.credentials_provider() {
+                // The guard asks AWS whose they are.
+                let answer = provider.provide_credentials().await;
+                answer.map_err(|error| failure::of_credentials(caller::OPERATION, &error))?;
+            }
+            self.identity.store(Some(Arc::new(identity)));
+            self.keep(&client);
+            Ok(())
+        };
+        timeout_at(deadline, work).await.unwrap_or_else(|_| {
+            let message = no_answer(self.settings.deadline);
+            Err(KmsError::local(
+                KmsErrorKind::Timeout,
+                caller::OPERATION,
+                None,
+                message,
+            ))
+        })
+    }
+
+    /// Forgets who is logged in, and the credentials with the client.
+    pub(super) fn log_out(&self) {
+        self.identity.store(None);
+        self.client.store(None);
+    }
+
+    /// Gives the client up because KMS refused its credentials or there were none.
+    fn renew_client(&self) {
+        let client = self.client.load();
+        if client
+            .as_ref()
+            .is_some_and(|built| built.since.elapsed() >= YOUNG)
+        {
+            self.client.compare_and_swap(&client, None);
+        }
     }
 }
 
@@ -136,25 +283,4 @@ where
 
 pub(super) fn no_answer(waited: Duration) -> String {
     format!("no answer within {:.1} s", waited.as_secs_f64())
-}
-
-fn log<T: RequestId>(
-    operation: &'static str,
-    key: Option<&str>,
-    latency: Duration,
-    result: &Result<T, KmsError>,
-) {
-    let (request_id, error) = match result {
-        Ok(answer) => (answer.request_id(), None),
-        Err(error) => (error.request_id.as_deref(), Some(error)),
-    };
-    tracing::debug!(
-        operation,
-        key,
-        latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
-        request_id,
-        kind = error.map(|error| tracing::field::debug(error.kind)),
-        code = error.map(|error| error.code.as_str()),
-        "KMS request"
-    );
 }

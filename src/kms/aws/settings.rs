@@ -1,8 +1,9 @@
 //! How one token reaches KMS.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::TokenConfig;
+use crate::config::{CallerRules, PinMode, RoleConfig, TokenConfig};
 
 /// Where KMS is, and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -12,6 +13,21 @@ pub(crate) struct AwsSettings {
     /// `https://…` or `http://…`; without it the SDK's chain decides (`AWS_ENDPOINT_URL_KMS`,
     /// `AWS_ENDPOINT_URL`, profile, the region's own).
     pub(crate) endpoint: Option<String>,
+    /// The profile of the shared AWS files; without it `AWS_PROFILE`, else `default`, where the chain gets
+    /// to it.
+    pub(crate) profile: Option<String>,
+    /// The endpoints that are validated by FIPS 140; without it the chain decides.
+    pub(crate) fips: Option<bool>,
+    /// The endpoints that IPv6 reaches, too; without it the chain decides.
+    pub(crate) dualstack: Option<bool>,
+    /// The trusted certificates, PEM; without it the surroundings decide.
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// Assumed one after the other, the first with the credentials of the chain.
+    pub(crate) roles: Vec<RoleConfig>,
+    /// Whom the token may act as.
+    pub(crate) caller: CallerRules,
+    /// Whether there are credentials only while somebody is logged in.
+    pub(crate) needs_identity: bool,
     /// For one call as a whole, retries included.
     pub(crate) deadline: Duration,
     /// For name resolution, TCP and TLS of one connection.
@@ -39,6 +55,13 @@ impl From<&TokenConfig> for AwsSettings {
                 .as_ref()
                 .map(|region| region.as_str().to_owned()),
             endpoint: config.endpoint.as_ref().map(|url| url.as_str().to_owned()),
+            profile: config.profile.as_ref().map(|name| name.as_str().to_owned()),
+            fips: config.fips,
+            dualstack: config.dualstack,
+            ca_bundle: config.ca_bundle.clone(),
+            roles: config.roles.clone(),
+            caller: config.caller.clone(),
+            needs_identity: config.pin == PinMode::Credentials,
             deadline: config.deadline,
             connect_timeout: config.connect_timeout,
             attempt_timeout: config.attempt_timeout,

@@ -1,5 +1,6 @@
 //! The AWS implementation, through the [`Kms`] trait.
 
+mod caller;
 mod canned;
 mod consistency;
 mod cryptography;
@@ -41,7 +42,7 @@ fn settings(endpoint: &str) -> AwsSettings {
 }
 
 fn kms(settings: AwsSettings) -> AwsKms {
-    AwsKms::new(settings, runtime(), SharedHttp::new())
+    AwsKms::new(settings, runtime(), SharedHttp::new(), None)
 }
 
 fn key(number: u32) -> KeyEntry {

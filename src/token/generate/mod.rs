@@ -9,7 +9,7 @@ use pkcs11_sys::*;
 
 use super::names::PairNames;
 use super::{Token, restrictions};
-use crate::config::Selection;
+use crate::config::{OnDestroy, Selection};
 use crate::error::{Error, Result};
 use crate::kms::{KeyAnswer, KeyEntry, KeySpec, KeyUsage, NewKey, Phase, Tags};
 use crate::mechanism::Mechanism;
@@ -43,6 +43,7 @@ impl Token {
     ) -> Result<NewPair> {
         self.check_makes_keys()?;
         let (spec, usage) = pair::kind(&self.config, mechanism, public, private)?;
+        self.check_keeps(&[public, private])?;
         let entry = self.create(&Wanted {
             spec,
             usage,
@@ -71,6 +72,7 @@ impl Token {
     ) -> Result<CK_OBJECT_HANDLE> {
         self.check_makes_keys()?;
         let (spec, key_type) = secret::kind(mechanism, template)?;
+        self.check_keeps(&[template])?;
         let names = names(template);
         let entry = self.create(&Wanted {
             spec,
@@ -90,6 +92,7 @@ impl Token {
     }
 
     pub(super) fn check_makes_keys(&self) -> Result<()> {
+        self.check_login()?;
         match self.config.selection {
             Selection::Keys(_) => Err(Error::new(
                 CKR_TOKEN_WRITE_PROTECTED,
@@ -97,6 +100,21 @@ impl Token {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses a key that is not to be destroyed in a token whose keys can be: the promise would not be kept.
+    fn check_keeps(&self, templates: &[&Template<'_>]) -> Result<()> {
+        for template in templates {
+            let to_be_kept = template.flag(CKA_DESTROYABLE)? == Some(false);
+            if to_be_kept && self.config.on_destroy != OnDestroy::Refuse {
+                return Err(Error::new(
+                    CKR_TEMPLATE_INCONSISTENT,
+                    "CKA_DESTROYABLE: the keys of a token can be destroyed unless its configuration says \
+                     on_destroy = \"refuse\"",
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn create(&self, wanted: &Wanted) -> Result<KeyEntry> {
