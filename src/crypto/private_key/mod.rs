@@ -164,7 +164,8 @@ mod tests {
 
     /// A new key of openssl's, as PKCS#8 and its public half.
     fn key(options: &[&str]) -> (Vec<u8>, Vec<u8>) {
-        let pkcs8 = openssl_ok([&["genpkey", "-outform", "DER"][..], options].concat(), &[]);
+        let pem = openssl_ok([&["genpkey"][..], options].concat(), &[]);
+        let pkcs8 = openssl_ok(["pkcs8", "-topk8", "-nocrypt", "-outform", "DER"], &pem);
         let spki = openssl_ok(
             ["pkey", "-inform", "DER", "-pubout", "-outform", "DER"],
             &pkcs8,

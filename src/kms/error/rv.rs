@@ -171,8 +171,10 @@ fn row(kind: Kind, caller: Caller) -> Row {
         (Kind::InvalidSignature, _) => {
             Row(CKR_FUNCTION_FAILED, &[(&[Verify], CKR_SIGNATURE_INVALID)])
         }
-        // Only an import is told so.
-        (Kind::KeyMaterial, _) => Row(CKR_ATTRIBUTE_VALUE_INVALID, &[]),
+        (Kind::KeyMaterial, _) => Row(
+            CKR_FUNCTION_FAILED,
+            &[(&[Generate], CKR_ATTRIBUTE_VALUE_INVALID)],
+        ),
         (Kind::Length, _) => Row(
             CKR_FUNCTION_FAILED,
             &[

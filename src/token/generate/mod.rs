@@ -103,7 +103,7 @@ impl Token {
     }
 
     /// Refuses a key that is not to be destroyed in a token whose keys can be: the promise would not be kept.
-    fn check_keeps(&self, templates: &[&Template<'_>]) -> Result<()> {
+    pub(super) fn check_keeps(&self, templates: &[&Template<'_>]) -> Result<()> {
         for template in templates {
             let to_be_kept = template.flag(CKA_DESTROYABLE)? == Some(false);
             if to_be_kept && self.config.on_destroy != OnDestroy::Refuse {

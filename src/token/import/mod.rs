@@ -31,6 +31,7 @@ impl Token {
     /// Imports the private key that a template of C_CreateObject spells out.
     pub(crate) fn import_private(&self, template: &Template<'_>) -> Result<CK_OBJECT_HANDLE> {
         self.check_makes_keys()?;
+        self.check_keeps(&[template])?;
         let (wanted, key) = private::created(&self.config, template)?;
         let entry = self.import(&wanted, Material::Private(&key))?;
         self.handle_of(&entry, Part::Private)
@@ -39,6 +40,7 @@ impl Token {
     /// Checks all that can be checked of a template for C_UnwrapKey before the key is there.
     pub(crate) fn check_import_template(&self, template: &Template<'_>) -> Result<()> {
         self.check_makes_keys()?;
+        self.check_keeps(&[template])?;
         private::check_unwrapped(template)
     }
 
@@ -56,6 +58,7 @@ impl Token {
     /// Imports the secret key that a template of C_CreateObject spells out.
     pub(crate) fn import_secret(&self, template: &Template<'_>) -> Result<CK_OBJECT_HANDLE> {
         self.check_makes_keys()?;
+        self.check_keeps(&[template])?;
         let (wanted, value) = secret::created(template)?;
         let entry = self.import(&wanted, Material::Secret(value))?;
         self.handle_of(&entry, Part::Secret)
