@@ -244,7 +244,7 @@ fn what_makes_no_key_is_refused_before_kms_is_asked() {
     }
     refused.push((
         secret_template(CKK_AES, &[1; 32]),
-        CKR_ATTRIBUTE_VALUE_INVALID,
+        CKR_TEMPLATE_INCONSISTENT,
     ));
     refused.push((
         secret_template(CKK_GENERIC_SECRET, &[1; 33]),

@@ -74,6 +74,12 @@ fn every_listed_mechanism_works_and_has_the_info_that_says_so() {
                 let key = aes_key(&client, CKA_ENCRYPT, CKA_DECRYPT);
                 assert_encrypts(&client, &cipher, key, key);
             }
+            WRAP_UNWRAP if *type_ == CKM_RSA_AES_KEY_WRAP => {
+                for aes_bits in [128, 192, 256] {
+                    let mechanism = Mechanism::rsa_aes(aes_bits, &SHA_256);
+                    assert_wraps(&client, &mechanism, decrypting.public, decrypting.private);
+                }
+            }
             WRAP_UNWRAP => {
                 let key = aes_key(&client, CKA_WRAP, CKA_UNWRAP);
                 assert_wraps(&client, &Mechanism::plain(*type_), key, key);

@@ -18,10 +18,10 @@ pub(super) fn created<'a>(template: &Template<'a>) -> Result<(Wanted, &'a [u8])>
         .ok_or_else(|| missing("CKA_KEY_TYPE"))?;
     let made_for = HMACS.iter().find(|facts| facts.key_type == key_type);
     if made_for.is_none() && key_type != CKK_GENERIC_SECRET {
-        return Err(bad(
-            "CKA_KEY_TYPE",
-            "the secret keys that are imported are for HMAC: CKK_GENERIC_SECRET, CKK_SHA256_HMAC and \
-             their like",
+        return Err(Error::new(
+            CKR_TEMPLATE_INCONSISTENT,
+            "CKA_TOKEN: the secret keys that are imported are for HMAC, CKK_GENERIC_SECRET, \
+             CKK_SHA256_HMAC and their like; CK_FALSE makes a key that lives as long as the session",
         ));
     }
     check(Making::Created, template, Part::Secret, key_type)?;
