@@ -70,6 +70,12 @@
 #define KMS_PKCS11_TAG_PUBLIC_MECHANISMS "p11:public-mechanisms"
 #define KMS_PKCS11_TAG_KEY_TYPE "p11:key-type"
 
+/*
+ * Tag of a KMS key that the module made: 32 hexadecimal digits that no other key has. A key whose creation was not
+ * answered is found by it.
+ */
+#define KMS_PKCS11_TAG_CREATED "p11:created"
+
 /* The most bytes of a CKA_ID, and of a CKA_LABEL without characters that need "=XX". */
 #define KMS_PKCS11_MAX_ID 128
 #define KMS_PKCS11_MAX_LABEL 256

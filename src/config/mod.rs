@@ -11,6 +11,7 @@ mod log;
 mod metrics;
 pub(crate) mod names;
 mod pin;
+mod rates;
 mod role;
 mod section;
 pub(crate) mod selection;
@@ -27,11 +28,12 @@ pub(crate) use log::{Audit, LogConfig, LogFormat, LogTarget};
 pub(crate) use metrics::MetricsConfig;
 pub(crate) use names::Region;
 pub(crate) use pin::PinMode;
+pub(crate) use rates::Rates;
 pub(crate) use role::RoleConfig;
 pub(crate) use selection::Selection;
 #[cfg(test)]
 pub(crate) use tests::read_token;
-pub(crate) use token::{OnDestroy, RandomSource, TokenConfig};
+pub(crate) use token::{Discovery, OnDestroy, RandomSource, TokenConfig};
 
 use section::Source;
 

@@ -235,6 +235,13 @@ impl<'s> Entry<'s> {
             .ok_or_else(|| self.wrong("a number of seconds above 0, at most 86400 (a day)"))
     }
 
+    /// True or false.
+    pub(super) fn flag(self) -> Result<bool, ConfigError> {
+        self.value
+            .as_bool()
+            .ok_or_else(|| self.wrong("true, false"))
+    }
+
     /// A table with known keys.
     pub(super) fn section(self) -> Result<Section<'s>, ConfigError> {
         match self.value {

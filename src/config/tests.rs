@@ -116,6 +116,8 @@ fn every_setting_is_read_into_its_own_place() {
         dualstack = false
         ca_bundle = "/etc/ca.pem"
         tags = { Team = "payments", "cost centre" = "" }
+        new_key_tags = { Owner = "ops" }
+        discovery = "list-keys"
         certificates = ["/etc/chain.pem", "/etc/root.pem"]
         certificate_directory = "/var/lib/certificates"
         on_destroy = "disable"
@@ -123,6 +125,8 @@ fn every_setting_is_read_into_its_own_place() {
         rsa_usage_when_both = "decrypt"
         import_lifetime_days = 365
         description = ""
+        policy_file = "/etc/policy.json"
+        multi_region = true
         random = "local"
         deadline = 1
         account = "111122223333"
@@ -136,6 +140,7 @@ fn every_setting_is_read_into_its_own_place() {
         refresh_interval = 86400
         miss_refresh_interval = 1e-3
         concurrency = 64
+        rates = { rsa = 1, ecc = 2, ml_dsa = 3, ml_kem = 4, symmetric = 5, listing = 1_000_000 }
         "#,
     );
     let tags = [("Team", "payments"), ("cost centre", "")];
@@ -164,6 +169,16 @@ fn every_setting_is_read_into_its_own_place() {
         },
         pin: PinMode::Credentials,
         selection: Selection::Tags(Tags::from(tags)),
+        discovery: Discovery::ListKeys,
+        new_key_tags: Tags::from([("Owner".to_owned(), "ops".to_owned())]),
+        rates: Rates {
+            rsa: 1,
+            ecc: 2,
+            ml_dsa: 3,
+            ml_kem: 4,
+            symmetric: 5,
+            listing: 1_000_000,
+        },
         certificates: vec!["/etc/chain.pem".into(), "/etc/root.pem".into()],
         certificate_directory: Some("/var/lib/certificates".into()),
         on_destroy: OnDestroy::Disable,
@@ -171,6 +186,8 @@ fn every_setting_is_read_into_its_own_place() {
         rsa_usage_when_both: token.rsa_usage_when_both,
         import_lifetime_days: Some(365),
         description: "".parse().unwrap(),
+        policy_file: Some("/etc/policy.json".into()),
+        multi_region: true,
         random: RandomSource::Local,
         deadline: Duration::from_secs(1),
         connect_timeout: Duration::from_millis(250),
@@ -259,10 +276,11 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
             "[[token]]\nlabel = \"a\"\n  lable = \"b\"",
             "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, \
              profile, fips, dualstack, ca_bundle, assume_role, account, allow, pin, pin_hash, \
-             pin_hash_file, tags, keys, \
+             pin_hash_file, tags, keys, discovery, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
-             rsa_usage_when_both, import_lifetime_days, description, random, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
-             refresh_interval, miss_refresh_interval, retries, concurrency",
+             rsa_usage_when_both, import_lifetime_days, description, new_key_tags, policy_file, multi_region, random, \
+             deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
+             refresh_interval, miss_refresh_interval, retries, concurrency, rates",
         ),
         (
             "[logging]\nlevel = \"warn\"",
@@ -302,6 +320,14 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
         (
             "[[token]]\nrandom = true",
             "2:10: random is true; allowed: \"kms\", \"local\"",
+        ),
+        (
+            "[[token]]\nmulti_region = 1",
+            "2:16: multi_region is 1; allowed: true, false",
+        ),
+        (
+            "[[token]]\npolicy_file = \"policy.json\"",
+            "2:15: policy_file is \"policy.json\"; allowed: an absolute path",
         ),
         (
             "[[token]]\nrsa_usage_when_both = { 2048 = \"both\" }",
@@ -348,10 +374,6 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
         (
             "[[token]]\ncertificate_directory = \"certificates\"",
             "2:25: certificate_directory is \"certificates\"; allowed: an absolute path",
-        ),
-        (
-            "[[token]]\nkeys = [\"alias/a\"]\ntags = { a = \"b\" }",
-            "2:8: keys beside tags; allowed: one of the two",
         ),
         (
             "[[token]]\nlabel = \"a\"\n[[token]]\nregion = \"local\"\nlabel = \"a\"",
@@ -598,6 +620,7 @@ fn the_manual_lists_exactly_the_keys_that_are_allowed() {
             "[[token]]\n[[token.assume_role]]\n\
              role_arn = \"arn:aws:iam::111122223333:role/a\"\nunknown = 1",
         ),
+        ("### Rates", "[[token]]\nrates.unknown = 1"),
         ("## `[log]`", "[log]\nunknown = 1"),
         ("## `[metrics]`", "[metrics]\nunknown = 1"),
     ] {
@@ -624,6 +647,11 @@ fn the_defaults_of_the_manual_are_the_defaults() {
     assert!(sizes.contains("4096 = \"decrypt\""), "{sizes}");
     let sizes = read_token(&format!("[token.rsa_usage_when_both]\n{sizes}"));
     assert_eq!(sizes, TokenConfig::default());
+
+    let rates = settings("### Rates");
+    assert!(rates.contains("symmetric = 10000"), "{rates}");
+    let rates = read_token(&format!("[token.rates]\n{rates}"));
+    assert_eq!(rates, TokenConfig::default());
 
     let log = settings("## `[log]`");
     assert!(log.contains("level = \"warn\""), "{log}");
@@ -691,4 +719,63 @@ fn manual_rows(heading: &str) -> impl Iterator<Item = Vec<&'static str>> {
             let cells = line.trim_matches('|').split(" | ");
             cells.map(|cell| cell.trim().trim_matches('`')).collect()
         })
+}
+
+#[test]
+fn a_way_to_find_keys_must_fit_the_selection_of_keys() {
+    for (text, expected) in [
+        (
+            "discovery = \"all\"",
+            "discovery is \"all\"; allowed: \"auto\", \"tagging-api\", \"list-keys\", \"explicit\"",
+        ),
+        (
+            "discovery = \"tagging-api\"",
+            "discovery is \"tagging-api\" without tags; allowed: beside tags",
+        ),
+        (
+            "discovery = \"explicit\"",
+            "discovery is \"explicit\" without keys; allowed: beside keys",
+        ),
+        (
+            "discovery = \"list-keys\"\nkeys = [\"alias/a\"]",
+            "discovery is \"list-keys\" beside keys; allowed: \"auto\", \"explicit\"",
+        ),
+    ] {
+        let text = format!("[[token]]\n{text}");
+        assert_eq!(complaint(&text), format!("config.toml:2:13: {expected}"));
+    }
+    assert_eq!(
+        complaint("[[token]]\nkeys = [\"alias/a\"]\ntags = { a = \"b\" }"),
+        "config.toml:2:8: keys beside tags; allowed: one of the two"
+    );
+}
+
+#[test]
+fn tags_of_new_keys_are_other_ones_than_the_tokens_and_few_enough() {
+    let settings = "[[token]]\ntags = { a = \"b\" }\nnew_key_tags = ";
+    assert_eq!(
+        complaint(&format!("{settings}{{ a = \"c\" }}")),
+        "config.toml:3:16: new_key_tags has a tag that is among tags; allowed: others"
+    );
+    let many: Vec<String> = (0..40).map(|n| format!("k{n} = \"\"")).collect();
+    assert_eq!(
+        complaint(&format!("{settings}{{ {} }}", many.join(", "))),
+        "config.toml:3:16: new_key_tags is a table; allowed: a table of 1 to 39 tags, such as \
+         { Team = \"payments\" }"
+    );
+}
+
+#[test]
+fn rates_are_read_by_family_and_have_bounds() {
+    let rates = read_token("rates = { ecc = 3000, listing = 50 }").rates;
+    let expected = Rates {
+        ecc: 3000,
+        listing: 50,
+        ..Rates::default()
+    };
+    assert_eq!(rates, expected);
+    assert_eq!(
+        complaint("[[token]]\nrates = { ecc = 0 }"),
+        "config.toml:2:17: ecc is 0; allowed: an integer from 1 to 1000000"
+    );
 }

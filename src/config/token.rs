@@ -7,9 +7,10 @@ use super::ConfigError;
 use super::caller::CallerRules;
 use super::names::{AbsolutePath, Description, Endpoint, Label, Profile, Region};
 use super::pin::PinMode;
+use super::rates::Rates;
 use super::role::RoleConfig;
 use super::section::{Entry, Section, integer, one_of};
-use super::selection::Selection;
+use super::selection::{MOST_TAGS, Selection, read_tags};
 use crate::kms::{KeySpec, KeyUsage, Tags};
 
 /// One token: which keys it shows, what it does with them, and how it talks to KMS.
@@ -34,6 +35,7 @@ pub(crate) struct TokenConfig {
     pub(crate) caller: CallerRules,
     pub(crate) pin: PinMode,
     pub(crate) selection: Selection,
+    pub(crate) discovery: Discovery,
 
     /// PEM files whose certificates are shown, too.
     pub(crate) certificates: Vec<PathBuf>,
@@ -48,6 +50,12 @@ pub(crate) struct TokenConfig {
     /// Days until the material of an imported key expires, 1 to 365; `None`: never.
     pub(crate) import_lifetime_days: Option<u16>,
     pub(crate) description: Description,
+    /// What created keys are tagged with beside [`tags`](Self::tags).
+    pub(crate) new_key_tags: Tags,
+    /// The file of the key policy that created keys get. `None`: the default policy of KMS.
+    pub(crate) policy_file: Option<PathBuf>,
+    /// Whether created keys may be replicated to other regions.
+    pub(crate) multi_region: bool,
     pub(crate) random: RandomSource,
 
     /// For one operation of KMS, retries included.
@@ -67,6 +75,7 @@ pub(crate) struct TokenConfig {
     pub(crate) retries: u32,
     /// Requests at a time while keys are listed and fetched.
     pub(crate) concurrency: usize,
+    pub(crate) rates: Rates,
 }
 
 impl TokenConfig {
@@ -95,6 +104,7 @@ impl TokenConfig {
         token.caller = CallerRules::read(&mut section)?;
         token.pin = PinMode::read(&mut section)?;
         token.selection = Selection::read(&mut section)?;
+        token.discovery = Discovery::read(&mut section, &token.selection)?;
 
         let directory = &mut token.certificate_directory;
         section.set("certificates", &mut token.certificates, read_paths)?;
@@ -112,6 +122,11 @@ impl TokenConfig {
             integer(1..=365)(entry).map(Some)
         })?;
         section.set("description", &mut token.description, Entry::parse)?;
+        token.new_key_tags = read_new_key_tags(&mut section, token.tags())?;
+        section.set("policy_file", &mut token.policy_file, |entry| {
+            read_path(entry).map(Some)
+        })?;
+        section.set("multi_region", &mut token.multi_region, Entry::flag)?;
         section.set("random", &mut token.random, one_of(&RANDOM))?;
 
         for (key, duration) in [
@@ -127,6 +142,7 @@ impl TokenConfig {
         }
         section.set("retries", &mut token.retries, integer(0..=20))?;
         section.set("concurrency", &mut token.concurrency, integer(1..=64))?;
+        section.set("rates", &mut token.rates, Rates::read)?;
 
         section.finish()?;
         Ok(token)
@@ -162,6 +178,7 @@ impl Default for TokenConfig {
             caller: CallerRules::default(),
             pin: PinMode::Any,
             selection: Selection::All,
+            discovery: Discovery::Auto,
             certificates: Vec::new(),
             certificate_directory: None,
             on_destroy: OnDestroy::Schedule,
@@ -169,6 +186,9 @@ impl Default for TokenConfig {
             rsa_usage_when_both: RsaUsage::default(),
             import_lifetime_days: None,
             description: Description::default(),
+            new_key_tags: Tags::new(),
+            policy_file: None,
+            multi_region: false,
             random: RandomSource::Kms,
             deadline: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(2),
@@ -179,6 +199,7 @@ impl Default for TokenConfig {
             miss_refresh_interval: Duration::from_secs(5),
             retries: 3,
             concurrency: 16,
+            rates: Rates::default(),
         }
     }
 }
@@ -192,6 +213,60 @@ pub(super) fn read_path(entry: Entry<'_>) -> Result<PathBuf, ConfigError> {
     let AbsolutePath(path) = entry.parse()?;
     Ok(path)
 }
+
+/// Reads `new_key_tags`, which together with the token's tags must leave room for the module's own
+/// and must not say otherwise.
+fn read_new_key_tags(section: &mut Section<'_>, tags: &Tags) -> Result<Tags, ConfigError> {
+    let key = "new_key_tags";
+    let twice = section.wrong(
+        key,
+        "new_key_tags has a tag that is among tags; allowed: others",
+    );
+    let new = section.get(key, |entry| read_tags(entry, MOST_TAGS - tags.len()))?;
+    let new = new.unwrap_or_default();
+    if new.keys().any(|key| tags.contains_key(key)) {
+        return Err(twice);
+    }
+    Ok(new)
+}
+
+/// How the token's keys are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Discovery {
+    /// By the tagging API where that is reachable and permitted, else by listing.
+    Auto,
+    /// `GetResources`, which filters by tags.
+    TaggingApi,
+    /// `ListKeys`, and `ListResourceTags` for every key.
+    ListKeys,
+    /// The configuration names them.
+    Explicit,
+}
+
+impl Discovery {
+    /// Reads the setting, which must fit the selection of keys.
+    fn read(section: &mut Section<'_>, selection: &Selection) -> Result<Self, ConfigError> {
+        let wrong = |problem| section.wrong("discovery", problem);
+        let without_tags = wrong("discovery is \"tagging-api\" without tags; allowed: beside tags");
+        let without_keys = wrong("discovery is \"explicit\" without keys; allowed: beside keys");
+        let beside_keys =
+            wrong("discovery is \"list-keys\" beside keys; allowed: \"auto\", \"explicit\"");
+        let way = section.get("discovery", one_of(&DISCOVERY))?;
+        match (way.unwrap_or(Self::Auto), selection) {
+            (Self::TaggingApi, Selection::All | Selection::Keys(_)) => Err(without_tags),
+            (Self::Explicit, Selection::All | Selection::Tags(_)) => Err(without_keys),
+            (Self::ListKeys, Selection::Keys(_)) => Err(beside_keys),
+            (way, _) => Ok(way),
+        }
+    }
+}
+
+const DISCOVERY: [(&str, Discovery); 4] = [
+    ("auto", Discovery::Auto),
+    ("tagging-api", Discovery::TaggingApi),
+    ("list-keys", Discovery::ListKeys),
+    ("explicit", Discovery::Explicit),
+];
 
 /// What becomes of a KMS key whose private key object is destroyed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,21 +10,26 @@ mod bulk;
 mod caller;
 mod client;
 mod connections;
+mod creation;
 mod credentials;
 mod cryptography;
 mod denied;
 mod failure;
 mod fresh;
 mod import;
+mod limiter;
 mod listing;
 mod operations;
+mod quota;
 mod reading;
 mod renewal;
 mod request;
 mod retry;
 mod settings;
+mod tagging;
 #[cfg(test)]
 mod tests;
+mod throttling;
 mod trust;
 
 use std::fmt;
@@ -41,7 +46,7 @@ use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
     Alias, EncryptionAlgorithm, Identity, ImportParameters, KeyAnswer, KeyEntry, KeySpec, KeyUsage,
-    Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType, NewKey, SigningAlgorithm, Tags,
+    Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType, NewKey, Search, SigningAlgorithm, Tags,
     WrappingAlgorithm,
 };
 use crate::metrics::Metrics;
@@ -161,6 +166,15 @@ impl Kms for AwsKms {
         self.run_each("ListResourceTags", keys, Requests::list_tags)
     }
 
+    fn list_tagged(&self, tags: &Tags) -> Result<Vec<(KeyEntry, Tags)>, KmsError> {
+        let tags = tags.clone();
+        self.run(
+            tagging::OPERATION,
+            self.listing_deadline(),
+            |requests, deadline| async move { requests.list_tagged(&tags, deadline).await },
+        )
+    }
+
     fn list_aliases(&self) -> Result<Vec<Alias>, KmsError> {
         self.run(
             "ListAliases",
@@ -182,18 +196,28 @@ impl Kms for AwsKms {
         self.run_each("GetPublicKey", keys, Requests::read_keys)
     }
 
-    fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, KeyAnswer), KmsError> {
-        let request = request.clone();
-        let budget = self.deadline() + self.ready_timeout();
+    fn create_key(
+        &self,
+        request: &NewKey,
+        search: &Search,
+    ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
+        let (request, search) = (request.clone(), search.clone());
+        // To ask for the key, to look for it where the answer was lost, to wait for it.
+        let budget = 2 * self.deadline() + self.ready_timeout();
         self.run("CreateKey", budget, |requests, _| async move {
-            requests.create_key(&request).await
+            requests.create_key(&request, &search).await
         })
     }
 
-    fn create_key_for_import(&self, request: &NewKey) -> Result<KeyEntry, KmsError> {
-        let request = request.clone();
-        self.run("CreateKey", self.deadline(), |requests, _| async move {
-            requests.create_key_for_import(&request).await
+    fn create_key_for_import(
+        &self,
+        request: &NewKey,
+        search: &Search,
+    ) -> Result<KeyEntry, KmsError> {
+        let (request, search) = (request.clone(), search.clone());
+        let budget = 2 * self.deadline();
+        self.run("CreateKey", budget, |requests, _| async move {
+            requests.create_key_for_import(&request, &search).await
         })
     }
 
@@ -405,6 +429,10 @@ impl Kms for AwsKms {
             self.deadline(),
             |requests, deadline| async move { requests.disable(&key, deadline).await },
         )
+    }
+
+    fn log_counts(&self) {
+        self.requests.limiter().log_counts();
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), KmsError> {

@@ -12,6 +12,7 @@ mod runtime;
 mod spec;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -29,7 +30,7 @@ pub(crate) use spec::{
 pub(crate) type Tags = BTreeMap<String, String>;
 
 /// A key as a listing names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct KeyEntry {
     /// The key's ARN: `arn:aws:kms:eu-west-1:111122223333:key/1234abcd-…`.
     pub(crate) arn: String,
@@ -62,7 +63,27 @@ pub(crate) struct NewKey {
     pub(crate) spec: KeySpec,
     pub(crate) usage: KeyUsage,
     pub(crate) description: String,
+    /// With [`CREATED_TAG`] among them, whose value no other key has.
     pub(crate) tags: Tags,
+    /// The key policy, in JSON; without one KMS gives the key its default policy.
+    pub(crate) policy: Option<String>,
+    /// Whether the key may be replicated to other regions.
+    pub(crate) multi_region: bool,
+}
+
+/// The tag by which a key is found whose `CreateKey` was not answered: 32 hexadecimal digits.
+pub(crate) const CREATED_TAG: &str = "p11:created";
+
+/// Tells the keys that cannot be one made just now.
+pub(crate) type Known = Arc<dyn Fn(&KeyEntry) -> bool + Send + Sync>;
+
+/// How a key is found whose `CreateKey` was not answered, by its [`CREATED_TAG`].
+#[derive(Clone)]
+pub(crate) enum Search {
+    /// Of the listed keys, the tags are read of those that are not known.
+    Listing(Known),
+    /// By the tagging API.
+    Tagging,
 }
 
 /// What `GetParametersForImport` hands out for one import; valid for a day.
@@ -89,6 +110,12 @@ pub(crate) trait Kms: Send + Sync {
     /// concurrency.
     fn list_tags(&self, keys: &[KeyEntry]) -> Vec<Result<Tags, KmsError>>;
 
+    /// The keys that carry all of these tags, each with all of its tags (`GetResources` of the
+    /// resource groups tagging API, all pages, 100 a page). At least one tag.
+    ///
+    /// [`KmsErrorKind::Unsupported`] when that API has no endpoint beside that of KMS.
+    fn list_tagged(&self, tags: &Tags) -> Result<Vec<(KeyEntry, Tags)>, KmsError>;
+
     /// Every alias that points to a key (`ListAliases`, all pages).
     fn list_aliases(&self) -> Result<Vec<Alias>, KmsError>;
 
@@ -106,10 +133,21 @@ pub(crate) trait Kms: Send + Sync {
     /// Makes a key and waits until it can be read as [`Kms::read_keys`] reads it, so that the first
     /// use of it succeeds (`CreateKey` once, never retried by the transport; then `GetPublicKey`,
     /// or `DescribeKey` for a symmetric key, until the key is found and enabled).
-    fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, KeyAnswer), KmsError>;
+    ///
+    /// When the answer of `CreateKey` is lost, the key is looked for by its [`CREATED_TAG`], for one
+    /// deadline more. An error about a key that exists names it.
+    fn create_key(
+        &self,
+        request: &NewKey,
+        search: &Search,
+    ) -> Result<(KeyEntry, KeyAnswer), KmsError>;
 
-    /// Makes a key without material (`CreateKey` once, with `Origin` EXTERNAL).
-    fn create_key_for_import(&self, request: &NewKey) -> Result<KeyEntry, KmsError>;
+    /// Makes a key without material, as [`Kms::create_key`] does (with `Origin` EXTERNAL).
+    fn create_key_for_import(
+        &self,
+        request: &NewKey,
+        search: &Search,
+    ) -> Result<KeyEntry, KmsError>;
 
     /// Whether a key of this spec and usage waits for material, such as that which it had until that
     /// expired (`DescribeKey`).
@@ -214,6 +252,9 @@ pub(crate) trait Kms: Send + Sync {
 
     /// Disables the key (`DisableKey`).
     fn disable(&self, key: &KeyEntry) -> Result<(), KmsError>;
+
+    /// Leaves in the log how many requests were sent, by what KMS counts them against.
+    fn log_counts(&self);
 
     /// Fills `out` from the random generator of KMS (`GenerateRandom`, 1024 bytes a request).
     fn random(&self, out: &mut [u8]) -> Result<(), KmsError>;

@@ -71,6 +71,14 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
         scope: Scope::Account,
     },
     Permission {
+        action: "tag:GetResources",
+        operation: "GetResources",
+        functions: &[FIND, PAIR, KEY],
+        loss: "all keys of the account are listed, and the tags of each are read with a request of its own",
+        need: Need::Nothing,
+        scope: Scope::Account,
+    },
+    Permission {
         action: "kms:ListResourceTags",
         operation: "ListResourceTags",
         functions: &[FIND],

@@ -74,7 +74,7 @@ impl Session {
         let wanted = secret::wanted_len(template)?;
         let value = self.unwrapped(wrapping, &unwrapping_key, wrapped)?;
         let value = match wrapping {
-            Wrapping::Aes(Form::Kw) => without_fill(value, template, wanted)?,
+            Wrapping::Aes(Form::Kw) => without_fill(value, wanted),
             _ => value,
         };
         if wanted.is_some_and(|wanted| wanted != value.len()) {
@@ -225,24 +225,15 @@ fn filled(form: Form, value: &[u8]) -> Zeroizing<Vec<u8>> {
     filled
 }
 
-/// What KW wrapped, cut to the length that the template names. It must name one where the key type
-/// leaves the number of zeros open.
-fn without_fill(
-    value: Zeroizing<Vec<u8>>,
-    template: &Template<'_>,
-    wanted: Option<usize>,
-) -> Result<Zeroizing<Vec<u8>>> {
+/// What KW wrapped, cut to the length that the template wants (PKCS#11 3.2, 6.16.3). KW does not tell
+/// how many of the last bytes are filling: a template without a length takes them for the key's.
+fn without_fill(value: Zeroizing<Vec<u8>>, wanted: Option<usize>) -> Zeroizing<Vec<u8>> {
     match wanted {
         Some(len) if filled_len(Form::Kw, len) == value.len() => {
-            Ok(Zeroizing::new(value[..len].to_vec()))
+            Zeroizing::new(value[..len].to_vec())
         }
-        // For the caller to refuse.
-        Some(_) => Ok(value),
-        None if template.ulong(CKA_KEY_TYPE)? == Some(CKK_AES) => Ok(value),
-        None => Err(Error::new(
-            CKR_TEMPLATE_INCOMPLETE,
-            "CKA_VALUE_LEN: CKM_AES_KEY_WRAP does not tell how many of the last bytes are filling",
-        )),
+        // A length that cannot be is for the caller to refuse.
+        _ => value,
     }
 }
 

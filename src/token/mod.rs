@@ -5,6 +5,7 @@ mod destroy;
 mod discovery;
 mod find;
 mod flight;
+mod foreign;
 mod generate;
 mod import;
 mod info;
@@ -76,6 +77,11 @@ impl Token {
             profiles: Profiles::new(),
             login: Login::default(),
         }
+    }
+
+    /// Leaves in the log what the token asked of KMS.
+    pub(crate) fn log_counts(&self) {
+        self.kms.log_counts();
     }
 
     pub(crate) fn slot(&self) -> CK_SLOT_ID {

@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 
 use super::certificates::store::Store;
-use super::discovery::{self, Discovery, Foreign};
+use super::discovery::{self, Discovery, Findings, Way};
 use super::flight::Flight;
+use super::foreign::Foreign;
 use super::inventory::{Inventory, Snapshot};
 use crate::config::{OnDestroy, TokenConfig};
 use crate::error::Result;
-use crate::kms::{Kms, Phase, Runtime};
+use crate::kms::{Kms, Phase, Runtime, Search};
 
 /// The keys of a token: a snapshot that readers share, and what it is made from.
 pub(super) struct View {
@@ -24,6 +25,7 @@ pub(super) struct View {
     current: ArcSwapOption<Snapshot>,
     state: Mutex<State>,
     listing: Flight,
+    way: Way,
 }
 
 struct State {
@@ -46,6 +48,7 @@ impl View {
     ) -> Self {
         let destroyable = config.on_destroy != OnDestroy::Refuse;
         Self {
+            way: Way::new(&config),
             config,
             kms,
             runtime,
@@ -106,6 +109,7 @@ impl View {
             listed: None,
             missed: None,
         };
+        self.way.forget(&self.config);
         self.current.store(None);
     }
 
@@ -121,6 +125,19 @@ impl View {
     /// Asks what the token knows of its keys beyond the snapshot.
     pub(super) fn ask<T>(&self, ask: impl FnOnce(&mut Inventory) -> T) -> T {
         ask(&mut self.state.lock().inventory)
+    }
+
+    /// How a new key with this mark is found: as other keys are. A listed key is another one when it
+    /// is known to have another mark, or none.
+    pub(super) fn search(self: &Arc<Self>, mark: String) -> Search {
+        if self.way.is_tagging_api() {
+            return Search::Tagging;
+        }
+        let view = Arc::clone(self);
+        Search::Listing(Arc::new(move |key| {
+            let state = view.state.lock();
+            state.inventory.is_listed_without(key, &mark) || state.foreign.is_settled(key)
+        }))
     }
 
     fn renew_when_stale(self: &Arc<Self>) {
@@ -161,31 +178,48 @@ impl View {
             let state = self.state.lock();
             (state.epoch, state.inventory.all_listed())
         };
-        let findings = self
+        let Findings {
+            shown,
+            foreign,
+            still_foreign,
+            outage,
+        } = self
             .discovery()
-            .complete(&known)
+            .complete(&known, |entries| self.state.lock().foreign.choose(entries))
             .map_err(|error| error.into_error(Phase::Find))?;
         let mut state = self.state.lock();
         if state.epoch != epoch {
             return Ok(());
         }
-        state.listed = Some(begun);
         tracing::info!(
             "token {}: {} keys shown, {} of others, listed in {:?}",
             self.config.label,
-            findings.shown.len(),
-            findings.foreign.len(),
+            shown.len(),
+            foreign.len() + still_foreign.len(),
             begun.elapsed()
         );
         if self.current.load().is_none() {
-            state.foreign.begin(&findings.foreign);
+            state.foreign.begin(&foreign);
         } else {
-            state.foreign.replace(&findings.foreign);
+            state.foreign.replace(&foreign, &still_foreign);
         }
-        state.inventory.replace_listing(findings.shown);
+        state.listed = match outage {
+            // That is not an empty token. What was read is not read again by the next listing.
+            Some(error) if shown.is_empty() => return Err(error.into_error(Phase::Find)),
+            // The rest is looked for soon.
+            Some(_) => begun.checked_sub(self.early()),
+            None => Some(begun),
+        };
+        state.inventory.replace_listing(shown);
         state.inventory.replace_files(self.store.list());
         self.publish(&mut state);
         Ok(())
+    }
+
+    /// By how much a listing that is not whole is renewed earlier than others.
+    fn early(&self) -> Duration {
+        let regular = self.config.refresh_interval;
+        regular.saturating_sub(self.config.miss_refresh_interval)
     }
 
     fn list_news(&self) -> Result<()> {
@@ -202,6 +236,9 @@ impl View {
             return Ok(());
         }
         state.foreign.extend(&findings.foreign);
+        if let Some(error) = findings.outage.filter(|_| findings.shown.is_empty()) {
+            return Err(error.into_error(Phase::Find));
+        }
         let new_files = state.inventory.replace_files(self.store.list());
         if new_files || !findings.shown.is_empty() {
             state.inventory.extend_listing(findings.shown);
@@ -214,6 +251,7 @@ impl View {
         Discovery {
             kms: &*self.kms,
             config: &self.config,
+            way: &self.way,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The SDK's client of a token, and the connections that all tokens share.
+//! The SDK's clients of a token, and the connections that all tokens share.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -14,9 +14,12 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::config::timeout::TimeoutConfig;
 use aws_sdk_kms::config::{FrameworkMetadata, SharedHttpClient, StalledStreamProtectionConfig};
+use aws_sdk_resourcegroupstagging::Client as TaggingClient;
 use aws_smithy_http_client::pool;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
+use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
+use aws_types::service_config::ServiceConfigKey;
 use parking_lot::Mutex;
 use tokio::time::timeout;
 
@@ -27,6 +30,7 @@ use super::connections;
 use super::credentials;
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
+use super::throttling::{InTurn, NoteThrottling};
 use super::trust::CaBundle;
 use crate::kms::{Identity, KmsError, KmsErrorKind};
 
@@ -91,7 +95,15 @@ fn connection_pool(bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsErr
     Ok(SharedHttpClient::new(client))
 }
 
-/// Builds a token's client: region, credentials and endpoint from the settings, else from the
+/// A token's clients.
+#[derive(Clone, Debug)]
+pub(super) struct Clients {
+    pub(super) kms: Client,
+    /// `None` where it would have to be reached at another place than KMS, and nobody said so.
+    pub(super) tagging: Option<TaggingClient>,
+}
+
+/// Builds a token's clients: region, credentials and endpoints from the settings, else from the
 /// ordinary chain. Credentials are looked up by the first request.
 pub(super) async fn build(
     settings: &AwsSettings,
@@ -99,7 +111,7 @@ pub(super) async fn build(
     identity: Option<&Identity>,
     guard: &Arc<Guard>,
     warned: &Mutex<BTreeSet<String>>,
-) -> Result<(Client, SdkConfig), KmsError> {
+) -> Result<(Clients, SdkConfig), KmsError> {
     let ambient = Ambient::load(settings).await;
     credentials::warn_of_ignored_settings(&ambient, identity, warned);
     let http = http.client(CaBundle::find(settings, &ambient).as_ref())?;
@@ -123,7 +135,30 @@ pub(super) async fn build(
             .identity_cache(IdentityCache::no_cache())
             .build();
     }
-    Ok((Client::from_conf(kms_config(settings, &config)), config))
+    let clients = Clients {
+        kms: Client::from_conf(kms_config(settings, &config)),
+        tagging: has_tagging(settings, &config).then(|| tagging_client(&config)),
+    };
+    Ok((clients, config))
+}
+
+/// Whether the tagging API may be asked: where the settings demand it, where it has an endpoint, and
+/// where it is found like KMS, by the region. A KMS with an endpoint of its own often is all that can
+/// be reached.
+fn has_tagging(settings: &AwsSettings, config: &SdkConfig) -> bool {
+    let own_endpoint = |service_id| {
+        let key = ServiceConfigKey::builder()
+            .service_id(service_id)
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url")
+            .build()
+            .ok()?;
+        config.service_config()?.load_config(key)
+    };
+    settings.needs_tagging
+        || config.endpoint_url().is_some()
+        || own_endpoint("Resource Groups Tagging API").is_some()
+        || (settings.endpoint.is_none() && own_endpoint("KMS").is_none())
 }
 
 fn loader(
@@ -203,14 +238,30 @@ fn chain_limit(settings: &AwsSettings) -> Duration {
 }
 
 fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config {
+    // One for each token, and without a price on throttling: the token's queue keeps repetitions apart
+    // that the SDK would otherwise give up when many threads have them at a time.
+    let budget = TokenBucket::builder().throttling_retry_cost(0).build();
+    let partition = RetryPartition::custom(settings.token.clone()).token_bucket(budget);
     let mut builder = aws_sdk_kms::config::Builder::from(config)
+        .retry_partition(partition.build())
         .retry_classifier(NeverOnLimitExceeded)
+        .retry_classifier(InTurn)
+        .interceptor(NoteThrottling)
         .interceptor(CountAttempts);
     // For KMS alone: the token service that credentials may come from keeps its own endpoint.
     if settings.endpoint.is_some() {
         builder.set_endpoint_url(settings.endpoint.clone());
     }
     builder.build()
+}
+
+fn tagging_client(config: &SdkConfig) -> TaggingClient {
+    let builder = aws_sdk_resourcegroupstagging::config::Builder::from(config);
+    let builder = builder
+        .retry_classifier(InTurn)
+        .interceptor(NoteThrottling)
+        .interceptor(CountAttempts);
+    TaggingClient::from_conf(builder.build())
 }
 
 fn unusable(reason: &dyn fmt::Display) -> KmsError {

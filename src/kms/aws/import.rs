@@ -9,8 +9,8 @@ use aws_sdk_kms::types::{
 };
 use tokio::time::Instant;
 
+use super::creation::passes;
 use super::listing::{bad_answer, check_key};
-use super::operations::passes_for_new_keys;
 use super::request::{Requests, persist};
 use crate::kms::{ImportParameters, KeyEntry, KeySpec, KeyUsage, KmsError, WrappingAlgorithm};
 
@@ -46,7 +46,7 @@ impl Requests {
         deadline: Instant,
     ) -> Result<ImportParameters, KmsError> {
         const OPERATION: &str = "GetParametersForImport";
-        let answer = persist(deadline, passes_for_new_keys, || {
+        let answer = persist(deadline, passes, || {
             self.ask(OPERATION, Some(&key.arn), deadline, |client| {
                 client
                     .get_parameters_for_import()
@@ -89,7 +89,7 @@ impl Requests {
             ),
         };
         let (token, wrapped) = (Blob::new(token), Blob::new(wrapped));
-        persist(deadline, passes_for_new_keys, || {
+        persist(deadline, passes, || {
             self.ask(OPERATION, Some(&key.arn), deadline, |client| {
                 client
                     .import_key_material()

@@ -11,44 +11,49 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::operation::RequestId;
+use aws_sdk_resourcegroupstagging::Client as TaggingClient;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::attempts;
 use super::audit::Record;
 use super::caller::{self, Guard};
-use super::client::{self, SharedHttp};
+use super::client::{self, Clients, SharedHttp};
 use super::denied::Denied;
 use super::failure;
 use super::fresh::FreshKeys;
+use super::limiter::Limiter;
+use super::quota::Call;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
+use super::throttling;
 use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind};
 use crate::metrics::Metrics;
 
-/// A client, and since when there is one.
+/// Clients, and since when there are any.
 struct Built {
-    client: Client,
+    clients: Clients,
     since: Instant,
 }
 
-/// A client is not given up earlier: its credentials would be no others.
+/// Clients are not given up earlier: their credentials would be no others.
 const YOUNG: Duration = Duration::from_secs(1);
 
 /// A token's requests, as asynchronous functions.
 pub(super) struct Requests {
     settings: AwsSettings,
     http: SharedHttp,
-    /// Empty until a client could be built, and again when its credentials were of no use: what a file or
-    /// the environment's services say by then is looked at anew.
-    client: ArcSwapOption<Built>,
-    /// Held while a client is built.
+    /// Empty until they could be built, and again when their credentials were of no use: what a file or the
+    /// environment's services say by then is looked at anew.
+    clients: ArcSwapOption<Built>,
+    /// Held while they are built.
     building: Mutex<()>,
     /// Who is logged in, where that matters.
     identity: ArcSwapOption<Identity>,
     guard: Arc<Guard>,
     /// The warnings about settings that were given.
     warned: parking_lot::Mutex<BTreeSet<String>>,
+    limiter: Arc<Limiter>,
     pub(super) fresh: FreshKeys,
     denied: Denied,
     metrics: Option<Arc<Metrics>>,
@@ -63,10 +68,11 @@ impl Requests {
         let guard = Guard::new(settings.caller.clone(), settings.needs_identity);
         Self {
             guard: Arc::new(guard),
+            limiter: Arc::new(Limiter::new(settings.token.clone(), settings.rates)),
             identity: ArcSwapOption::const_empty(),
             settings,
             http,
-            client: ArcSwapOption::const_empty(),
+            clients: ArcSwapOption::const_empty(),
             building: Mutex::new(()),
             warned: parking_lot::Mutex::default(),
             fresh: FreshKeys::default(),
@@ -79,11 +85,15 @@ impl Requests {
         &self.settings
     }
 
+    pub(super) fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
     /// Sends a request about a key, again and again while the key is so new that the failure will
     /// pass, until the deadline.
     pub(super) async fn ask_about<T, E, S, F>(
         &self,
-        operation: &'static str,
+        call: impl Into<Call>,
         key: &str,
         deadline: Instant,
         send: S,
@@ -94,9 +104,10 @@ impl Requests {
         T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        let call = call.into();
         let passes = |error: &KmsError| self.fresh.will_pass(key, error);
         persist(deadline, passes, || {
-            self.ask(operation, Some(key), deadline, &send)
+            self.ask(call, Some(key), deadline, &send)
         })
         .await
     }
@@ -104,7 +115,7 @@ impl Requests {
     /// Sends one request; the SDK repeats it where that is safe and likely to help.
     pub(super) async fn ask<T, E, S, F>(
         &self,
-        operation: &'static str,
+        call: impl Into<Call>,
         key: Option<&str>,
         deadline: Instant,
         send: S,
@@ -115,6 +126,51 @@ impl Requests {
         T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        let call = call.into();
+        let answer = async {
+            let client = self.clients(call.operation).await?.kms;
+            Ok(Box::pin(send(client)).await)
+        };
+        self.bounded(call, key, deadline, answer).await
+    }
+
+    /// The same for a request to the resource groups tagging API.
+    pub(super) async fn ask_tagging<T, E, S, F>(
+        &self,
+        operation: &'static str,
+        deadline: Instant,
+        send: S,
+    ) -> Result<T, KmsError>
+    where
+        S: FnOnce(TaggingClient) -> F,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        T: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let answer = async {
+            let client = self.clients(operation).await?.tagging;
+            let client = client.ok_or_else(|| {
+                let message = "KMS has an endpoint of its own, and the tagging API has none";
+                KmsError::local(KmsErrorKind::Unsupported, operation, None, message)
+            })?;
+            Ok(Box::pin(send(client)).await)
+        };
+        self.bounded(operation.into(), None, deadline, answer).await
+    }
+
+    /// Waits for the turn of one request and for its answer until its deadline, and records the latter.
+    async fn bounded<T, E>(
+        &self,
+        call: Call,
+        key: Option<&str>,
+        deadline: Instant,
+        answer: impl Future<Output = Result<Result<T, SdkError<E, HttpResponse>>, KmsError>>,
+    ) -> Result<T, KmsError>
+    where
+        T: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let operation = call.operation;
         let started = Instant::now();
         // Past its deadline a request must not even be sent.
         let late = || {
@@ -125,12 +181,12 @@ impl Requests {
             return Err(late());
         }
         let work = async {
-            let client = self.client(operation).await?;
-            let answer = Box::pin(send(client)).await;
+            let answer = throttling::heeded::<E, _>(&self.limiter, call, answer).await?;
             answer.map_err(|error| failure::describe(operation, key, &error))
         };
+        self.limiter.turn(call, deadline).await?;
         let told = async {
-            let record = Record::begin(operation, key, self.metrics.as_deref(), started);
+            let record = Record::begin(operation, key, self.metrics.as_deref(), Instant::now());
             let ended = timeout_at(deadline, work).await;
             let result = ended.unwrap_or_else(|_| Err(late()));
             let result = self.denied.note(operation, key, result);
@@ -141,20 +197,20 @@ impl Requests {
                     KmsErrorKind::Credentials | KmsErrorKind::Identity
                 )
             {
-                self.renew_client();
+                self.renew_clients();
             }
             result
         };
         attempts::counted::<E, _>(told).await
     }
 
-    async fn client(&self, operation: &'static str) -> Result<Client, KmsError> {
-        if let Some(built) = &*self.client.load() {
-            return Ok(built.client.clone());
+    async fn clients(&self, operation: &'static str) -> Result<Clients, KmsError> {
+        if let Some(built) = &*self.clients.load() {
+            return Ok(built.clients.clone());
         }
         let _turn = self.building.lock().await;
-        if let Some(built) = &*self.client.load() {
-            return Ok(built.client.clone());
+        if let Some(built) = &*self.clients.load() {
+            return Ok(built.clients.clone());
         }
         let identity = self.identity.load_full();
         if self.settings.needs_identity && identity.is_none() {
@@ -167,25 +223,25 @@ impl Requests {
                 message,
             ));
         }
-        let (client, _) = self.build(operation, identity.as_deref()).await?;
-        self.keep(&client);
+        let (clients, _) = self.build(operation, identity.as_deref()).await?;
+        self.keep(&clients);
         let is_same = match (&identity, &*self.identity.load()) {
             (Some(before), Some(now)) => Arc::ptr_eq(before, now),
             (None, None) => true,
             _ => false,
         };
         if !is_same {
-            // Its user logged out while it was built.
-            self.client.store(None);
+            // Its user logged out while they were built.
+            self.clients.store(None);
         }
-        Ok(client)
+        Ok(clients)
     }
 
     async fn build(
         &self,
         operation: &'static str,
         identity: Option<&Identity>,
-    ) -> Result<(Client, SdkConfig), KmsError> {
+    ) -> Result<(Clients, SdkConfig), KmsError> {
         let (guard, warned) = (&self.guard, &self.warned);
         Box::pin(client::build(
             &self.settings,
@@ -198,9 +254,9 @@ impl Requests {
         .map_err(|error| KmsError { operation, ..error })
     }
 
-    fn keep(&self, client: &Client) {
-        self.client.store(Some(Arc::new(Built {
-            client: client.clone(),
+    fn keep(&self, clients: &Clients) {
+        self.clients.store(Some(Arc::new(Built {
+            clients: clients.clone(),
             since: Instant::now(),
         })));
     }
@@ -213,14 +269,14 @@ impl Requests {
     ) -> Result<(), KmsError> {
         let work = async {
             let _turn = self.building.lock().await;
-            let (client, config) = self.build(caller::OPERATION, Some(&identity)).await?;
+            let (clients, config) = self.build(caller::OPERATION, Some(&identity)).await?;
             if let Some(provider) = config.credentials_provider() {
                 // The guard asks AWS whose they are.
                 let answer = provider.provide_credentials().await;
                 answer.map_err(|error| failure::of_credentials(caller::OPERATION, &error))?;
             }
             self.identity.store(Some(Arc::new(identity)));
-            self.keep(&client);
+            self.keep(&clients);
             Ok(())
         };
         timeout_at(deadline, work).await.unwrap_or_else(|_| {
@@ -234,20 +290,20 @@ impl Requests {
         })
     }
 
-    /// Forgets who is logged in, and the credentials with the client.
+    /// Forgets who is logged in, and the credentials with the clients.
     pub(super) fn log_out(&self) {
         self.identity.store(None);
-        self.client.store(None);
+        self.clients.store(None);
     }
 
-    /// Gives the client up because KMS refused its credentials or there were none.
-    fn renew_client(&self) {
-        let client = self.client.load();
-        if client
+    /// Gives the clients up because AWS refused their credentials or there were none.
+    fn renew_clients(&self) {
+        let clients = self.clients.load();
+        if clients
             .as_ref()
             .is_some_and(|built| built.since.elapsed() >= YOUNG)
         {
-            self.client.compare_and_swap(&client, None);
+            self.clients.compare_and_swap(&clients, None);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{CallerRules, PinMode, RoleConfig, TokenConfig};
+use crate::config::{CallerRules, Discovery, PinMode, Rates, RoleConfig, TokenConfig};
 
 /// Where KMS is, and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct AwsSettings {
     pub(crate) caller: CallerRules,
     /// Whether there are credentials only while somebody is logged in.
     pub(crate) needs_identity: bool,
+    /// The tagging API is asked however KMS is reached.
+    pub(crate) needs_tagging: bool,
     /// For one call as a whole, retries included.
     pub(crate) deadline: Duration,
     /// For name resolution, TCP and TLS of one connection.
@@ -40,6 +42,10 @@ pub(crate) struct AwsSettings {
     pub(crate) listing_deadline: Duration,
     /// For a new key to become usable.
     pub(crate) key_ready_timeout: Duration,
+    /// The token's label, for the log.
+    pub(crate) token: String,
+    /// Requests a second.
+    pub(crate) rates: Rates,
     /// Requests of one call that are in flight together.
     pub(crate) concurrency: usize,
     /// Stands in for the chain's credentials, environment and files.
@@ -62,12 +68,15 @@ impl From<&TokenConfig> for AwsSettings {
             roles: config.roles.clone(),
             caller: config.caller.clone(),
             needs_identity: config.pin == PinMode::Credentials,
+            needs_tagging: config.discovery == Discovery::TaggingApi,
             deadline: config.deadline,
             connect_timeout: config.connect_timeout,
             attempt_timeout: config.attempt_timeout,
             retries: config.retries,
             listing_deadline: config.listing_deadline,
             key_ready_timeout: config.key_ready_timeout,
+            token: config.label.as_str().to_owned(),
+            rates: config.rates,
             concurrency: config.concurrency,
             #[cfg(test)]
             surroundings: super::tests::Surroundings::default(),

@@ -1,6 +1,7 @@
 //! C_GenerateKeyPair and C_GenerateKey: templates become one CreateKey request.
 
 pub(super) mod pair;
+mod policy;
 mod secret;
 
 use std::sync::Arc;
@@ -10,8 +11,10 @@ use pkcs11_sys::*;
 use super::names::PairNames;
 use super::{Token, restrictions};
 use crate::config::{OnDestroy, Selection};
+use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::kms::{KeyAnswer, KeyEntry, KeySpec, KeyUsage, NewKey, Phase, Tags};
+use crate::hex;
+use crate::kms::{CREATED_TAG, KeyAnswer, KeyEntry, KeySpec, KeyUsage, NewKey, Phase, Tags};
 use crate::mechanism::Mechanism;
 use crate::object::attributes::Making;
 use crate::object::template::Template;
@@ -118,28 +121,34 @@ impl Token {
     }
 
     fn create(&self, wanted: &Wanted) -> Result<KeyEntry> {
-        let request = self.request(wanted)?;
+        let mark = new_mark()?;
+        let request = self.request(wanted, mark.clone())?;
         // The other keys first: a token that cannot be listed makes no key that nobody would find.
         self.view.snapshot()?;
         let (entry, answer) = self
             .kms
-            .create_key(&request)
+            .create_key(&request, &self.view.search(mark))
             .map_err(|error| error.into_error(Phase::Generate))?;
         self.take_in(&entry, request.tags, &answer)?;
         tracing::info!("{}: created ({}, {})", entry.arn, wanted.spec, wanted.usage);
         Ok(entry)
     }
 
-    /// What KMS is asked for.
-    pub(super) fn request(&self, wanted: &Wanted) -> Result<NewKey> {
+    /// What KMS is asked for; the mark is one that no other key has.
+    pub(super) fn request(&self, wanted: &Wanted, mark: String) -> Result<NewKey> {
         let mut tags = wanted.names.to_tags()?;
         tags.extend(restrictions::to_tags(&wanted.restrictions)?);
         tags.extend(self.config.tags().clone());
+        tags.extend(self.config.new_key_tags.clone());
+        tags.insert(CREATED_TAG.to_owned(), mark);
+        let policy = self.config.policy_file.as_deref().map(policy::read);
         Ok(NewKey {
             spec: wanted.spec,
             usage: wanted.usage,
             description: self.config.description.as_str().to_owned(),
             tags,
+            policy: policy.transpose()?,
+            multi_region: self.config.multi_region,
         })
     }
 
@@ -164,6 +173,13 @@ impl Token {
             .map(|shown| shown.handle)
             .ok_or_else(|| Error::new(CKR_GENERAL_ERROR, "the new key is not in the snapshot"))
     }
+}
+
+/// What no other key's tag [`CREATED_TAG`] says: 128 random bits.
+pub(super) fn new_mark() -> Result<String> {
+    let mut bytes = [0; 16];
+    random::fill(&mut bytes).map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))?;
+    Ok(hex::encode(&bytes))
 }
 
 /// Checks every attribute of one template by the attribute table, and what its class and key type

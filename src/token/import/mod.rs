@@ -8,11 +8,12 @@ mod secret;
 use pkcs11_sys::*;
 
 use super::Token;
-use super::generate::Wanted;
+use super::generate::{Wanted, new_mark};
 use crate::crypto::{Hash, PrivateKey, PublicKey, RsaPublicKey, oaep, rsa_aes};
 use crate::error::{Error, Result};
 use crate::kms::{
-    ImportParameters, KeyAnswer, KeyEntry, KmsErrorKind, NewKey, Phase, WrappingAlgorithm,
+    CREATED_TAG, ImportParameters, KeyAnswer, KeyEntry, KmsErrorKind, NewKey, Phase,
+    WrappingAlgorithm,
 };
 use crate::object::template::Template;
 use crate::object::{Names, Part};
@@ -66,16 +67,18 @@ impl Token {
 
     /// Hands in material for a key that waits for it, or else for a new one.
     fn import(&self, wanted: &Wanted, material: Material<'_>) -> Result<KeyEntry> {
-        let request = self.request(wanted)?;
+        let mark = new_mark()?;
+        let request = self.request(wanted, mark.clone())?;
         // The other keys first: a token that cannot be listed makes no key that nobody would find.
         self.view.snapshot()?;
         let waiting = self.waiting_key(&request, &wanted.names.private)?;
-        let (entry, answer) = match waiting {
-            Some(entry) => {
-                let answer = self.hand_in(&entry, &request, material);
-                (entry, answer.map_err(|(error, _)| error)?)
-            }
-            None => self.make_and_hand_in(&request, material)?,
+        let (entry, tags, answer) = if let Some(entry) = waiting {
+            let answer = self.hand_in(&entry, &request, material);
+            let tags = self.view.ask(|inventory| inventory.tags_of(&entry));
+            (entry, tags, answer.map_err(|(error, _)| error)?)
+        } else {
+            let (entry, answer) = self.make_and_hand_in(&request, mark, material)?;
+            (entry, request.tags, answer)
         };
         if let Material::Private(key) = material
             && answer.public.as_deref() != Some(key.public().spki())
@@ -86,7 +89,7 @@ impl Token {
             ));
         }
         self.materials.forget_failure(&entry);
-        self.take_in(&entry, request.tags, &answer)?;
+        self.take_in(&entry, tags, &answer)?;
         let (spec, usage) = (wanted.spec, wanted.usage);
         tracing::info!("{}: imported ({spec}, {usage})", entry.arn);
         Ok(entry)
@@ -99,9 +102,9 @@ impl Token {
         if names.id.is_empty() && names.label.is_empty() {
             return Ok(None);
         }
-        let same = self
-            .view
-            .ask(|inventory| inventory.with_tags(&request.tags));
+        let mut tags = request.tags.clone();
+        tags.remove(CREATED_TAG);
+        let same = self.view.ask(|inventory| inventory.with_tags(&tags));
         for entry in same {
             let waits = self
                 .kms
@@ -118,11 +121,12 @@ impl Token {
     fn make_and_hand_in(
         &self,
         request: &NewKey,
+        mark: String,
         material: Material<'_>,
     ) -> Result<(KeyEntry, KeyAnswer)> {
         let entry = self
             .kms
-            .create_key_for_import(request)
+            .create_key_for_import(request, &self.view.search(mark))
             .map_err(|error| error.into_error(Phase::Generate))?;
         match self.hand_in(&entry, request, material) {
             Ok(answer) => Ok((entry, answer)),
