@@ -11,8 +11,8 @@ mod log;
 mod metrics;
 pub(crate) mod names;
 mod pin;
-mod role;
 mod rates;
+mod role;
 mod section;
 pub(crate) mod selection;
 #[cfg(test)]

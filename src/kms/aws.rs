@@ -10,8 +10,8 @@ mod bulk;
 mod caller;
 mod client;
 mod connections;
-mod credentials;
 mod creation;
+mod credentials;
 mod cryptography;
 mod denied;
 mod failure;
@@ -28,8 +28,8 @@ mod settings;
 mod tagging;
 #[cfg(test)]
 mod tests;
-mod trust;
 mod throttling;
+mod trust;
 
 use std::fmt;
 use std::sync::Arc;
