@@ -19,3 +19,4 @@ mod reply;
 mod session;
 mod token;
 mod v3_2;
+mod vendor;

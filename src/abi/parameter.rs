@@ -9,6 +9,7 @@ use super::v3_2::{CK_HASH_SIGN_ADDITIONAL_CONTEXT, CK_SIGN_ADDITIONAL_CONTEXT};
 use crate::error::Result;
 use crate::mechanism::parameter::{Parameter, Shape};
 use crate::mechanism::{Mechanism, parameter_shape};
+use crate::vendor::{KMS_PKCS11_REENCRYPT_PARAMS, KMS_PKCS11_SYMMETRIC_PARAMS};
 
 /// The mechanism with its parameter, as its type has it. A parameter that is not the structure it should be
 /// stays a fact for the mechanism to refuse: what a function checks first is its own business.
@@ -53,6 +54,11 @@ unsafe fn parse<'a>(bytes: &'a [u8], shape: Shape) -> Option<Parameter<'a>> {
     let slice = |pointer: CK_BYTE_PTR, len: CK_ULONG| -> Result<&'a [u8]> {
         // SAFETY: by this function's contract.
         unsafe { input(pointer.cast_const(), len) }
+    };
+    // Where a NULL pointer says something else than no bytes.
+    let optional = |pointer: CK_BYTE_PTR, len: CK_ULONG| -> Result<Option<&'a [u8]>> {
+        let bytes = slice(pointer, len)?;
+        Ok((!pointer.is_null()).then_some(bytes))
     };
     Some(match shape {
         Shape::None => return None,
@@ -132,6 +138,21 @@ unsafe fn parse<'a>(bytes: &'a [u8], shape: Shape) -> Option<Parameter<'a>> {
                 info: slice(params.pInfo, params.ulInfoLen).ok()?,
             }
         }
+        Shape::KmsSymmetric => {
+            let params: KMS_PKCS11_SYMMETRIC_PARAMS = structure(bytes)?;
+            Parameter::KmsSymmetric {
+                key: params.hKey,
+                context: optional(params.pContext, params.ulContextLen).ok()?,
+            }
+        }
+        Shape::KmsReEncrypt => {
+            let params: KMS_PKCS11_REENCRYPT_PARAMS = structure(bytes)?;
+            Parameter::KmsReEncrypt {
+                source_key: params.hSourceKey,
+                source: optional(params.pSourceContext, params.ulSourceContextLen).ok()?,
+                destination: optional(params.pContext, params.ulContextLen).ok()?,
+            }
+        }
     })
 }
 
@@ -154,6 +175,7 @@ macro_rules! plain {
 plain! {
     CK_ULONG CK_RSA_PKCS_PSS_PARAMS CK_RSA_PKCS_OAEP_PARAMS CK_EDDSA_PARAMS CK_SIGN_ADDITIONAL_CONTEXT
     CK_HASH_SIGN_ADDITIONAL_CONTEXT CK_AES_CTR_PARAMS CK_GCM_PARAMS CK_ECDH1_DERIVE_PARAMS CK_HKDF_PARAMS
+    KMS_PKCS11_SYMMETRIC_PARAMS KMS_PKCS11_REENCRYPT_PARAMS
 }
 
 /// The structure that the bytes are, wherever they lie.

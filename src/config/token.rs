@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ConfigError;
-use super::names::{AbsolutePath, Description, Endpoint, Label, Region};
+use super::names::{AbsolutePath, ContextName, ContextValue, Description, Endpoint, Label, Region};
 use super::section::{Entry, Section, integer, one_of};
 use super::selection::Selection;
-use crate::kms::{KeySpec, KeyUsage, Tags};
+use crate::kms::{EncryptionContext, KeySpec, KeyUsage, Tags};
 
 /// One token: which keys it shows, what it does with them, and how it talks to KMS.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,8 @@ pub(crate) struct TokenConfig {
     pub(crate) rsa_usage_when_both: RsaUsage,
     pub(crate) description: Description,
     pub(crate) random: RandomSource,
+    /// What ciphertexts of symmetric keys are bound to where the caller names no context.
+    pub(crate) encryption_context: EncryptionContext,
 
     /// For one operation of KMS, retries included.
     pub(crate) deadline: Duration,
@@ -50,6 +52,9 @@ pub(crate) struct TokenConfig {
     /// Requests at a time while keys are listed and fetched.
     pub(crate) concurrency: usize,
 }
+
+/// Entries of an encryption context; more than anybody needs.
+const MOST_CONTEXT: usize = 32;
 
 impl TokenConfig {
     pub(super) fn read(mut section: Section<'_>) -> Result<Self, ConfigError> {
@@ -73,6 +78,8 @@ impl TokenConfig {
         section.set("rsa_usage_when_both", usage, RsaUsage::read)?;
         section.set("description", &mut token.description, Entry::parse)?;
         section.set("random", &mut token.random, one_of(&RANDOM))?;
+        let context = &mut token.encryption_context;
+        section.set("encryption_context", context, read_context)?;
 
         for (key, duration) in [
             ("deadline", &mut token.deadline),
@@ -116,6 +123,7 @@ impl Default for TokenConfig {
             rsa_usage_when_both: RsaUsage::default(),
             description: Description::default(),
             random: RandomSource::Kms,
+            encryption_context: EncryptionContext::new(),
             deadline: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(2),
             attempt_timeout: Duration::from_secs(5),
@@ -127,6 +135,20 @@ impl Default for TokenConfig {
             concurrency: 16,
         }
     }
+}
+
+fn read_context(entry: Entry<'_>) -> Result<EncryptionContext, ConfigError> {
+    let allowed =
+        format!("a table of 1 to {MOST_CONTEXT} texts, such as {{ application = \"recordings\" }}");
+    entry
+        .pairs(1..=MOST_CONTEXT, &allowed)?
+        .into_iter()
+        .map(|(name, value)| {
+            let name: ContextName = name.parse()?;
+            let value: ContextValue = value.parse()?;
+            Ok((name.as_str().to_owned(), value.as_str().to_owned()))
+        })
+        .collect()
 }
 
 fn read_paths(entry: Entry<'_>) -> Result<Vec<PathBuf>, ConfigError> {

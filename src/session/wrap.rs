@@ -1,5 +1,6 @@
-//! C_WrapKey and C_UnwrapKey: the secret keys of sessions, under AES keys of sessions or under RSA
-//! keys. Wrapping is always done here; unwrapping with a private key costs one Decrypt request.
+//! C_WrapKey and C_UnwrapKey: the secret keys of sessions, under AES keys of sessions, under RSA keys or
+//! under symmetric keys of KMS. The latter cost one request, Encrypt or Decrypt; RSA keys cost one Decrypt
+//! to unwrap, and wrap here.
 
 use pkcs11_sys::*;
 use zeroize::Zeroizing;
@@ -10,7 +11,7 @@ use super::decrypt::rsa_pair;
 use super::encrypt::{encrypt_oaep, rsa_public_key};
 use crate::crypto::aes::CipherError;
 use crate::crypto::aes::wrap::{self, Form};
-use crate::crypto::oaep;
+use crate::crypto::{Hash, RsaPublicKey, oaep};
 use crate::error::{Error, Result};
 use crate::mechanism::{self, Mechanism, Use, Wrapping};
 use crate::object::local::secret::{self, Origin};
@@ -34,19 +35,11 @@ impl Session {
             _ => error,
         })?;
         let value = wrappable(&key, &wrapping_key)?;
-        let len = wrapped_len(wrapping, &wrapping_key, value.len())?;
-        if let Some(length) = room.refuse(len) {
-            return Ok(length);
-        }
         match wrapping {
-            Wrapping::Oaep(hash, _) => {
-                Ok(encrypt_oaep(rsa_public_key(&wrapping_key)?, hash, value)?.into())
-            }
-            Wrapping::Aes(form) => {
-                let kek = aes_key(&wrapping_key, Use::Wrap)?;
-                wrap::wrap(&kek, form, &filled(form, value))
-                    .map(Reply::Bytes)
-                    .map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))
+            Wrapping::Oaep(hash, _) => wrap_oaep(rsa_public_key(&wrapping_key)?, hash, value, room),
+            Wrapping::Aes(form) => wrap_aes(form, &wrapping_key, value, room),
+            Wrapping::Symmetric(context) => {
+                self.wrap_in_kms(&wrapping_key, value, context.as_ref(), room)
             }
         }
     }
@@ -92,6 +85,9 @@ impl Session {
             }
             (Wrapping::Oaep(..), _) => {
                 return Err(Use::Unwrap.bad_key_type("private keys are in KMS"));
+            }
+            (Wrapping::Symmetric(context), key) => {
+                self.unwrap_in_kms(key, wrapped, context.as_ref())?
             }
         };
         if wanted.is_some_and(|wanted| wanted != value.len()) {
@@ -143,22 +139,35 @@ fn not_wrappable() -> Error {
     )
 }
 
-/// The length of a wrapped key of `len` bytes.
-fn wrapped_len(wrapping: Wrapping, wrapping_key: &Object, len: usize) -> Result<usize> {
-    let refused = || {
-        Error::new(
-            CKR_KEY_SIZE_RANGE,
-            format!("a key of {len} bytes is not of a length that the mechanism wraps"),
-        )
-    };
-    match wrapping {
-        Wrapping::Oaep(hash, _) => {
-            let modulus_len = rsa_public_key(wrapping_key)?.modulus_len();
-            let fits = len <= oaep::max_plaintext_len(modulus_len, hash);
-            fits.then_some(modulus_len).ok_or_else(refused)
-        }
-        Wrapping::Aes(form) => form.wrapped_len(filled_len(form, len)).ok_or_else(refused),
+fn wrap_oaep(key: &RsaPublicKey, hash: Hash, value: &[u8], room: Room) -> Result<Reply> {
+    let modulus_len = key.modulus_len();
+    if value.len() > oaep::max_plaintext_len(modulus_len, hash) {
+        return Err(bad_length(value.len()));
     }
+    match room.refuse(modulus_len) {
+        Some(length) => Ok(length),
+        None => Ok(encrypt_oaep(key, hash, value)?.into()),
+    }
+}
+
+fn wrap_aes(form: Form, key: &Object, value: &[u8], room: Room) -> Result<Reply> {
+    let len = form
+        .wrapped_len(filled_len(form, value.len()))
+        .ok_or_else(|| bad_length(value.len()))?;
+    if let Some(length) = room.refuse(len) {
+        return Ok(length);
+    }
+    let kek = aes_key(key, Use::Wrap)?;
+    wrap::wrap(&kek, form, &filled(form, value))
+        .map(Reply::Bytes)
+        .map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))
+}
+
+fn bad_length(len: usize) -> Error {
+    Error::new(
+        CKR_KEY_SIZE_RANGE,
+        format!("a key of {len} bytes is not of a length that the mechanism wraps"),
+    )
 }
 
 /// The length of what is wrapped: KW counts in half blocks, and a key is filled up to whole ones.

@@ -14,15 +14,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pkcs11_sys::{
-    CK_RV, CKR_ACTION_PROHIBITED, CKR_ATTRIBUTE_VALUE_INVALID, CKR_DATA_LEN_RANGE,
-    CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_ENCRYPTED_DATA_INVALID, CKR_ENCRYPTED_DATA_LEN_RANGE,
-    CKR_FUNCTION_FAILED, CKR_FUNCTION_REJECTED, CKR_KEY_FUNCTION_NOT_PERMITTED,
-    CKR_KEY_HANDLE_INVALID, CKR_KEY_TYPE_INCONSISTENT, CKR_MECHANISM_INVALID,
-    CKR_MECHANISM_PARAM_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_PIN_INCORRECT,
-    CKR_SIGNATURE_INVALID, CKR_TEMPLATE_INCONSISTENT, CKR_TOKEN_NOT_PRESENT,
-    CKR_TOKEN_RESOURCE_EXCEEDED, CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+    CK_RV, CKR_ACTION_PROHIBITED, CKR_ATTRIBUTE_VALUE_INVALID, CKR_DATA_INVALID,
+    CKR_DATA_LEN_RANGE, CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_ENCRYPTED_DATA_INVALID,
+    CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_FUNCTION_FAILED, CKR_FUNCTION_REJECTED,
+    CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_HANDLE_INVALID, CKR_KEY_SIZE_RANGE,
+    CKR_KEY_TYPE_INCONSISTENT, CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID,
+    CKR_OBJECT_HANDLE_INVALID, CKR_PIN_INCORRECT, CKR_SIGNATURE_INVALID, CKR_TEMPLATE_INCONSISTENT,
+    CKR_TOKEN_NOT_PRESENT, CKR_TOKEN_RESOURCE_EXCEEDED, CKR_UNWRAPPING_KEY_HANDLE_INVALID,
     CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT, CKR_USER_NOT_LOGGED_IN, CKR_WRAPPED_KEY_INVALID,
-    CKR_WRAPPED_KEY_LEN_RANGE,
+    CKR_WRAPPED_KEY_LEN_RANGE, CKR_WRAPPING_KEY_HANDLE_INVALID, CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
 };
 
 use super::{KmsError, KmsErrorKind as Kind};
@@ -49,6 +49,10 @@ pub(crate) enum Phase {
     Verify,
     /// `C_Decrypt*`.
     Decrypt,
+    /// `C_Encrypt`, where KMS encrypts.
+    Encrypt,
+    /// `C_WrapKey`, and `C_GenerateKey` where it makes a data key under a wrapping key.
+    Wrap,
     /// `C_DeriveKey`, `C_EncapsulateKey`, which are Init and operation in one.
     Derive,
     /// `C_UnwrapKey`, `C_DecapsulateKey`, for which the specification lists the same values.
@@ -111,8 +115,8 @@ struct Row(CK_RV, &'static [(&'static [Phase], CK_RV)]);
 
 fn row(kind: Kind, caller: Caller) -> Row {
     use Phase::{
-        Decrypt, Derive, Destroy, Generate, Init, Login, Manage, Probe, SetAttribute, Sign, Unwrap,
-        Verify,
+        Decrypt, Derive, Destroy, Encrypt, Generate, Init, Login, Manage, Probe, SetAttribute,
+        Sign, Unwrap, Verify, Wrap,
     };
     match (kind, caller) {
         (Kind::Disabled | Kind::InvalidState, _) => Row(
@@ -121,7 +125,7 @@ fn row(kind: Kind, caller: Caller) -> Row {
                 (&[Init], CKR_KEY_FUNCTION_NOT_PERMITTED),
                 (&[Destroy, SetAttribute], CKR_ACTION_PROHIBITED),
                 (
-                    &[Sign, Verify, Decrypt, Derive, Unwrap],
+                    &[Sign, Verify, Encrypt, Decrypt, Derive, Wrap, Unwrap],
                     CKR_FUNCTION_REJECTED,
                 ),
                 // A new key that does not become usable is the token's failure, not the caller's.
@@ -133,6 +137,7 @@ fn row(kind: Kind, caller: Caller) -> Row {
             &[
                 (&[Init], CKR_KEY_FUNCTION_NOT_PERMITTED),
                 (&[Derive], CKR_KEY_TYPE_INCONSISTENT),
+                (&[Wrap], CKR_WRAPPING_KEY_TYPE_INCONSISTENT),
                 (&[Unwrap], CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT),
             ],
         ),
@@ -140,6 +145,7 @@ fn row(kind: Kind, caller: Caller) -> Row {
             CKR_DEVICE_ERROR,
             &[
                 (&[Init, Derive], CKR_KEY_HANDLE_INVALID),
+                (&[Wrap], CKR_WRAPPING_KEY_HANDLE_INVALID),
                 (&[Unwrap], CKR_UNWRAPPING_KEY_HANDLE_INVALID),
                 (&[Manage, Destroy, SetAttribute], CKR_OBJECT_HANDLE_INVALID),
             ],
@@ -158,6 +164,8 @@ fn row(kind: Kind, caller: Caller) -> Row {
         (Kind::InvalidCiphertext, _) => Row(
             CKR_FUNCTION_FAILED,
             &[
+                // What is encrypted anew is data to `C_Encrypt`.
+                (&[Encrypt], CKR_DATA_INVALID),
                 (&[Decrypt], CKR_ENCRYPTED_DATA_INVALID),
                 (&[Unwrap], CKR_WRAPPED_KEY_INVALID),
             ],
@@ -175,7 +183,8 @@ fn row(kind: Kind, caller: Caller) -> Row {
                     &[Manage, SetAttribute, Generate],
                     CKR_ATTRIBUTE_VALUE_INVALID,
                 ),
-                (&[Sign, Verify], CKR_DATA_LEN_RANGE),
+                (&[Sign, Verify, Encrypt], CKR_DATA_LEN_RANGE),
+                (&[Wrap], CKR_KEY_SIZE_RANGE),
                 (&[Decrypt], CKR_ENCRYPTED_DATA_LEN_RANGE),
                 (&[Unwrap], CKR_WRAPPED_KEY_LEN_RANGE),
             ],
@@ -194,7 +203,7 @@ fn row(kind: Kind, caller: Caller) -> Row {
         (Kind::Unsupported, _) => Row(
             CKR_FUNCTION_FAILED,
             &[
-                (&[Init, Derive, Unwrap], CKR_MECHANISM_INVALID),
+                (&[Init, Derive, Wrap, Unwrap], CKR_MECHANISM_INVALID),
                 (&[Manage, SetAttribute, Generate], CKR_TEMPLATE_INCONSISTENT),
             ],
         ),
@@ -217,7 +226,7 @@ mod tests {
 
     use super::*;
 
-    const PHASES: [Phase; 14] = [
+    const PHASES: [Phase; 16] = [
         Phase::Init,
         Phase::Manage,
         Phase::Destroy,
@@ -226,8 +235,10 @@ mod tests {
         Phase::Find,
         Phase::Sign,
         Phase::Verify,
+        Phase::Encrypt,
         Phase::Decrypt,
         Phase::Derive,
+        Phase::Wrap,
         Phase::Unwrap,
         Phase::Random,
         Phase::Login,
@@ -297,6 +308,15 @@ mod tests {
                 CKR_USER_NOT_LOGGED_IN,
                 CKR_WRAPPED_KEY_INVALID,
                 CKR_WRAPPED_KEY_LEN_RANGE,
+            ],
+            Phase::Encrypt => &[CKR_DATA_INVALID, CKR_DATA_LEN_RANGE],
+            Phase::Wrap => &[
+                CKR_KEY_SIZE_RANGE,
+                CKR_MECHANISM_INVALID,
+                CKR_MECHANISM_PARAM_INVALID,
+                CKR_USER_NOT_LOGGED_IN,
+                CKR_WRAPPING_KEY_HANDLE_INVALID,
+                CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
             ],
             Phase::Decrypt => &[
                 CKR_ENCRYPTED_DATA_INVALID,
