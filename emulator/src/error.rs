@@ -34,6 +34,7 @@ with_message! {
     invalid_key_usage = "InvalidKeyUsageException",
     invalid_marker = "InvalidMarkerException",
     invalid_state = "KMSInvalidStateException",
+    limit_exceeded = "LimitExceededException",
     missing_authentication = "MissingAuthenticationTokenException",
     not_found = "NotFoundException",
     serialization = "SerializationException",

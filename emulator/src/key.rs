@@ -1,6 +1,7 @@
 //! A key: what is fixed at creation, and what changes in its life.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -26,9 +27,17 @@ pub(crate) struct Key {
     pub(crate) unseen: StaleReads,
     /// Listings that do not show the key yet.
     pub(crate) unlisted: StaleReads,
+    pub(crate) automatic_rotation: Option<AutomaticRotation>,
 }
 
-/// What is fixed at creation. Shared, so that cryptography runs without the store's lock.
+/// New material at regular times.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct AutomaticRotation {
+    pub(crate) period_days: u32,
+    pub(crate) since: Timestamp,
+}
+
+/// What is fixed at creation, with the material of now. Shared, so that cryptography runs without the store's lock.
 #[derive(Debug)]
 pub(crate) struct KeyCore {
     pub(crate) id: String,
@@ -39,6 +48,10 @@ pub(crate) struct KeyCore {
     pub(crate) created: Timestamp,
     /// Absent in a key that waits for its import.
     pub(crate) material: Option<Material>,
+    /// The same key before its last rotation: its ciphertexts can still be decrypted.
+    pub(crate) former: Option<Arc<KeyCore>>,
+    /// When a rotation brought this material.
+    pub(crate) rotated: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +90,7 @@ impl Key {
             tags: Eventual::settled(tags),
             unseen: StaleReads::default(),
             unlisted: StaleReads::default(),
+            automatic_rotation: None,
         }
     }
 
@@ -146,6 +160,31 @@ impl Key {
 }
 
 impl KeyCore {
+    /// The key with new material.
+    pub(crate) fn rotated(former: &Arc<Self>, material: Material, date: Timestamp) -> Self {
+        Self {
+            id: former.id.clone(),
+            arn: former.arn.clone(),
+            spec: former.spec,
+            usage: former.usage,
+            multi_region: former.multi_region,
+            created: former.created,
+            material: Some(material),
+            former: Some(Arc::clone(former)),
+            rotated: Some(date),
+        }
+    }
+
+    /// The key with each of its materials, the latest first.
+    pub(crate) fn generations(&self) -> impl Iterator<Item = &Self> {
+        iter::successors(Some(self), |core| core.former.as_deref())
+    }
+
+    /// How often the key was rotated.
+    pub(crate) fn generation(&self) -> usize {
+        self.generations().count() - 1
+    }
+
     /// The material, for an operation that needs this usage.
     pub(crate) fn material_for(&self, usage: KeyUsage, operation: &str) -> ApiResult<&Material> {
         if self.usage != usage {
@@ -170,7 +209,11 @@ impl KeyCore {
     pub(crate) fn material_id(&self) -> Option<String> {
         let symmetric = self.spec.is_symmetric_encryption() && self.material.is_some();
         symmetric.then(|| {
-            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.id.as_bytes());
+            let named = match self.generation() {
+                0 => self.id.clone(),
+                generation => format!("{}#{generation}", self.id),
+            };
+            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, named.as_bytes());
             random::hex(digest.as_ref())
         })
     }

@@ -124,6 +124,8 @@ impl Service {
             multi_region: blueprint.multi_region,
             created: Timestamp::now(),
             material,
+            former: None,
+            rotated: None,
         };
         Ok(Key::new(core, blueprint.description, blueprint.tags))
     }

@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -14,7 +15,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::consistency::Eventual;
-use crate::key::{Key, KeyCore, KeyState, Tags};
+use crate::key::{AutomaticRotation, Key, KeyCore, KeyState, Tags};
 use crate::key_ref::Site;
 use crate::material::Material;
 use crate::spec::{KeySpec, KeyUsage};
@@ -65,6 +66,18 @@ struct StoredKey {
     tags: Tags,
     /// Base64; absent in a key that waits for its import.
     material: Option<String>,
+    /// The materials that came after it, the oldest first.
+    #[serde(default)]
+    rotations: Vec<StoredRotation>,
+    #[serde(default)]
+    automatic_rotation: Option<AutomaticRotation>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRotation {
+    date: Timestamp,
+    /// Base64.
+    material: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -188,17 +201,26 @@ impl Document {
 impl StoredKey {
     fn of(key: &Key) -> Result<Self, StateFileError> {
         let core = &*key.core;
-        let material = match &core.material {
-            None => None,
-            Some(material) => match material.to_bytes() {
-                Ok(bytes) => Some(BASE64_STANDARD.encode(bytes)),
-                Err(_) => {
-                    return Err(StateFileError::DamagedKey {
-                        id: core.id.clone(),
-                    });
-                }
-            },
+        let damaged = || StateFileError::DamagedKey {
+            id: core.id.clone(),
         };
+        let encode = |material: &Material| {
+            let bytes = material.to_bytes().map_err(|_| damaged())?;
+            Ok::<_, StateFileError>(BASE64_STANDARD.encode(bytes))
+        };
+        let mut material = None;
+        let mut rotations = Vec::new();
+        for core in core.generations() {
+            let encoded = core.material.as_ref().map(encode).transpose()?;
+            match core.rotated {
+                Some(date) => rotations.push(StoredRotation {
+                    date,
+                    material: encoded.ok_or_else(damaged)?,
+                }),
+                None => material = encoded,
+            }
+        }
+        rotations.reverse();
         Ok(Self {
             id: core.id.clone(),
             spec: core.spec.name.to_owned(),
@@ -209,20 +231,23 @@ impl StoredKey {
             state: key.state,
             tags: key.tags.current().clone(),
             material,
+            rotations,
+            automatic_rotation: key.automatic_rotation,
         })
     }
 
     fn into_key(self, site: &Site) -> Option<Key> {
         let spec = KeySpec::by_name(&self.spec)?;
         let usage = KeyUsage::by_name(&self.usage)?;
+        let decode = |encoded: String| {
+            let bytes = BASE64_STANDARD.decode(encoded).ok()?;
+            Material::from_bytes(spec, usage, &bytes).ok()
+        };
         let material = match self.material {
             None => None,
-            Some(encoded) => {
-                let bytes = BASE64_STANDARD.decode(encoded).ok()?;
-                Some(Material::from_bytes(spec, usage, &bytes).ok()?)
-            }
+            Some(encoded) => Some(decode(encoded)?),
         };
-        let core = KeyCore {
+        let mut core = KeyCore {
             arn: site.key_arn(&self.id),
             id: self.id,
             spec,
@@ -230,9 +255,16 @@ impl StoredKey {
             multi_region: self.multi_region,
             created: self.created,
             material,
+            former: None,
+            rotated: None,
         };
+        for rotation in self.rotations {
+            let material = decode(rotation.material)?;
+            core = KeyCore::rotated(&Arc::new(core), material, rotation.date);
+        }
         let mut key = Key::new(core, self.description, self.tags);
         key.state = self.state;
+        key.automatic_rotation = self.automatic_rotation;
         Some(key)
     }
 }

@@ -10,6 +10,7 @@ mod lifecycle;
 mod mac;
 mod page;
 mod random;
+mod rotation;
 mod signing;
 mod tags;
 
@@ -39,7 +40,7 @@ impl Operation {
 }
 
 /// The most called first: the table is searched from the top.
-static OPERATIONS: [Operation; 31] = [
+static OPERATIONS: [Operation; 36] = [
     read("Sign", signing::sign),
     read("Decrypt", encryption::decrypt),
     read("Verify", signing::verify),
@@ -72,6 +73,8 @@ static OPERATIONS: [Operation; 31] = [
     read("ListKeys", keys::list_keys),
     read("ListAliases", aliases::list_aliases),
     read("GenerateRandom", random::generate_random),
+    read("GetKeyRotationStatus", rotation::get_key_rotation_status),
+    read("ListKeyRotations", rotation::list_key_rotations),
     Operation {
         slow: true,
         ..change("CreateKey", keys::create_key)
@@ -86,6 +89,9 @@ static OPERATIONS: [Operation; 31] = [
     change("DisableKey", lifecycle::disable_key),
     change("ScheduleKeyDeletion", lifecycle::schedule_key_deletion),
     change("CancelKeyDeletion", lifecycle::cancel_key_deletion),
+    change("EnableKeyRotation", rotation::enable_key_rotation),
+    change("DisableKeyRotation", rotation::disable_key_rotation),
+    change("RotateKeyOnDemand", rotation::rotate_key_on_demand),
 ];
 
 /// Characters of a key id, ARN or alias in a request.

@@ -23,5 +23,6 @@ mod ml_dsa;
 mod ml_kem;
 mod protocol;
 mod recorded;
+mod rotation;
 mod sdk;
 mod state;
