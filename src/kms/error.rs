@@ -131,6 +131,10 @@ impl KmsError {
     fn advice(&self) -> Cow<'static, str> {
         use KmsErrorKind as Kind;
         Cow::Borrowed(match self.kind {
+            Kind::AccessDenied if self.operation == "ReEncrypt" => {
+                "allow the action kms:ReEncryptFrom on the ciphertext's key and kms:ReEncryptTo on the new one to \
+                 the caller, in its IAM policy and in the key policies"
+            }
             Kind::AccessDenied => {
                 return Cow::Owned(format!(
                     "allow the action kms:{} to the caller in its IAM policy and in the key policy",

@@ -12,6 +12,7 @@
 )]
 
 pub(crate) mod attribute;
+pub(crate) mod kms;
 pub(crate) mod names;
 mod session;
 pub(crate) mod walk;
