@@ -92,8 +92,8 @@ fn what_was_encrypted_before_a_rotation_is_decrypted_after_it_and_after_a_restar
     let rest = json!({ "KeyId": id, "Marker": page["NextMarker"] });
     let rest = client.ok("ListKeyRotations", &rest);
     assert_eq!(rest["Rotations"], json!([rotations[2]]));
-    let status = client.ok("GetKeyRotationStatus", &key);
-    assert_eq!(status["RotationPeriodInDays"], 365);
+    let shown = client.ok("GetKeyRotationStatus", &key);
+    assert_eq!(shown["RotationPeriodInDays"], 365);
 }
 
 #[test]
