@@ -64,10 +64,7 @@ impl std::error::Error for Error {}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match name(self.rv) {
-            Some(name) => f.write_str(name)?,
-            None => write!(f, "CK_RV {:#x}", self.rv)?,
-        }
+        f.write_str(&name_of(self.rv))?;
         if self.reason.is_empty() {
             return Ok(());
         }
@@ -93,11 +90,11 @@ const ROUTINE: &[CK_RV] = &[
 ];
 
 /// The specification's name of a return value that this module gives.
-fn name(rv: CK_RV) -> Option<&'static str> {
-    NAMES
-        .iter()
-        .find(|(value, _)| *value == rv)
-        .map(|(_, name)| *name)
+pub(crate) fn name_of(rv: CK_RV) -> Cow<'static, str> {
+    match NAMES.iter().find(|(value, _)| *value == rv) {
+        Some((_, name)) => Cow::Borrowed(name),
+        None => Cow::Owned(format!("CK_RV {rv:#x}")),
+    }
 }
 
 macro_rules! names {
@@ -137,6 +134,7 @@ const NAMES: &[(CK_RV, &str)] = names! {
     CKR_NEED_TO_CREATE_THREADS
     CKR_NO_EVENT
     CKR_OBJECT_HANDLE_INVALID
+    CKR_OK
     CKR_OPERATION_ACTIVE
     CKR_OPERATION_CANCEL_FAILED
     CKR_OPERATION_NOT_INITIALIZED

@@ -13,6 +13,7 @@ mod hex;
 mod kms;
 mod log;
 mod mechanism;
+mod metrics;
 mod module;
 mod object;
 mod reply;

@@ -7,9 +7,10 @@ use parking_lot::{Condvar, Mutex};
 use pkcs11_sys::*;
 
 use crate::config::{Config, TokenConfig};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kms::{AwsKms, AwsSettings, Runtime, SharedHttp, WithSignalsBlocked};
 use crate::log::Log;
+use crate::metrics::Metrics;
 use crate::session::{Session, SessionTable};
 use crate::token::Token;
 
@@ -19,6 +20,7 @@ const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
 /// What lives from C_Initialize to C_Finalize.
 pub(crate) struct Module {
     log: Log,
+    metrics: Option<Arc<Metrics>>,
     tokens: Vec<Arc<Token>>,
     sessions: SessionTable,
     runtime: Arc<Runtime>,
@@ -35,11 +37,13 @@ impl Module {
     ) -> Self {
         let runtime = Runtime::new(with_signals_blocked);
         let http = SharedHttp::new();
+        let metrics = Metrics::new(&config.metrics);
         let token = |(slot, config): (CK_SLOT_ID, TokenConfig)| {
             let kms = AwsKms::new(
                 AwsSettings::from(&config),
                 Arc::clone(&runtime),
                 http.clone(),
+                metrics.clone(),
             );
             let runtime = Arc::clone(&runtime);
             Arc::new(Token::new(slot, config, region, Arc::new(kms), runtime))
@@ -51,14 +55,26 @@ impl Module {
             runtime,
             is_shut_down: Mutex::new(false),
             shut_down: Condvar::new(),
+            metrics,
         }
     }
 
-    /// Ends what runs: calls in flight answer with an error, threads are joined.
+    /// Ends what runs: calls in flight answer with an error, threads are joined, counts are written.
     pub(crate) fn shut_down(&self) {
         *self.is_shut_down.lock() = true;
         self.shut_down.notify_all();
         self.runtime.shutdown(SHUTDOWN_BOUND);
+        if let Some(metrics) = &self.metrics {
+            metrics.write();
+        }
+    }
+
+    /// Counts an answer of a PKCS#11 function, where anybody wants to know.
+    pub(crate) fn count(&self, function: &'static str, result: &Result<()>) {
+        if let Some(metrics) = &self.metrics {
+            let rv = result.as_ref().err().map_or(CKR_OK, Error::rv);
+            metrics.call(function, rv, &self.runtime);
+        }
     }
 
     /// Keeps this thread waiting until C_Finalize; any number of threads may.

@@ -1,6 +1,6 @@
 //! The call log: what clients asked for, in numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -19,6 +19,8 @@ pub struct Calls {
     pub in_flight_max: u64,
     /// Requests by operation: `Sign` → 3. Operations never called are absent.
     pub operations: BTreeMap<String, u64>,
+    /// How clients called themselves in `User-Agent`.
+    pub user_agents: BTreeSet<String>,
 }
 
 impl Calls {
@@ -39,7 +41,12 @@ struct Counters {
 
 impl CallLog {
     /// Counts a request, which is in flight until the guard is dropped.
-    pub(crate) fn begin(&self, operation: &str, first_on_connection: bool) -> InFlight<'_> {
+    pub(crate) fn begin(
+        &self,
+        operation: &str,
+        user_agent: Option<&str>,
+        first_on_connection: bool,
+    ) -> InFlight<'_> {
         let mut counters = self.0.lock();
         let Counters { calls, in_flight } = &mut *counters;
         *in_flight += 1;
@@ -51,6 +58,11 @@ impl CallLog {
             None => {
                 calls.operations.insert(operation.to_owned(), 1);
             }
+        }
+        if let Some(user_agent) = user_agent
+            && !calls.user_agents.contains(user_agent)
+        {
+            calls.user_agents.insert(user_agent.to_owned());
         }
         InFlight(self)
     }
@@ -86,9 +98,13 @@ mod tests {
     #[test]
     fn the_log_counts_operations_connections_and_the_most_in_flight() {
         let log = CallLog::default();
-        let first = log.begin("Sign", true);
-        drop((log.begin("Sign", false), log.begin("Encrypt", true)));
+        let first = log.begin("Sign", Some("one/1.0"), true);
+        drop((
+            log.begin("Sign", Some("one/1.0"), false),
+            log.begin("Encrypt", None, true),
+        ));
         let calls = log.snapshot();
+        assert_eq!(calls.user_agents, BTreeSet::from(["one/1.0".to_owned()]));
         assert_eq!(
             (calls.total, calls.connections, calls.in_flight_max),
             (3, 2, 3)

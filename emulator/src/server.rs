@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -80,9 +80,11 @@ async fn answer(
         return Ok(control::answer(&service, &head.method, resource, body).await);
     }
     let first_on_connection = !counted.swap(true, Ordering::Relaxed);
-    let _in_flight = service
-        .calls
-        .begin(operation_name(&head), first_on_connection);
+    let _in_flight = service.calls.begin(
+        operation_name(&head),
+        text(&head, USER_AGENT),
+        first_on_connection,
+    );
     answer_call(&service, &head, body).await
 }
 
@@ -161,14 +163,13 @@ async fn run(
 
 /// The operation that a well-formed request calls; its signature is demanded, but not verified.
 fn operation(head: &Parts) -> ApiResult<&'static Operation> {
-    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
     let is_call = head.method == Method::POST
         && head.uri.path() == "/"
-        && text(CONTENT_TYPE) == Some(AMZ_JSON);
+        && text(head, CONTENT_TYPE) == Some(AMZ_JSON);
     let unknown = || ApiError::bare("UnknownOperationException");
     let operation = Operation::by_name(operation_name(head)).filter(|_| is_call);
     let operation = operation.ok_or_else(unknown)?;
-    let Some(authorization) = text(AUTHORIZATION) else {
+    let Some(authorization) = text(head, AUTHORIZATION) else {
         return Err(ApiError::missing_authentication(
             "Missing Authentication Token",
         ));
@@ -192,13 +193,13 @@ fn operation(head: &Parts) -> ApiResult<&'static Operation> {
 
 /// What the request calls, as its header says; the call log has it even when it does not exist.
 fn operation_name(head: &Parts) -> &str {
-    let target = head
-        .headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok());
-    target
+    text(head, HeaderName::from_static("x-amz-target"))
         .and_then(|target| target.strip_prefix(TARGET_PREFIX))
         .unwrap_or("(none)")
+}
+
+fn text(head: &Parts, name: HeaderName) -> Option<&str> {
+    head.headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 impl Error for Reset {}

@@ -13,9 +13,11 @@ use crate::module::Module;
 pub(super) fn call(name: &'static str, run: impl FnOnce(&Module) -> Result<()>) -> CK_RV {
     guard(name, || {
         let module = process::current()?;
-        module
-            .log()
-            .scope(|| run(&module).inspect_err(|error| log::refusal(name, error)))
+        let result = module.log().scope(name, || {
+            run(&module).inspect_err(|error| log::refusal(name, error))
+        });
+        module.count(name, &result);
+        result
     })
 }
 
@@ -23,7 +25,7 @@ pub(super) fn call(name: &'static str, run: impl FnOnce(&Module) -> Result<()>) 
 pub(super) fn free(name: &'static str, run: impl FnOnce() -> Result<()>) -> CK_RV {
     guard(name, || {
         run().inspect_err(|error| {
-            Log::before_initialisation().scope(|| log::refusal(name, error));
+            Log::before_initialisation().scope(name, || log::refusal(name, error));
         })
     })
 }

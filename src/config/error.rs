@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{LEVELS, LOG_VARIABLE};
+use super::log::{LEVELS, LOG_VARIABLE};
 
 /// A configuration that cannot be used. Its `Display` says where the mistake is and what is
 /// allowed.
@@ -37,7 +37,8 @@ pub(crate) enum ConfigError {
     },
 
     #[error(
-        "environment variable {LOG_VARIABLE} is {value:?}; allowed: {}",
+        "environment variable {LOG_VARIABLE} is {value:?}; allowed, with commas between: {}, text, json, \
+         stderr, syslog, an absolute path",
         LEVELS.map(|(name, _)| name).join(", ")
     )]
     LogVariable { value: String },

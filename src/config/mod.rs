@@ -6,6 +6,8 @@
 
 mod error;
 mod locate;
+mod log;
+mod metrics;
 pub(crate) mod names;
 mod section;
 pub(crate) mod selection;
@@ -13,23 +15,20 @@ pub(crate) mod selection;
 mod tests;
 pub(crate) mod token;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use tracing::level_filters::LevelFilter;
-
 pub(crate) use error::ConfigError;
+pub(crate) use log::{Audit, LogConfig, LogFormat, LogTarget};
+pub(crate) use metrics::MetricsConfig;
 pub(crate) use names::Region;
 pub(crate) use selection::Selection;
 pub(crate) use token::{OnDestroy, RandomSource, TokenConfig};
 
-use names::AbsolutePath;
-use section::{Entry, Source, one_of};
+use section::Source;
 
 /// Read when no other file is named or found.
 const SYSTEM_FILE: &str = "/etc/kms-pkcs11/config.toml";
-/// Overrides the level of the log.
-const LOG_VARIABLE: &str = "KMS_PKCS11_LOG";
 
 /// How to look up a variable of the environment.
 pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -42,6 +41,7 @@ pub(crate) struct Config {
     /// At least one, in the order of their slots; no two have the same label.
     pub(crate) tokens: Vec<TokenConfig>,
     pub(crate) log: LogConfig,
+    pub(crate) metrics: MetricsConfig,
 }
 
 impl Config {
@@ -56,9 +56,7 @@ impl Config {
             Some(source) => Self::read(&source)?,
             None => Self::default(),
         };
-        if let Some(level) = env(LOG_VARIABLE).filter(|level| !level.is_empty()) {
-            config.log.level = level_of_variable(&level)?;
-        }
+        config.log.heed(env)?;
         Ok(config)
     }
 
@@ -68,6 +66,7 @@ impl Config {
             .get("token", |entry| entry.elements("[[token]], once for each"))?
             .unwrap_or_default();
         let log = root.get("log", LogConfig::read)?.unwrap_or_default();
+        let metrics = root.get("metrics", MetricsConfig::read)?;
         root.finish()?;
 
         let mut tokens: Vec<TokenConfig> = Vec::new();
@@ -88,6 +87,7 @@ impl Config {
             file: Some(source.path().to_owned()),
             tokens,
             log,
+            metrics: metrics.unwrap_or_default(),
         })
     }
 }
@@ -98,68 +98,7 @@ impl Default for Config {
             file: None,
             tokens: vec![TokenConfig::default()],
             log: LogConfig::default(),
+            metrics: MetricsConfig::default(),
         }
-    }
-}
-
-/// What is logged, and where to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LogConfig {
-    pub(crate) level: LevelFilter,
-    /// An absolute path; standard error without.
-    pub(crate) file: Option<PathBuf>,
-}
-
-impl LogConfig {
-    /// What holds while there is no configuration: the environment's word, where it has a valid
-    /// one.
-    pub(crate) fn of_environment(env: Env<'_>) -> Self {
-        let level = env(LOG_VARIABLE).and_then(|level| level_of_variable(&level).ok());
-        let default = Self::default();
-        Self {
-            level: level.unwrap_or(default.level),
-            ..default
-        }
-    }
-
-    fn read(entry: Entry<'_>) -> Result<Self, ConfigError> {
-        let mut log = Self::default();
-        let mut section = entry.section()?;
-        section.set("level", &mut log.level, one_of(&LEVELS))?;
-        section.set("file", &mut log.file, |entry| {
-            let AbsolutePath(path) = entry.parse()?;
-            Ok(Some(path))
-        })?;
-        section.finish()?;
-        Ok(log)
-    }
-}
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        Self {
-            level: LevelFilter::WARN,
-            file: None,
-        }
-    }
-}
-
-const LEVELS: [(&str, LevelFilter); 6] = [
-    ("off", LevelFilter::OFF),
-    ("error", LevelFilter::ERROR),
-    ("warn", LevelFilter::WARN),
-    ("info", LevelFilter::INFO),
-    ("debug", LevelFilter::DEBUG),
-    ("trace", LevelFilter::TRACE),
-];
-
-/// The level in the environment, where upper and lower case are the same.
-fn level_of_variable(value: &OsStr) -> Result<LevelFilter, ConfigError> {
-    let known = |(name, _): &&(&str, _)| value.eq_ignore_ascii_case(name);
-    match LEVELS.iter().find(known) {
-        Some((_, level)) => Ok(*level),
-        None => Err(ConfigError::LogVariable {
-            value: value.to_string_lossy().into_owned(),
-        }),
     }
 }

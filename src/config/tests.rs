@@ -1,6 +1,9 @@
 use std::io::Write;
 use std::time::Duration;
 
+use tracing::level_filters::LevelFilter;
+
+use super::log::LEVELS;
 use super::selection::Selection;
 use super::token::{OnDestroy, RandomSource};
 use super::*;
@@ -62,7 +65,17 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
 
     assert_eq!(*default, TokenConfig::default());
     assert_eq!(config.log.level, LogConfig::default().level);
-    assert_eq!(config.log.file, Some("/var/log/kms-pkcs11.log".into()));
+    let file = LogTarget::File("/var/log/kms-pkcs11.log".into());
+    assert_eq!(config.log.target, file);
+    assert_eq!(
+        config.log.audit,
+        Audit::File("/var/log/kms-pkcs11-audit.log".into())
+    );
+    let metrics = config.metrics.file.unwrap();
+    assert_eq!(
+        metrics,
+        PathBuf::from("/var/lib/node_exporter/kms-pkcs11.prom")
+    );
 }
 
 #[test]
@@ -162,11 +175,12 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
         ),
         (
             "[logging]\nlevel = \"warn\"",
-            "1:2: unknown key \"logging\" in the file; allowed: token, log",
+            "1:2: unknown key \"logging\" in the file; allowed: token, log, metrics",
         ),
         (
             "[log]\nlevel = \"warn\"\nb = 1\na = 2",
-            "3:1: unknown key \"b\" in log; allowed: level, file",
+            "3:1: unknown key \"b\" in log; allowed: level, target, file, format, \
+             syslog_socket, audit",
         ),
         (
             "[[token]]\nrsa_usage_when_both = { 1024 = \"sign\" }",
@@ -260,6 +274,14 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
             "[token]\nlabel = \"a\"",
             "1:1: token is a table; allowed: [[token]], once for each",
         ),
+    ] {
+        assert_eq!(complaint(text), format!("config.toml:{expected}"));
+    }
+}
+
+#[test]
+fn a_value_of_log_or_metrics_that_is_not_allowed_is_reported_in_the_same_way() {
+    for (text, expected) in [
         ("log = \"warn\"", "1:7: log is \"warn\"; allowed: a table"),
         (
             "[log]\nlevel = \"verbose\"",
@@ -269,6 +291,30 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
         (
             "[log]\nfile = \"kms.log\"",
             "2:8: file is \"kms.log\"; allowed: an absolute path",
+        ),
+        (
+            "[log]\ntarget = \"journald\"",
+            "2:10: target is \"journald\"; allowed: \"stderr\", \"file\", \"syslog\"",
+        ),
+        (
+            "[log]\ntarget = \"file\"",
+            "2:10: target is \"file\" and there is no file; allowed: both of them",
+        ),
+        (
+            "[log]\ntarget = \"syslog\"\nfile = \"/a\"",
+            "3:8: file beside another target; allowed: target = \"file\", or none",
+        ),
+        (
+            "[log]\nformat = \"xml\"",
+            "2:10: format is \"xml\"; allowed: \"text\", \"json\"",
+        ),
+        (
+            "[log]\naudit = \"audit.log\"",
+            "2:9: audit is \"audit.log\"; allowed: \"off\", \"log\", an absolute path",
+        ),
+        (
+            "[metrics]\nfile = \"kms.prom\"",
+            "2:8: file is \"kms.prom\"; allowed: an absolute path",
         ),
     ] {
         assert_eq!(complaint(text), format!("config.toml:{expected}"));
@@ -349,8 +395,8 @@ fn the_environment_names_the_file_and_overrides_its_level() {
     assert_eq!(load("Debug").unwrap().log.level, LevelFilter::DEBUG);
     assert_eq!(
         load("all").unwrap_err().to_string(),
-        "environment variable KMS_PKCS11_LOG is \"all\"; allowed: off, error, warn, info, debug, \
-         trace"
+        "environment variable KMS_PKCS11_LOG is \"all\"; allowed, with commas between: off, error, warn, \
+         info, debug, trace, text, json, stderr, syslog, an absolute path"
     );
 }
 
@@ -363,6 +409,7 @@ fn the_manual_lists_exactly_the_keys_that_are_allowed() {
             "[[token]]\nrsa_usage_when_both.unknown = 1",
         ),
         ("## `[log]`", "[log]\nunknown = 1"),
+        ("## `[metrics]`", "[metrics]\nunknown = 1"),
     ] {
         let text = complaint(unknown);
         let (_, allowed) = text.split_once("allowed: ").unwrap();
@@ -394,6 +441,53 @@ fn the_defaults_of_the_manual_are_the_defaults() {
         read(&format!("[log]\n{log}")).unwrap().log,
         LogConfig::default()
     );
+
+    let metrics = settings("## `[metrics]`");
+    assert!(metrics.contains("interval = 15"), "{metrics}");
+    assert_eq!(
+        read(&format!("[metrics]\n{metrics}")).unwrap().metrics,
+        MetricsConfig::default()
+    );
+}
+
+#[test]
+fn the_log_goes_where_the_file_says_and_the_environment_says_otherwise() {
+    let of_file = |text: &str| read(&format!("[log]\n{text}")).unwrap().log;
+    let with = |log: &LogConfig, words: &str| {
+        let mut log = log.clone();
+        log.heed(&|_| Some(words.into())).map(|()| log)
+    };
+    let file = |path: &str| LogTarget::File(path.into());
+    assert_eq!(of_file("").target, LogTarget::Stderr);
+    assert_eq!(of_file("target = 'stderr'").target, LogTarget::Stderr);
+    assert_eq!(of_file("file = '/a'").target, file("/a"));
+    assert_eq!(of_file("target = 'file'\nfile = '/a'").target, file("/a"));
+
+    let syslog = of_file(
+        "level = 'error'\ntarget = 'syslog'\nsyslog_socket = '/run/log'\nformat = 'json'\naudit = '/b'",
+    );
+    let expected = LogConfig {
+        level: LevelFilter::ERROR,
+        target: LogTarget::Syslog,
+        format: LogFormat::Json,
+        syslog_socket: "/run/log".into(),
+        audit: Audit::File("/b".into()),
+    };
+    assert_eq!(syslog, expected);
+    let overridden = with(&syslog, "Info, /C,text").unwrap();
+    let expected = LogConfig {
+        level: LevelFilter::INFO,
+        target: file("/C"),
+        format: LogFormat::Text,
+        ..expected
+    };
+    assert_eq!(overridden, expected);
+    let again = with(&overridden, "STDERR").unwrap();
+    assert_eq!(again.target, LogTarget::Stderr);
+    assert_eq!(with(&again, "syslog,error,json").unwrap(), syslog);
+    for wrong in ["info,", ",", "info,kms.log", "info json"] {
+        assert!(with(&syslog, wrong).is_err(), "{wrong}");
+    }
 }
 
 /// The cells, without code marks, of the table below a heading of the manual.

@@ -3,6 +3,8 @@
 //! One [`AwsKms`] serves one token. Making one does no network or file work: the SDK's client is
 //! built by the first call, on the runtime's threads.
 
+mod attempts;
+mod audit;
 mod bulk;
 mod client;
 mod cryptography;
@@ -36,6 +38,7 @@ use super::{
     KmsErrorKind, MacAlgorithm, MessageType, Move, NewKey, RotationCounts, RotationStatus,
     SigningAlgorithm, Tags,
 };
+use crate::metrics::Metrics;
 use request::Requests;
 
 /// How long after a deadline the runtime's own answer is awaited: it says more about what happened
@@ -50,9 +53,14 @@ pub(crate) struct AwsKms {
 
 impl AwsKms {
     /// Nothing is read, resolved or connected before the first call.
-    pub(crate) fn new(settings: AwsSettings, runtime: Arc<Runtime>, http: SharedHttp) -> Self {
+    pub(crate) fn new(
+        settings: AwsSettings,
+        runtime: Arc<Runtime>,
+        http: SharedHttp,
+        metrics: Option<Arc<Metrics>>,
+    ) -> Self {
         Self {
-            requests: Arc::new(Requests::new(settings, http)),
+            requests: Arc::new(Requests::new(settings, http, metrics)),
             runtime,
         }
     }

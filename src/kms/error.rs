@@ -9,7 +9,7 @@ use std::fmt;
 pub(crate) use rv::{Caller, Phase};
 
 /// The classes of failure that PKCS#11 callers are told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub(crate) enum KmsErrorKind {
     /// The key is disabled (`DisabledException`).

@@ -13,7 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tracing::instrument::WithSubscriber;
+
+use crate::log;
 
 /// One drives more requests than KMS admits of one account, over 10,000 per second. A second one costs
 /// throughput: the two wake each other for every request (docs/performance.md).
@@ -70,7 +71,7 @@ impl Runtime {
 
     /// Runs `work` on the runtime's threads and waits for it, for `deadline` at most.
     ///
-    /// The caller's `tracing` subscriber goes with it.
+    /// The caller's `tracing` subscriber and the name of its PKCS#11 function go with it.
     pub(crate) fn run<T, F>(&self, work: F, deadline: Duration) -> Result<T, RunError>
     where
         T: Send + 'static,
@@ -79,13 +80,10 @@ impl Runtime {
         // The sender lives in the task: when that is dropped, by a panic or by a shutdown, the
         // channel closes and the wait ends.
         let (sender, receiver) = mpsc::sync_channel(1);
-        let task = self.handle()?.spawn(
-            async move {
-                // Nobody listens any more when the deadline has passed.
-                sender.send(work.await).ok();
-            }
-            .with_current_subscriber(),
-        );
+        let task = self.handle()?.spawn(log::carried(async move {
+            // Nobody listens any more when the deadline has passed.
+            sender.send(work.await).ok();
+        }));
         receiver
             .recv_timeout(deadline)
             .map_err(|error| match error {
@@ -106,10 +104,24 @@ impl Runtime {
         if let Ok(handle) = self.handle() {
             let dispatch = tracing::dispatcher::get_default(Clone::clone);
             let work = move || tracing::dispatcher::with_default(&dispatch, work);
+            let work = move || log::within(log::BACKGROUND, work);
             // By way of a worker: a thread started from here would take over the signal mask of
             // the host's thread.
             handle.spawn(async { drop(tokio::task::spawn_blocking(work)) });
         }
+    }
+
+    /// Runs blocking `work` after a while on a thread of the runtime; answers whether it will, if
+    /// there is no shutdown before. A runtime that has not started is not started for it.
+    pub(crate) fn later(&self, delay: Duration, work: impl FnOnce() + Send + 'static) -> bool {
+        let State::Running(runtime) = &*self.state.lock() else {
+            return false;
+        };
+        runtime.spawn(async move {
+            tokio::time::sleep(delay).await;
+            drop(tokio::task::spawn_blocking(work));
+        });
+        true
     }
 
     /// Ends calls in flight with [`RunError::Stopped`] and joins the threads, waiting for `bound`

@@ -95,6 +95,12 @@ impl World {
         }
     }
 
+    /// Puts these sections of the configuration file in the place of its `[log]`, before C_Initialize.
+    pub(crate) fn configure_log(&self, sections: &str) {
+        let (tokens, _) = self.config.split_once("[log]\n").unwrap();
+        fs::write(self.config_file(), format!("{tokens}{sections}")).unwrap();
+    }
+
     #[track_caller]
     pub(crate) fn initialize(&self) {
         self.module.initialize_reserved(&self.reserved()).unwrap();
@@ -114,6 +120,12 @@ impl World {
 
     pub(crate) fn config_file(&self) -> PathBuf {
         self.directory.path().join("config.toml")
+    }
+
+    /// A path in the world's directory, as the configuration file has it.
+    pub(crate) fn path(&self, name: &str) -> String {
+        let path = self.directory.path().join(name);
+        path.to_str().unwrap().to_owned()
     }
 
     /// Everything the module logged so far, at level debug.

@@ -157,7 +157,7 @@ fn calls_and_connections_are_counted_and_the_control_api_is_not() {
     Client::connect(&emulator.endpoint()).ok("ListKeys", &json!({}));
     let expected = json!({
         "total": 5, "connections": 2, "in_flight_max": 1,
-        "operations": { "DescribeKey": 1, "ListKeys": 4 },
+        "operations": { "DescribeKey": 1, "ListKeys": 4 }, "user_agents": [],
     });
     assert_eq!(
         client.control("GET", "calls", &Value::Null),

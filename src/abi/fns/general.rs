@@ -48,7 +48,7 @@ pub(in super::super) unsafe fn finalize(reserved: CK_VOID_PTR) -> Result<()> {
         return Err(CKR_ARGUMENTS_BAD.into());
     }
     let module = process::take()?;
-    module.log().scope(|| module.shut_down());
+    module.log().scope("C_Finalize", || module.shut_down());
     Ok(())
 }
 

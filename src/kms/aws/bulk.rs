@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::log;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
-use tracing::instrument::WithSubscriber;
 
 /// Calls `ask` with each item, `concurrency` of them at a time, spread over the runtime's threads,
 /// and answers in the order of the items.
@@ -34,7 +34,7 @@ where
                 shared.answers.lock()[index] = Some(answer);
             }
         };
-        tasks.spawn(work.with_current_subscriber());
+        tasks.spawn(log::carried(work));
     }
     while tasks.join_next().await.is_some() {}
     std::mem::take(&mut *shared.answers.lock())

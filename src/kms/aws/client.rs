@@ -16,6 +16,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use once_cell::sync::OnceCell;
 use tokio::time::timeout;
 
+use super::attempts::CountAttempts;
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
 use crate::kms::{KmsError, KmsErrorKind};
@@ -120,8 +121,9 @@ fn chain_limit(settings: &AwsSettings) -> Duration {
 }
 
 fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config {
-    let mut builder =
-        aws_sdk_kms::config::Builder::from(config).retry_classifier(NeverOnLimitExceeded);
+    let mut builder = aws_sdk_kms::config::Builder::from(config)
+        .retry_classifier(NeverOnLimitExceeded)
+        .interceptor(CountAttempts);
     // For KMS alone: the token service that credentials may come from keeps its own endpoint.
     if settings.endpoint.is_some() {
         builder.set_endpoint_url(settings.endpoint.clone());

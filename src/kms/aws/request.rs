@@ -1,5 +1,6 @@
-//! One request to KMS: its client, its deadline, its patience with new keys, its log line.
+//! One request to KMS: its client, its deadline, its patience with new keys, its record.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_kms::Client;
@@ -9,12 +10,15 @@ use aws_sdk_kms::operation::RequestId;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::attempts;
+use super::audit::Record;
 use super::client::{self, SharedHttp};
 use super::failure;
 use super::fresh::FreshKeys;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
 use crate::kms::{KmsError, KmsErrorKind};
+use crate::metrics::Metrics;
 
 /// A token's requests, as asynchronous functions.
 pub(super) struct Requests {
@@ -23,15 +27,21 @@ pub(super) struct Requests {
     /// Empty until a client could be built: a failure is not kept.
     client: OnceCell<Client>,
     pub(super) fresh: FreshKeys,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Requests {
-    pub(super) fn new(settings: AwsSettings, http: SharedHttp) -> Self {
+    pub(super) fn new(
+        settings: AwsSettings,
+        http: SharedHttp,
+        metrics: Option<Arc<Metrics>>,
+    ) -> Self {
         Self {
             settings,
             http,
             client: OnceCell::new(),
             fresh: FreshKeys::default(),
+            metrics,
         }
     }
 
@@ -52,7 +62,7 @@ impl Requests {
         S: Fn(Client) -> F,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         T: RequestId,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let passes = |error: &KmsError| self.fresh.will_pass(key, error);
         persist(deadline, passes, || {
@@ -73,7 +83,7 @@ impl Requests {
         S: FnOnce(Client) -> F,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         T: RequestId,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let started = Instant::now();
         // Past its deadline a request must not even be sent.
@@ -89,11 +99,14 @@ impl Requests {
             let answer = Box::pin(send(client)).await;
             answer.map_err(|error| failure::describe(operation, key, &error))
         };
-        let result = timeout_at(deadline, work)
-            .await
-            .unwrap_or_else(|_| Err(late()));
-        log(operation, key, started.elapsed(), &result);
-        result
+        let told = async {
+            let record = Record::begin(operation, key, self.metrics.as_deref(), started);
+            let ended = timeout_at(deadline, work).await;
+            let result = ended.unwrap_or_else(|_| Err(late()));
+            record.end(&result);
+            result
+        };
+        attempts::counted::<E, _>(told).await
     }
 
     async fn client(&self, operation: &'static str) -> Result<Client, KmsError> {
@@ -136,25 +149,4 @@ where
 
 pub(super) fn no_answer(waited: Duration) -> String {
     format!("no answer within {:.1} s", waited.as_secs_f64())
-}
-
-fn log<T: RequestId>(
-    operation: &'static str,
-    key: Option<&str>,
-    latency: Duration,
-    result: &Result<T, KmsError>,
-) {
-    let (request_id, error) = match result {
-        Ok(answer) => (answer.request_id(), None),
-        Err(error) => (error.request_id.as_deref(), Some(error)),
-    };
-    tracing::debug!(
-        operation,
-        key,
-        latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
-        request_id,
-        kind = error.map(|error| tracing::field::debug(error.kind)),
-        code = error.map(|error| error.code.as_str()),
-        "KMS request"
-    );
 }

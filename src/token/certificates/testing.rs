@@ -4,7 +4,7 @@ use std::fs;
 
 use tracing::level_filters::LevelFilter;
 
-use crate::config::LogConfig;
+use crate::config::{LogConfig, LogTarget};
 use crate::log::Log;
 
 /// What `run` answers, and the lines it adds to the log.
@@ -12,9 +12,10 @@ pub(super) fn logged<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
     let file = tempfile::NamedTempFile::new().unwrap();
     let log = Log::new(&LogConfig {
         level: LevelFilter::WARN,
-        file: Some(file.path().to_owned()),
+        target: LogTarget::File(file.path().to_owned()),
+        ..LogConfig::default()
     });
-    let answer = log.scope(run);
+    let answer = log.scope("test", run);
     let text = fs::read_to_string(file.path()).unwrap();
     (answer, text.lines().map(str::to_owned).collect())
 }

@@ -8,6 +8,7 @@
     reason = "every helper panics when its test cannot go on; that is how a test fails"
 )]
 
+mod audit;
 mod aws;
 mod hex;
 mod http;
@@ -17,6 +18,7 @@ mod server;
 mod token;
 mod tools;
 
+pub use audit::audited;
 pub use aws::{AccessKey, REGION, aws_environment, boto3};
 pub use hex::{from_hex, hex};
 pub use http::{delete, get};

@@ -124,6 +124,7 @@ fn a_shutdown_ends_calls_in_flight_and_is_final() {
         settings(server.endpoint()),
         Arc::clone(&runtime),
         SharedHttp::new(),
+        None,
     );
     let started = Instant::now();
     thread::scope(|scope| {

@@ -26,6 +26,7 @@ fn making_one_starts_no_thread_and_sends_nothing() {
         settings(server.endpoint()),
         Runtime::new(never),
         SharedHttp::new(),
+        None,
     );
     drop(kms);
     assert_eq!(server.connections(), 0);
@@ -40,7 +41,7 @@ fn sequential_calls_of_two_tokens_are_one_request_each_on_one_connection() {
             attempt_timeout: Duration::from_secs(seconds),
             ..settings(server.endpoint())
         };
-        AwsKms::new(settings, runtime.clone(), http.clone())
+        AwsKms::new(settings, runtime.clone(), http.clone(), None)
     });
     for _ in 0..50 {
         for kms in &tokens {
@@ -250,6 +251,7 @@ fn nothing_printed_shows_the_credentials() {
         settings(server.endpoint()),
         Runtime::new(unmasked),
         SharedHttp::new(),
+        None,
     );
     kms.sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
         .unwrap();

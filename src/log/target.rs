@@ -1,0 +1,188 @@
+//! Where lines go.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::Duration;
+
+use tracing::{Level, Metadata};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::outage::Outage;
+use super::stderr;
+use crate::config::LogTarget;
+
+/// How long a line waits for a reader that is behind: only the first one does, while it stays behind.
+pub(super) const PATIENCE: Duration = Duration::from_millis(20);
+
+/// A writer of lines that holds nothing between two of them: no lock that a fork could leave
+/// locked, no descriptor that the host could close and reuse. A file that was rotated and a daemon
+/// that was restarted are found anew.
+pub(super) struct Target {
+    place: Place,
+    outage: Outage,
+}
+
+enum Place {
+    Stderr,
+    File(PathBuf),
+    /// The daemon's datagram socket.
+    Syslog(PathBuf),
+}
+
+impl Target {
+    pub(super) fn of(target: &LogTarget, syslog_socket: &Path) -> Self {
+        Self {
+            place: match target {
+                LogTarget::Stderr => Place::Stderr,
+                LogTarget::File(path) => Place::File(path.clone()),
+                LogTarget::Syslog => Place::Syslog(syslog_socket.to_owned()),
+            },
+            outage: Outage::none(),
+        }
+    }
+
+    /// True of a target that adds time and severity to each line.
+    pub(super) fn notes_time(&self) -> bool {
+        matches!(self.place, Place::Syslog(_))
+    }
+
+    /// Writes a line; what cannot be written goes to standard error, where it is better than
+    /// nowhere.
+    fn write(&self, level: Level, line: &[u8]) {
+        let result = match &self.place {
+            Place::Stderr => return stderr::write(line),
+            Place::File(path) => append(path, line),
+            Place::Syslog(socket) => send(socket, level, line, !self.outage.lasts()),
+        };
+        self.outage
+            .note(&result, &self.place, "its lines follow here");
+        if result.is_err() {
+            stderr::write(line);
+        }
+    }
+}
+
+impl<'a> MakeWriter<'a> for Target {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Line(self, Level::INFO)
+    }
+
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> Self::Writer {
+        Line(self, *event.level())
+    }
+}
+
+/// The writer of one event, which is written at once.
+pub(super) struct Line<'a>(&'a Target, Level);
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Self(target, level) = self;
+        target.write(*level, &one_line(bytes));
+        // Whatever became of it: a line that is lost must not become the failure of a call.
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An event in a line of its own: nothing that KMS or a proxy says can look like another one.
+fn one_line(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    if !text.iter().any(u8::is_ascii_control) {
+        return Cow::Borrowed(bytes);
+    }
+    let mut line = Vec::with_capacity(bytes.len());
+    for byte in text {
+        if byte.is_ascii_control() {
+            line.extend(byte.escape_ascii());
+        } else {
+            line.push(*byte);
+        }
+    }
+    line.push(b'\n');
+    Cow::Owned(line)
+}
+
+fn append(path: &Path, line: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        // A FIFO without a reader would be waited for.
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    // At once, so that lines of several processes do not mix.
+    if file.write(line)? < line.len() {
+        return Err(io::Error::new(
+            io::ErrorKind::WriteZero,
+            "there was room for a part of a line only",
+        ));
+    }
+    Ok(())
+}
+
+/// A datagram as the daemons take it from local programs: severity, name and process of RFC 3164,
+/// without its time, which they add.
+fn send(socket: &Path, level: Level, line: &[u8], is_patient: bool) -> io::Result<()> {
+    let text = line.strip_suffix(b"\n").unwrap_or(line);
+    let head = format!("<{}>kms-pkcs11[{}]: ", priority(level), process::id());
+    let sender = UnixDatagram::unbound()?;
+    if is_patient {
+        sender.set_write_timeout(Some(PATIENCE))?;
+    } else {
+        sender.set_nonblocking(true)?;
+    }
+    sender.send_to(&[head.as_bytes(), text].concat(), socket)?;
+    Ok(())
+}
+
+/// The facility `user` and the severity, by RFC 3164 4.1.1.
+fn priority(level: Level) -> u8 {
+    const USER: u8 = 1;
+    let severity = match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
+    };
+    USER * 8 + severity
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stderr => f.write_str("standard error"),
+            Self::File(path) => write!(f, "log file {}", path.display()),
+            Self::Syslog(socket) => write!(f, "log socket {}", socket.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_an_event_cannot_end_its_line() {
+        let line = |text: &str| String::from_utf8(one_line(text.as_bytes()).into_owned()).unwrap();
+        assert_eq!(line("a \u{e9}\n"), "a \u{e9}\n");
+        assert_eq!(line("a\nb\r\u{1b}[0m\0\n"), "a\\nb\\r\\x1b[0m\\x00\n");
+    }
+
+    #[test]
+    fn severities_are_those_of_syslog_for_user_programs() {
+        let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG];
+        assert_eq!(levels.map(priority), [11, 12, 14, 15]);
+        assert_eq!(priority(Level::TRACE), 15);
+    }
+}

@@ -1,0 +1,132 @@
+//! Prometheus' text exposition format, version 0.0.4.
+//!
+//! The values of labels are names of this module's own, in which nothing needs escaping.
+
+use std::fmt::{Display, Write};
+
+use super::{Counts, OfOperation};
+use crate::error::name_of;
+
+/// The file's contents; with `pid`, each sample is labelled with it.
+pub(super) fn of(counts: &Counts, pid: Option<u32>) -> String {
+    let mut page = Page {
+        text: String::new(),
+        pid,
+    };
+    page.info();
+    page.calls(counts);
+    page.requests(counts);
+    page.durations(counts);
+    page.repetitions(counts);
+    page.text
+}
+
+type Labels<'a> = &'a [(&'a str, &'a dyn Display)];
+
+struct Page {
+    text: String,
+    pid: Option<u32>,
+}
+
+impl Page {
+    fn info(&mut self) {
+        const INFO: &str = "kms_pkcs11_info";
+        self.family(INFO, "gauge", "The module, which is always 1 of itself.");
+        self.sample(INFO, &[("version", &env!("CARGO_PKG_VERSION"))], &1);
+    }
+
+    fn calls(&mut self, counts: &Counts) {
+        const CALLS: &str = "kms_pkcs11_calls_total";
+        self.family(
+            CALLS,
+            "counter",
+            "PKCS#11 calls by function and return value.",
+        );
+        for ((function, rv), count) in &counts.calls {
+            let rv = name_of(*rv);
+            self.sample(CALLS, &[("function", function), ("rv", &rv)], count);
+        }
+    }
+
+    fn requests(&mut self, counts: &Counts) {
+        const REQUESTS: &str = "kms_pkcs11_kms_requests_total";
+        self.family(
+            REQUESTS,
+            "counter",
+            "Requests to KMS by operation and outcome.",
+        );
+        for ((operation, outcome), count) in &counts.requests {
+            let labels: Labels<'_> = &[("operation", operation), ("outcome", outcome)];
+            self.sample(REQUESTS, labels, count);
+        }
+    }
+
+    fn durations(&mut self, counts: &Counts) {
+        const DURATIONS: &str = "kms_pkcs11_kms_request_duration_seconds";
+        self.family(
+            DURATIONS,
+            "histogram",
+            "Durations of requests to KMS, all attempts included.",
+        );
+        let named = |suffix: &str| format!("{DURATIONS}_{suffix}");
+        for (operation, of_operation) in &counts.operations {
+            let latencies = &of_operation.latencies;
+            let buckets = latencies.cumulative();
+            for (bound, count) in buckets.chain([("+Inf", latencies.count())]) {
+                let labels: Labels<'_> = &[("operation", operation), ("le", &bound)];
+                self.sample(&named("bucket"), labels, &count);
+            }
+            let labels: Labels<'_> = &[("operation", operation)];
+            let seconds = latencies.sum().as_secs_f64();
+            self.sample(&named("sum"), labels, &seconds);
+            self.sample(&named("count"), labels, &latencies.count());
+        }
+    }
+
+    fn repetitions(&mut self, counts: &Counts) {
+        self.by_operation(
+            "kms_pkcs11_kms_retries_total",
+            "Attempts at requests after the first.",
+            counts,
+            |of_operation| of_operation.retries,
+        );
+        self.by_operation(
+            "kms_pkcs11_kms_throttles_total",
+            "Attempts that KMS throttled.",
+            counts,
+            |of_operation| of_operation.throttles,
+        );
+    }
+
+    fn by_operation(
+        &mut self,
+        name: &str,
+        help: &str,
+        counts: &Counts,
+        count: impl Fn(&OfOperation) -> u64,
+    ) {
+        self.family(name, "counter", help);
+        for (operation, of_operation) in &counts.operations {
+            self.sample(name, &[("operation", operation)], &count(of_operation));
+        }
+    }
+
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        self.line(format_args!("# HELP {name} {help}"));
+        self.line(format_args!("# TYPE {name} {kind}"));
+    }
+
+    fn sample(&mut self, name: &str, labels: Labels<'_>, value: &dyn Display) {
+        let pid = self.pid.as_ref().map(|pid| ("pid", pid as &dyn Display));
+        let labels = labels.iter().copied().chain(pid);
+        let labels: Vec<String> = labels
+            .map(|(name, value)| format!("{name}=\"{value}\""))
+            .collect();
+        self.line(format_args!("{name}{{{}}} {value}", labels.join(",")));
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // A string takes all that is written.
+        let _ = writeln!(self.text, "{line}");
+    }
+}
