@@ -94,7 +94,8 @@ impl Requests {
             .await;
         match answer {
             Ok(answer) => public_key(key, answer),
-            Err(error) if error.kind == Kind::Unsupported => {
+            // Either says that the key has no public half.
+            Err(error) if matches!(error.kind, Kind::Unsupported | Kind::InvalidKeyUsage) => {
                 self.read_symmetric_key(key, deadline).await
             }
             Err(error) => Err(error),
