@@ -28,6 +28,7 @@ pub(crate) struct Key {
     /// Listings that do not show the key yet.
     pub(crate) unlisted: StaleReads,
     pub(crate) automatic_rotation: Option<AutomaticRotation>,
+    pub(crate) managed_by_aws: bool,
 }
 
 /// New material at regular times.
@@ -91,6 +92,7 @@ impl Key {
             unseen: StaleReads::default(),
             unlisted: StaleReads::default(),
             automatic_rotation: None,
+            managed_by_aws: false,
         }
     }
 
@@ -134,7 +136,7 @@ impl Key {
             "Description": self.description,
             "Enabled": self.state == KeyState::Enabled,
             "KeyId": core.id,
-            "KeyManager": "CUSTOMER",
+            "KeyManager": if self.managed_by_aws { "AWS" } else { "CUSTOMER" },
             "KeySpec": core.spec.name,
             "KeyState": self.state.name(),
             "KeyUsage": core.usage.name(),

@@ -71,6 +71,8 @@ struct StoredKey {
     rotations: Vec<StoredRotation>,
     #[serde(default)]
     automatic_rotation: Option<AutomaticRotation>,
+    #[serde(default)]
+    managed_by_aws: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -233,6 +235,7 @@ impl StoredKey {
             material,
             rotations,
             automatic_rotation: key.automatic_rotation,
+            managed_by_aws: key.managed_by_aws,
         })
     }
 
@@ -265,6 +268,7 @@ impl StoredKey {
         let mut key = Key::new(core, self.description, self.tags);
         key.state = self.state;
         key.automatic_rotation = self.automatic_rotation;
+        key.managed_by_aws = self.managed_by_aws;
         Some(key)
     }
 }

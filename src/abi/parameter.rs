@@ -55,11 +55,6 @@ unsafe fn parse<'a>(bytes: &'a [u8], shape: Shape) -> Option<Parameter<'a>> {
         // SAFETY: by this function's contract.
         unsafe { input(pointer.cast_const(), len) }
     };
-    // Where a NULL pointer says something else than no bytes.
-    let optional = |pointer: CK_BYTE_PTR, len: CK_ULONG| -> Result<Option<&'a [u8]>> {
-        let bytes = slice(pointer, len)?;
-        Ok((!pointer.is_null()).then_some(bytes))
-    };
     Some(match shape {
         Shape::None => return None,
         Shape::Bytes => Parameter::Bytes(bytes),
@@ -138,22 +133,40 @@ unsafe fn parse<'a>(bytes: &'a [u8], shape: Shape) -> Option<Parameter<'a>> {
                 info: slice(params.pInfo, params.ulInfoLen).ok()?,
             }
         }
+        // SAFETY: by this function's contract.
+        Shape::KmsSymmetric | Shape::KmsReEncrypt => unsafe { parse_vendor(bytes, shape) }?,
+    })
+}
+
+/// The same for the structures of the module's own, in which a NULL pointer says something else than no bytes.
+///
+/// # Safety
+///
+/// As of [`parse`].
+unsafe fn parse_vendor<'a>(bytes: &'a [u8], shape: Shape) -> Option<Parameter<'a>> {
+    let context = |pointer: CK_BYTE_PTR, len: CK_ULONG| -> Option<Option<&'a [u8]>> {
+        // SAFETY: by this function's contract.
+        let bytes = unsafe { input(pointer.cast_const(), len) }.ok()?;
+        Some((!pointer.is_null()).then_some(bytes))
+    };
+    match shape {
         Shape::KmsSymmetric => {
             let params: KMS_PKCS11_SYMMETRIC_PARAMS = structure(bytes)?;
-            Parameter::KmsSymmetric {
+            Some(Parameter::KmsSymmetric {
                 key: params.hKey,
-                context: optional(params.pContext, params.ulContextLen).ok()?,
-            }
+                context: context(params.pContext, params.ulContextLen)?,
+            })
         }
         Shape::KmsReEncrypt => {
             let params: KMS_PKCS11_REENCRYPT_PARAMS = structure(bytes)?;
-            Parameter::KmsReEncrypt {
+            Some(Parameter::KmsReEncrypt {
                 source_key: params.hSourceKey,
-                source: optional(params.pSourceContext, params.ulSourceContextLen).ok()?,
-                destination: optional(params.pContext, params.ulContextLen).ok()?,
-            }
+                source: context(params.pSourceContext, params.ulSourceContextLen)?,
+                destination: context(params.pContext, params.ulContextLen)?,
+            })
         }
-    })
+        _ => None,
+    }
 }
 
 /// A type that any bytes of its size are a value of.

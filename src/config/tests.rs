@@ -7,7 +7,7 @@ use super::log::LEVELS;
 use super::selection::Selection;
 use super::token::{OnDestroy, RandomSource};
 use super::*;
-use crate::kms::{KeySpec, KeyUsage, Tags};
+use crate::kms::{EncryptionContext, KeySpec, KeyUsage, Tags};
 
 const EXAMPLE: &str = include_str!("../../docs/config.example.toml");
 const MANUAL: &str = include_str!("../../docs/configuration.md");
@@ -93,6 +93,7 @@ fn every_setting_is_read_into_its_own_place() {
         rsa_usage_when_both = "decrypt"
         description = ""
         random = "local"
+        encryption_context = { application = "recordings", "a b" = "" }
         deadline = 1
         connect_timeout = 0.25
         attempt_timeout = 1_000
@@ -106,6 +107,8 @@ fn every_setting_is_read_into_its_own_place() {
     );
     let tags = [("Team", "payments"), ("cost centre", "")];
     let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let context = [("application", "recordings"), ("a b", "")];
+    let context = context.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let expected = TokenConfig {
         label: "b".parse().unwrap(),
         region: Some("eu-north-1".parse().unwrap()),
@@ -118,6 +121,7 @@ fn every_setting_is_read_into_its_own_place() {
         rsa_usage_when_both: token.rsa_usage_when_both,
         description: "".parse().unwrap(),
         random: RandomSource::Local,
+        encryption_context: EncryptionContext::from(context),
         deadline: Duration::from_secs(1),
         connect_timeout: Duration::from_millis(250),
         attempt_timeout: Duration::from_secs(1000),
@@ -170,7 +174,7 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
             "[[token]]\nlabel = \"a\"\n  lable = \"b\"",
             "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, tags, keys, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
-             rsa_usage_when_both, description, random, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
+             rsa_usage_when_both, description, random, encryption_context, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
              refresh_interval, miss_refresh_interval, retries, concurrency",
         ),
         (

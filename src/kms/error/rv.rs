@@ -6,7 +6,7 @@
 //!
 //! - `CKR_FUNCTION_REJECTED` (listed for signing) also tells of a missing permission, or of a key
 //!   that is switched off, in other functions that use or make a key or look for keys;
-//! - `CKR_USER_NOT_LOGGED_IN` also tells of missing or refused credentials in `C_Verify*`,
+//! - `CKR_USER_NOT_LOGGED_IN` also tells of missing or refused credentials in `C_Verify*`, `C_Encrypt`,
 //!   `C_DestroyObject` and `C_FindObjects*`;
 //! - `CKR_TOKEN_RESOURCE_EXCEEDED` (listed for signing and verifying) tells callers of 3.1 and
 //!   later of throttling in every function that works with objects.
@@ -342,15 +342,17 @@ mod tests {
                 Phase::Generate,
                 Phase::Find,
                 Phase::Verify,
+                Phase::Encrypt,
                 Phase::Decrypt,
                 Phase::Derive,
+                Phase::Wrap,
                 Phase::Unwrap,
                 Phase::Random,
             ],
         ),
         (
             CKR_USER_NOT_LOGGED_IN,
-            &[Phase::Verify, Phase::Destroy, Phase::Find],
+            &[Phase::Verify, Phase::Encrypt, Phase::Destroy, Phase::Find],
         ),
         (
             CKR_TOKEN_RESOURCE_EXCEEDED,
@@ -361,8 +363,10 @@ mod tests {
                 Phase::SetAttribute,
                 Phase::Generate,
                 Phase::Find,
+                Phase::Encrypt,
                 Phase::Decrypt,
                 Phase::Derive,
+                Phase::Wrap,
                 Phase::Unwrap,
                 Phase::Random,
             ],
