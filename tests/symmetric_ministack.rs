@@ -12,11 +12,10 @@ use common_p11::attribute::{Attr, bytes, flag, label, ulong};
 use common_p11::kms::*;
 use common_p11::{Module, Session};
 use cryptoki_sys::*;
-use kms_pkcs11_testkit::{AccessKey, MiniStack, MiniStackOptions, REGION};
+use kms_pkcs11_testkit::{AccessKey, MiniStack, MiniStackOptions, REGION, from_hex, hex};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const CONTEXT: Context = Some(b"application\0recordings\0");
 const CONTEXT_JSON: &str = r#"{"application": "recordings"}"#;
 
 /// The module over MiniStack, as one of its users.
@@ -88,17 +87,6 @@ impl Cloud {
         let answer = self.ministack.boto3(&self.ministack.root(), &script, args);
         answer.ok().stdout().trim().to_owned()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex(text: &str) -> Vec<u8> {
-    let digits = text.as_bytes().chunks(2);
-    digits
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
 }
 
 fn session_key(session: Session<'_>) -> CK_OBJECT_HANDLE {

@@ -2,10 +2,13 @@
 
 use std::ptr;
 
+use base64ct::{Base64, Encoding};
 use cryptoki_sys::*;
+use serde_json::{Value, json};
 
-use super::attribute::{Attr, flag, template, ulong};
+use super::attribute::{Attr, bytes, flag, template, ulong};
 use super::session::{Mechanism, Session};
+use super::world::World;
 use super::{Rv, call, ok};
 
 pub(crate) const CKM_KMS_SYMMETRIC: CK_MECHANISM_TYPE = 0xcb4d_0001;
@@ -56,6 +59,47 @@ pub(crate) fn aes_template() -> Vec<Attr> {
         flag(CKA_SENSITIVE, false),
         flag(CKA_EXTRACTABLE, true),
     ]
+}
+
+pub(crate) const CONTEXT: Context = Some(b"application\0recordings\0");
+pub(crate) const OTHER_CONTEXT: Context = Some(b"application\0other\0");
+pub(crate) const NO_CONTEXT: Context = Some(b"");
+
+pub(crate) fn context() -> Value {
+    json!({ "application": "recordings" })
+}
+
+/// A world with one symmetric key, of which everything is known already.
+pub(crate) fn with_key(world: &World) -> (Session<'_>, CK_OBJECT_HANDLE) {
+    let session = world.module.session();
+    let key = session.generate_symmetric("kek").unwrap();
+    world.take_calls();
+    (session, key)
+}
+
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    Base64::encode_string(bytes)
+}
+
+pub(crate) fn from_base64(text: &Value) -> Vec<u8> {
+    Base64::decode_vec(text.as_str().unwrap()).unwrap()
+}
+
+/// What somebody else's Decrypt answers.
+pub(crate) fn opened(world: &World, blob: &[u8], context: &Value) -> Vec<u8> {
+    let request = json!({ "CiphertextBlob": base64(blob), "EncryptionContext": context });
+    from_base64(&world.ask("Decrypt", &request)["Plaintext"])
+}
+
+pub(crate) fn arn(session: Session<'_>, key: CK_OBJECT_HANDLE) -> String {
+    String::from_utf8(session.get(key, CKA_UNIQUE_ID).unwrap()).unwrap()
+}
+
+pub(crate) fn secret_key(session: Session<'_>, value: &[u8]) -> CK_OBJECT_HANDLE {
+    let mut template = aes_template();
+    template[1] = ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    template.push(bytes(CKA_VALUE, value));
+    session.create(&template).unwrap()
 }
 
 /// A function that turns data into an answer: C_Encrypt, C_Decrypt.
