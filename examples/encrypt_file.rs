@@ -129,19 +129,16 @@ fn encrypt(
         Attribute::Extractable(false),
     ];
     let data_key = session.generate_key(&mechanism(&params)?, &template)?;
-    let wrapped = match session
-        .get_attributes(data_key, &[CKA_KMS_CIPHERTEXT])?
-        .pop()
-    {
-        Some(Attribute::VendorDefined((_, wrapped))) => wrapped,
-        _ => return Err("the data key has no encrypted copy".into()),
+    let read = session.get_attributes(data_key, &[CKA_KMS_CIPHERTEXT])?;
+    let [Attribute::VendorDefined((_, wrapped))] = read.as_slice() else {
+        return Err("the data key has no encrypted copy".into());
     };
     let wrapped_len = u16::try_from(wrapped.len())?;
     let header = [
         &MAGIC[..],
         &CHUNK.to_be_bytes(),
         &wrapped_len.to_be_bytes(),
-        &wrapped,
+        wrapped,
     ]
     .concat();
     output.write_all(&header)?;

@@ -4,7 +4,7 @@
 
 mod common_p11;
 
-use common_p11::attribute::{Attr, bytes, flag, ulong};
+use common_p11::attribute::{Attr, flag, ulong};
 use common_p11::kms::*;
 use common_p11::{Mechanism, World, calls};
 use cryptoki_sys::*;
