@@ -64,6 +64,9 @@ impl Module {
         *self.is_shut_down.lock() = true;
         self.shut_down.notify_all();
         self.runtime.shutdown(SHUTDOWN_BOUND);
+        for token in &self.tokens {
+            token.log_counts();
+        }
         if let Some(metrics) = &self.metrics {
             metrics.write();
         }

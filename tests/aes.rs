@@ -280,6 +280,44 @@ fn one_part_and_many_do_not_mix() {
 }
 
 #[test]
+fn asking_for_the_length_of_a_part_or_of_the_end_begins_no_parts() {
+    let (client, key) = with_key();
+    let data = [3; 40];
+    for mechanism in [
+        Mechanism::with_bytes(CKM_AES_CBC_PAD, &IV),
+        Mechanism::ctr(128, IV),
+        Mechanism::gcm(&IV[..12], AAD, 128),
+    ] {
+        let ciphertext = client.ciphertext(&mechanism, key, &data);
+        let encrypt_init = || assert_eq!(client.encrypt_init(&mechanism, key), CKR_OK);
+        let ask = || {
+            for answer in [
+                client.encrypt_final(Room::Query),
+                client.encrypt_update(&data, Room::Query),
+            ] {
+                assert_eq!(answer.rv, CKR_OK);
+            }
+        };
+
+        encrypt_init();
+        ask();
+        assert_eq!(client.encrypt(&data, Room::Of(AMPLE)).ok(), ciphertext);
+
+        encrypt_init();
+        ask();
+        let mut parts = client.encrypt_update(&data, Room::Of(AMPLE)).ok();
+        assert_eq!(client.encrypt_final(Room::Query).rv, CKR_OK);
+        parts.extend(client.encrypt_final(Room::Of(AMPLE)).ok());
+        assert_eq!(parts, ciphertext);
+
+        assert_eq!(client.decrypt_init(&mechanism, key), CKR_OK);
+        assert_eq!(client.decrypt_final(Room::Query).rv, CKR_OK);
+        assert_eq!(client.decrypt_update(&ciphertext, Room::Query).rv, CKR_OK);
+        assert_eq!(client.decrypt(&ciphertext, Room::Of(AMPLE)).ok(), data);
+    }
+}
+
+#[test]
 fn rsa_takes_its_data_in_one_part() {
     let (client, [rsa]) = Client::start([RSA_2048_DECRYPT]);
     let oaep = Mechanism::oaep(&SHA_256);

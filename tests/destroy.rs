@@ -6,7 +6,7 @@ mod common_p11;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common_p11::attribute::{id, label, private_keys, public_keys};
+use common_p11::attribute::{P256, bytes, flag, id, label, private_keys, public_keys, ulong};
 use common_p11::{Session, World, calls};
 use cryptoki_sys::*;
 use kms_emulator::NewKeys;
@@ -113,6 +113,24 @@ fn a_token_may_refuse_to_destroy_keys() {
     assert_eq!(describe(&world, &arn)["KeyState"], "Enabled");
     assert_eq!(session.find(&[id([1])]), Ok(vec![private, public]));
     session.sign(CKM_ECDSA, private, &[7; 32]).unwrap();
+}
+
+#[test]
+fn a_key_that_is_not_to_be_destroyed_is_made_where_none_can_be() {
+    let world = World::with_tokens(&["", "on_destroy = \"refuse\""]);
+    let stays = [flag(CKA_TOKEN, true), flag(CKA_DESTROYABLE, false)];
+    let curve = [bytes(CKA_EC_PARAMS, P256)];
+    let len = [ulong(CKA_VALUE_LEN, 32)];
+    for (slot, expected) in [(0, Err(CKR_TEMPLATE_INCONSISTENT)), (1, Ok(()))] {
+        let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+        let session = world.module.open(slot, flags).unwrap();
+        let public = [&stays[..], &curve].concat();
+        let made = session.generate(CKM_EC_KEY_PAIR_GEN, &public, &stays);
+        assert_eq!(made.map(drop), expected, "slot {slot}");
+        let secret = [&stays[..], &len].concat();
+        let made = session.generate_key(CKM_GENERIC_SECRET_KEY_GEN, &secret);
+        assert_eq!(made.map(drop), expected, "slot {slot}");
+    }
 }
 
 #[test]

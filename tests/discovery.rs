@@ -260,8 +260,11 @@ fn a_generated_key_carries_the_configured_tags() {
     let (_, private) = session.generate_p256([1], "new").unwrap();
     let arn = String::from_utf8(session.get(private, CKA_UNIQUE_ID).unwrap()).unwrap();
     let tags = world.ask("ListResourceTags", &json!({ "KeyId": arn }));
+    let mark = tags["Tags"][1]["TagValue"].as_str().unwrap();
+    assert!(mark.len() == 32 && mark.bytes().all(|digit| digit.is_ascii_hexdigit()));
     let expected = json!([
         { "TagKey": "Cluster", "TagValue": "one" },
+        { "TagKey": "p11:created", "TagValue": mark },
         { "TagKey": "p11:id", "TagValue": "01" },
         { "TagKey": "p11:label", "TagValue": "new" },
     ]);

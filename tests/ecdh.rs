@@ -220,6 +220,14 @@ fn a_length_that_does_not_fit_costs_no_request() {
             // The 48 bytes are no AES key, and which of them are is not said.
             (null_far, &p384, vec![aes()], CKR_TEMPLATE_INCOMPLETE),
             (sha256, &p256, vec![], CKR_TEMPLATE_INCOMPLETE),
+            // X9.63 itself goes on for 128 GiB.
+            (sha256, &p256, vec![len(4097)], CKR_ATTRIBUTE_VALUE_INVALID),
+            (
+                sha256,
+                &p256,
+                vec![len(1 << 36)],
+                CKR_ATTRIBUTE_VALUE_INVALID,
+            ),
             (sha256, &p256, vec![aes()], CKR_TEMPLATE_INCOMPLETE),
         ] {
             let made = client.derive(&mechanism, key.private, &template);

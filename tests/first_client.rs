@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use kms_emulator::{Emulator, Options};
 use kms_pkcs11_testkit::{
-    AccessKey, Finished, MiniStack, MiniStackOptions, REGION, Token, boto3, root, run,
+    AccessKey, Finished, MiniStack, MiniStackOptions, REGION, Token, boto3, documented_policy,
+    root, run,
 };
 use serde_json::{Value, json};
 
@@ -73,7 +75,9 @@ fn the_client_works_under_the_least_iam_policy() {
         owner: ministack.root(),
     };
     let foreign = service.foreign_keys();
-    let user = ministack.create_user("auth-service", &least_policy());
+    let policy = documented_policy("first-client");
+    assert_eq!(by_action(&policy), by_action(&least_policy()));
+    let user = ministack.create_user("auth-service", &policy);
     service.assert_foreign_keys_are_denied(&user, &foreign);
 
     // The policy says nothing of kms:GenerateRandom.
@@ -120,6 +124,22 @@ fn least_policy() -> Value {
             ),
         ],
     })
+}
+
+/// The condition under which each action is allowed.
+fn by_action(policy: &Value) -> BTreeMap<String, Value> {
+    let mut conditions = BTreeMap::new();
+    for statement in policy["Statement"].as_array().unwrap() {
+        assert_eq!(
+            (&statement["Effect"], &statement["Resource"]),
+            (&json!("Allow"), &json!("*"))
+        );
+        for action in statement["Action"].as_array().unwrap() {
+            let action = action.as_str().unwrap().to_owned();
+            conditions.insert(action, statement["Condition"].clone());
+        }
+    }
+    conditions
 }
 
 /// A KMS, and the access key that may do everything there.

@@ -484,6 +484,10 @@ fn operations(session: Session<'_>) -> Vec<(CK_FLAGS, Init<'_>)> {
             CKF_DIGEST,
             Box::new(move || digest_init(session, CKM_SHA256)),
         ),
+        (
+            CKF_MESSAGE_SIGN,
+            Box::new(move || message_sign_init(session, private)),
+        ),
     ]
 }
 
@@ -501,6 +505,17 @@ fn verify_init(session: Session<'_>, key: CK_OBJECT_HANDLE) -> Rv<()> {
     ok(call!(
         session.module,
         C_VerifyInit,
+        session.handle,
+        &raw mut mechanism,
+        key
+    ))
+}
+
+fn message_sign_init(session: Session<'_>, key: CK_OBJECT_HANDLE) -> Rv<()> {
+    let mut mechanism = mechanism(CKM_ECDSA);
+    ok(call!(
+        session.module,
+        C_MessageSignInit,
         session.handle,
         &raw mut mechanism,
         key

@@ -221,8 +221,18 @@ fn templates_of_parameter_sets_that_contradict_kms_or_themselves_are_refused_wit
     let (ml_dsa, ml_kem) = (CKM_ML_DSA_KEY_PAIR_GEN, CKM_ML_KEM_KEY_PAIR_GEN);
     are_refused(&[
         (ml_dsa, vec![], vec![], CKR_TEMPLATE_INCOMPLETE),
-        (ml_dsa, vec![set(0)], vec![], CKR_ATTRIBUTE_VALUE_INVALID),
-        (ml_dsa, vec![set(4)], vec![], CKR_ATTRIBUTE_VALUE_INVALID),
+        (
+            ml_dsa,
+            vec![set(0)],
+            vec![],
+            CKR_PARAMETER_SET_NOT_SUPPORTED,
+        ),
+        (
+            ml_dsa,
+            vec![set(4)],
+            vec![],
+            CKR_PARAMETER_SET_NOT_SUPPORTED,
+        ),
         (
             ml_dsa,
             vec![bytes(CKA_PARAMETER_SET, [1])],
@@ -265,7 +275,12 @@ fn templates_of_parameter_sets_that_contradict_kms_or_themselves_are_refused_wit
             vec![flag(CKA_EXTRACTABLE, true)],
             CKR_TEMPLATE_INCONSISTENT,
         ),
-        (ml_kem, vec![set(0)], vec![], CKR_ATTRIBUTE_VALUE_INVALID),
+        (
+            ml_kem,
+            vec![set(0)],
+            vec![],
+            CKR_PARAMETER_SET_NOT_SUPPORTED,
+        ),
         (
             ml_kem,
             vec![set(1)],

@@ -265,7 +265,7 @@ fn no_line_of_log_and_audit_at_any_level_has_a_pin_a_credential_a_plaintext_or_a
 
         let told = fs::read_to_string(log).unwrap() + &fs::read_to_string(audit).unwrap();
         for known in [
-            "TRACE",
+            "DEBUG",
             "Decrypt",
             "DeriveSharedSecret",
             "ExpiredTokenException",

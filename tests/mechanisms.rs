@@ -26,7 +26,8 @@ fn every_listed_mechanism_works_and_has_the_info_that_says_so() {
     let (mut signing, mut macs) = (0, 0);
     for type_ in &listed {
         let info = client.mechanism_info(*type_).unwrap();
-        match info.flags & !(CKF_HW | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS) {
+        let beside_uses = CKF_HW | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS | OF_MESSAGES;
+        match info.flags & !beside_uses {
             SIGN_VERIFY if MACS.iter().any(|mac| mac.0 == *type_) => {
                 assert_mac(&client, *type_);
                 macs += 1;
@@ -113,6 +114,25 @@ fn every_listed_mechanism_works_and_has_the_info_that_says_so() {
     }
     assert_eq!((signing, macs), (SIGNING.len(), MACS.len()));
     outside.assert_valid(signing);
+}
+
+#[test]
+fn what_works_message_by_message_says_so_and_whether_in_parts() {
+    let (client, []) = Client::start([]);
+    for type_ in client.mechanisms(Room::Of(100)).ok() {
+        let flags = client.mechanism_info(type_).unwrap().flags;
+        let of_digests = [CKM_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_ECDSA, CKM_HASH_ML_DSA];
+        let signing = CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY;
+        let expected = match flags & SIGN_VERIFY {
+            0 if type_ == CKM_AES_GCM => {
+                CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE
+            }
+            0 => 0,
+            _ if of_digests.contains(&type_) => signing,
+            _ => signing | CKF_MULTI_MESSAGE,
+        };
+        assert_eq!(flags & OF_MESSAGES, expected, "{type_:#x}");
+    }
 }
 
 #[test]
@@ -526,6 +546,11 @@ const ED25519_OID: &[u8] = b"\x06\x03\x2b\x65\x70";
 
 const SIGN_VERIFY: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
 const ENCRYPT_DECRYPT: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT;
+const OF_MESSAGES: CK_FLAGS = CKF_MESSAGE_SIGN
+    | CKF_MESSAGE_VERIFY
+    | CKF_MESSAGE_ENCRYPT
+    | CKF_MESSAGE_DECRYPT
+    | CKF_MULTI_MESSAGE;
 
 /// What the caller hands in.
 enum Input {

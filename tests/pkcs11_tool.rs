@@ -109,13 +109,14 @@ fn the_token_and_its_mechanisms_are_shown() {
     let families = MECHANISMS
         .iter()
         .flat_map(|(what, names)| names.iter().map(move |name| format!("{name}, {what}")));
+    // The tool has no words for the functions that work message by message.
+    let listed: Vec<String> = shown
+        .lines()
+        .map(|line| line.split(", other flags=").next().unwrap_or_default())
+        .map(|line| line.trim().replace("hw, ", ""))
+        .collect();
     for mechanism in families.chain(single.map(str::to_owned)) {
-        assert!(
-            shown
-                .lines()
-                .any(|line| line.trim().replace("hw, ", "") == mechanism),
-            "{mechanism}\n{shown}"
-        );
+        assert!(listed.contains(&mechanism), "{mechanism}\n{shown}");
     }
 }
 

@@ -210,7 +210,7 @@ for name in ['768', '1024']:
         let other = session.create(&template(CKP_ML_KEM_512, from_hex(raw)));
         assert_eq!(other, Err(CKR_ATTRIBUTE_VALUE_INVALID));
         let none = session.create(&template(4, from_hex(raw)));
-        assert_eq!(none, Err(CKR_ATTRIBUTE_VALUE_INVALID));
+        assert_eq!(none, Err(CKR_PARAMETER_SET_NOT_SUPPORTED));
     }
 }
 
@@ -527,6 +527,24 @@ fn a_session_object_is_destroyed_in_a_read_only_session_and_by_another_session()
         Err(CKR_KEY_HANDLE_INVALID)
     );
     assert_eq!(world.take_calls(), calls([]));
+}
+
+#[test]
+fn private_session_objects_go_with_the_login_and_the_others_stay() {
+    let world = World::start();
+    let (session, other) = (world.module.session(), world.module.session());
+    let public = with(secret(CKK_AES, [1; 16]), flag(CKA_PRIVATE, false));
+    let stays = session.create(&public).unwrap();
+    session.login(CKU_USER, "any").unwrap();
+    let goes = [session, other].map(|session| session.create(&secret(CKK_AES, [2; 16])).unwrap());
+    session.logout().unwrap();
+    assert_eq!(session.find(&[flag(CKA_TOKEN, false)]), Ok(vec![stays]));
+    session.login(CKU_USER, "any").unwrap();
+    for key in goes {
+        let gone = other.get(key, CKA_LABEL);
+        assert_eq!(gone, Err(CKR_OBJECT_HANDLE_INVALID));
+    }
+    assert_eq!(session.get(stays, CKA_VALUE), Ok(vec![1; 16]));
 }
 
 #[test]

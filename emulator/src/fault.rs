@@ -48,8 +48,19 @@ pub enum Effect {
     ResetBefore,
     /// The request is processed, then the connection is reset: the client cannot know.
     ResetAfter,
+    /// Processed, but answered with this error: the client cannot know.
+    ErrorAfter {
+        /// `KMSInternalException`.
+        code: String,
+        #[serde(default)]
+        message: String,
+        #[serde(default = "internal_error")]
+        status: u16,
+    },
     /// Neither processed nor answered until the client gives up, or for [`Effect::HANG_LIMIT`].
     Hang,
+    /// Processed, then not answered for as long.
+    HangAfter,
     /// Processed, but the connection ends in the middle of the answer's body.
     TruncatedBody,
 }
@@ -124,6 +135,10 @@ fn once() -> u32 {
 
 fn bad_request() -> u16 {
     400
+}
+
+fn internal_error() -> u16 {
+    500
 }
 
 #[cfg(test)]

@@ -31,14 +31,21 @@ pub(crate) enum Shown {
 impl Input {
     pub(crate) fn parse(body: &[u8]) -> ApiResult<Self> {
         match serde_json::from_slice(body) {
-            Ok(Value::Object(members)) => Ok(Self {
-                members,
-                violations: Vec::new(),
-            }),
-            Ok(other) => Err(not_a(&other, "Structure")),
+            Ok(value) => Self::of(value),
             Err(_) => Err(ApiError::serialization(
                 "The request body is not valid JSON",
             )),
+        }
+    }
+
+    /// A structure within a request.
+    pub(crate) fn of(value: Value) -> ApiResult<Self> {
+        match value {
+            Value::Object(members) => Ok(Self {
+                members,
+                violations: Vec::new(),
+            }),
+            other => Err(not_a(&other, "Structure")),
         }
     }
 
@@ -156,8 +163,28 @@ impl Input {
         name: &str,
         length: RangeInclusive<usize>,
     ) -> ApiResult<Vec<String>> {
+        match self.some_texts(name, length)? {
+            Some(texts) => Ok(texts),
+            None => Ok(self.required(name, None)),
+        }
+    }
+
+    /// A list of strings, each of so many characters; empty when absent.
+    pub(crate) fn texts(
+        &mut self,
+        name: &str,
+        length: RangeInclusive<usize>,
+    ) -> ApiResult<Vec<String>> {
+        Ok(self.some_texts(name, length)?.unwrap_or_default())
+    }
+
+    fn some_texts(
+        &mut self,
+        name: &str,
+        length: RangeInclusive<usize>,
+    ) -> ApiResult<Option<Vec<String>>> {
         let Some(items) = self.list(name)? else {
-            return Ok(self.required(name, None));
+            return Ok(None);
         };
         let texts = items
             .into_iter()
@@ -178,7 +205,7 @@ impl Input {
                 &constraint,
             );
         }
-        Ok(texts)
+        Ok(Some(texts))
     }
 
     /// The list `Tags` of `TagKey` and `TagValue`; nothing when absent.
@@ -254,7 +281,7 @@ impl Input {
         }
     }
 
-    fn list(&mut self, name: &str) -> ApiResult<Option<Vec<Value>>> {
+    pub(crate) fn list(&mut self, name: &str) -> ApiResult<Option<Vec<Value>>> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::Array(items)) => Ok(Some(items)),

@@ -3,7 +3,7 @@
 //! [`Emulator::start`] serves KMS's JSON protocol on a thread of its own until it is dropped. Any
 //! AWS SDK reaches it through its endpoint setting; the keys and signatures are real, so that other
 //! implementations can verify them. Next to the protocol it has what a test needs and KMS does not
-//! offer: counts of the calls it received, faults on demand, and stale reads.
+//! offer: counts of the calls it received, faults and quotas on demand, and stale reads.
 //!
 //! What the service answers is described at <https://docs.aws.amazon.com/kms/latest/APIReference/>.
 
@@ -21,6 +21,7 @@ mod key;
 mod key_ref;
 mod material;
 mod operations;
+mod quota;
 mod random;
 mod response;
 mod server;

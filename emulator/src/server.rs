@@ -23,12 +23,11 @@ use crate::control;
 use crate::error::{ApiError, ApiResult};
 use crate::fault::Effect;
 use crate::input::Input;
-use crate::operations::Operation;
+use crate::operations::{Operation, SERVICES};
 use crate::response::{self, AMZ_JSON, ReplyBody};
 use crate::service::Service;
 
 const BODY_LIMIT: usize = 1 << 20;
-const TARGET_PREFIX: &str = "TrentService.";
 
 /// Accepts connections for as long as it is polled.
 pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
@@ -94,6 +93,10 @@ async fn answer_call(
     head: &Parts,
     body: Bytes,
 ) -> Result<Response<ReplyBody>, Reset> {
+    if !service.quotas.admit(operation_name(head)) {
+        let message = "You have exceeded the rate at which you may call KMS.".to_owned();
+        return Ok(refusal("ThrottlingException".to_owned(), message, 400));
+    }
     let effect = service.faults.meet(operation_name(head));
     let latency = match &effect {
         Some(Effect::Latency { ms }) => Duration::from_millis(*ms),
@@ -108,13 +111,14 @@ async fn answer_call(
             code,
             message,
             status,
+        }) => Ok(refusal(code, message, status)),
+        Some(Effect::ErrorAfter {
+            code,
+            message,
+            status,
         }) => {
-            let error = ApiError {
-                code: code.into(),
-                message: Some(message),
-                status,
-            };
-            Ok(response::failure(&error))
+            process(service, head, body).await;
+            Ok(refusal(code, message, status))
         }
         Some(Effect::ResetBefore) => Err(Reset),
         Some(Effect::ResetAfter) => {
@@ -125,8 +129,22 @@ async fn answer_call(
             tokio::time::sleep(Effect::HANG_LIMIT).await;
             Err(Reset)
         }
+        Some(Effect::HangAfter) => {
+            process(service, head, body).await;
+            tokio::time::sleep(Effect::HANG_LIMIT).await;
+            Err(Reset)
+        }
         Some(Effect::TruncatedBody) => Ok(response::truncated(process(service, head, body).await)),
     }
+}
+
+/// The error that a fault demands.
+fn refusal(code: String, message: String, status: u16) -> Response<ReplyBody> {
+    response::failure(&ApiError {
+        code: code.into(),
+        message: Some(message),
+        status,
+    })
 }
 
 async fn process(service: &Arc<Service>, head: &Parts, body: Bytes) -> Response<ReplyBody> {
@@ -167,7 +185,7 @@ fn operation(head: &Parts) -> ApiResult<&'static Operation> {
         && head.uri.path() == "/"
         && text(head, CONTENT_TYPE) == Some(AMZ_JSON);
     let unknown = || ApiError::bare("UnknownOperationException");
-    let operation = Operation::by_name(operation_name(head)).filter(|_| is_call);
+    let operation = Operation::by_target(target(head)).filter(|_| is_call);
     let operation = operation.ok_or_else(unknown)?;
     let Some(authorization) = text(head, AUTHORIZATION) else {
         return Err(ApiError::missing_authentication(
@@ -193,9 +211,15 @@ fn operation(head: &Parts) -> ApiResult<&'static Operation> {
 
 /// What the request calls, as its header says; the call log has it even when it does not exist.
 fn operation_name(head: &Parts) -> &str {
-    text(head, HeaderName::from_static("x-amz-target"))
-        .and_then(|target| target.strip_prefix(TARGET_PREFIX))
-        .unwrap_or("(none)")
+    match target(head).split_once('.') {
+        Some((service, name)) if SERVICES.contains(&service) => name,
+        _ => "(none)",
+    }
+}
+
+/// `TrentService.Sign`; empty when the request does not say.
+fn target(head: &Parts) -> &str {
+    text(head, HeaderName::from_static("x-amz-target")).unwrap_or_default()
 }
 
 fn text(head: &Parts, name: HeaderName) -> Option<&str> {

@@ -13,6 +13,7 @@ use crate::fault::Faults;
 use crate::key::{Key, KeyCore, Requires, Tags};
 use crate::key_ref::{KeyRef, Site};
 use crate::material::Material;
+use crate::quota::Quotas;
 use crate::random;
 use crate::spec::{KeySpec, KeyUsage};
 use crate::state_file::StateFile;
@@ -25,6 +26,7 @@ pub(crate) struct Service {
     pub(crate) store: Mutex<Store>,
     pub(crate) calls: CallLog,
     pub(crate) faults: Faults,
+    pub(crate) quotas: Quotas,
     pub(crate) settings: Settings,
     pub(crate) state_file: Option<StateFile>,
 }

@@ -8,6 +8,7 @@ use pkcs11_sys::*;
 use super::parameter;
 use crate::error::{Error, Result};
 use crate::mechanism::Mechanism;
+use crate::mechanism::parameter::Parameter;
 use crate::object::template::{Attribute, Template};
 use crate::reply::{Reply, Room};
 
@@ -201,4 +202,25 @@ pub(super) unsafe fn mechanism<'a>(mechanism: CK_MECHANISM_PTR) -> Result<Option
     let mechanism = unsafe { &*mechanism };
     // SAFETY: by this function's contract.
     Ok(Some(unsafe { parameter::mechanism(mechanism) }))
+}
+
+/// The caller's mechanism without its parameter, `None` for NULL: that of a process for many messages comes
+/// with every message.
+///
+/// # Safety
+///
+/// `mechanism` is NULL or valid for reading.
+pub(super) unsafe fn bare_mechanism(
+    mechanism: CK_MECHANISM_PTR,
+) -> Result<Option<Mechanism<'static>>> {
+    if mechanism.is_null() {
+        return Ok(None);
+    }
+    check_pointer(mechanism)?;
+    // SAFETY: not NULL, aligned, valid by this function's contract.
+    let type_ = unsafe { (*mechanism).mechanism };
+    Ok(Some(Mechanism {
+        type_,
+        parameter: Parameter::None,
+    }))
 }

@@ -10,6 +10,7 @@ mod fns;
 #[cfg(test)]
 mod listing;
 mod memory;
+mod message_parameter;
 mod parameter;
 mod process;
 mod table;

@@ -174,7 +174,7 @@ unsafe fn parse_vendor<'a>(bytes: &'a [u8], shape: Shape) -> Option<Parameter<'a
 /// # Safety
 ///
 /// Every bit pattern is valid for the type: integers, pointers, and structures of these alone.
-unsafe trait Plain: Copy {}
+pub(super) unsafe trait Plain: Copy {}
 
 macro_rules! plain {
     ($($type_:ty)+) => {
@@ -187,12 +187,12 @@ macro_rules! plain {
 
 plain! {
     CK_ULONG CK_RSA_PKCS_PSS_PARAMS CK_RSA_PKCS_OAEP_PARAMS CK_EDDSA_PARAMS CK_SIGN_ADDITIONAL_CONTEXT
-    CK_HASH_SIGN_ADDITIONAL_CONTEXT CK_AES_CTR_PARAMS CK_GCM_PARAMS CK_ECDH1_DERIVE_PARAMS CK_HKDF_PARAMS
+    CK_HASH_SIGN_ADDITIONAL_CONTEXT CK_AES_CTR_PARAMS CK_GCM_PARAMS CK_GCM_MESSAGE_PARAMS CK_ECDH1_DERIVE_PARAMS CK_HKDF_PARAMS
     KMS_PKCS11_SYMMETRIC_PARAMS KMS_PKCS11_REENCRYPT_PARAMS
 }
 
 /// The structure that the bytes are, wherever they lie.
-fn structure<T: Plain>(bytes: &[u8]) -> Option<T> {
+pub(super) fn structure<T: Plain>(bytes: &[u8]) -> Option<T> {
     if bytes.len() != size_of::<T>() {
         return None;
     }

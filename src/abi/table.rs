@@ -254,43 +254,43 @@ macro_rules! with_functions {
                 C_SessionCancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) => call sessions::cancel;
                 C_MessageEncryptInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
-                ) => unsupported;
+                ) => call message_encrypt::init;
                 C_EncryptMessage(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     associated_data: CK_BYTE_PTR, associated_data_len: CK_ULONG,
                     plaintext: CK_BYTE_PTR, plaintext_len: CK_ULONG, ciphertext: CK_BYTE_PTR,
                     ciphertext_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call message_encrypt::encrypt;
                 C_EncryptMessageBegin(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     associated_data: CK_BYTE_PTR, associated_data_len: CK_ULONG
-                ) => unsupported;
+                ) => call message_encrypt::begin;
                 C_EncryptMessageNext(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     plaintext_part: CK_BYTE_PTR, plaintext_part_len: CK_ULONG,
                     ciphertext_part: CK_BYTE_PTR, ciphertext_part_len: CK_ULONG_PTR,
                     flags: CK_FLAGS
-                ) => unsupported;
-                C_MessageEncryptFinal(session: CK_SESSION_HANDLE) => unsupported;
+                ) => call message_encrypt::next;
+                C_MessageEncryptFinal(session: CK_SESSION_HANDLE) => call message_encrypt::finish;
                 C_MessageDecryptInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
-                ) => unsupported;
+                ) => call message_decrypt::init;
                 C_DecryptMessage(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     associated_data: CK_BYTE_PTR, associated_data_len: CK_ULONG,
                     ciphertext: CK_BYTE_PTR, ciphertext_len: CK_ULONG, plaintext: CK_BYTE_PTR,
                     plaintext_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => call message_decrypt::decrypt;
                 C_DecryptMessageBegin(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     associated_data: CK_BYTE_PTR, associated_data_len: CK_ULONG
-                ) => unsupported;
+                ) => call message_decrypt::begin;
                 C_DecryptMessageNext(
                     session: CK_SESSION_HANDLE, parameter: CK_VOID_PTR, parameter_len: CK_ULONG,
                     ciphertext_part: CK_BYTE_PTR, ciphertext_part_len: CK_ULONG,
                     plaintext_part: CK_BYTE_PTR, plaintext_part_len: CK_ULONG_PTR, flags: CK_FLAGS
-                ) => unsupported;
-                C_MessageDecryptFinal(session: CK_SESSION_HANDLE) => unsupported;
+                ) => call message_decrypt::next;
+                C_MessageDecryptFinal(session: CK_SESSION_HANDLE) => call message_decrypt::finish;
                 C_MessageSignInit(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE
                 ) => call message_sign::init;
@@ -370,14 +370,14 @@ macro_rules! with_functions {
                     wrapping_key: CK_OBJECT_HANDLE, key: CK_OBJECT_HANDLE,
                     associated_data: CK_BYTE_PTR, associated_data_len: CK_ULONG,
                     wrapped_key: CK_BYTE_PTR, wrapped_key_len: CK_ULONG_PTR
-                ) => unsupported;
+                ) => unsupported "keys are wrapped with the AES key wrap or RSAES-OAEP, which need no associated data";
                 C_UnwrapKeyAuthenticated(
                     session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR,
                     unwrapping_key: CK_OBJECT_HANDLE, wrapped_key: CK_BYTE_PTR,
                     wrapped_key_len: CK_ULONG, template: CK_ATTRIBUTE_PTR,
                     attribute_count: CK_ULONG, associated_data: CK_BYTE_PTR,
                     associated_data_len: CK_ULONG, key: CK_OBJECT_HANDLE_PTR
-                ) => unsupported;
+                ) => unsupported "keys are wrapped with the AES key wrap or RSAES-OAEP, which need no associated data";
             }
         }
     };

@@ -4,11 +4,15 @@
 //! here: every type of this module holds allowed values only, and every mistake in a file is an
 //! error with its line, its column and what is allowed there.
 
+mod caller;
 mod error;
 mod locate;
 mod log;
 mod metrics;
 pub(crate) mod names;
+mod pin;
+mod rates;
+mod role;
 mod section;
 pub(crate) mod selection;
 #[cfg(test)]
@@ -18,12 +22,18 @@ pub(crate) mod token;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub(crate) use caller::CallerRules;
 pub(crate) use error::ConfigError;
 pub(crate) use log::{Audit, LogConfig, LogFormat, LogTarget};
 pub(crate) use metrics::MetricsConfig;
 pub(crate) use names::Region;
+pub(crate) use pin::PinMode;
+pub(crate) use rates::Rates;
+pub(crate) use role::RoleConfig;
 pub(crate) use selection::Selection;
-pub(crate) use token::{OnDestroy, RandomSource, TokenConfig};
+#[cfg(test)]
+pub(crate) use tests::read_token;
+pub(crate) use token::{Discovery, OnDestroy, RandomSource, TokenConfig};
 
 use section::Source;
 

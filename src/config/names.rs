@@ -63,6 +63,90 @@ text_type! {
 }
 
 text_type! {
+    /// A profile of the shared AWS files.
+    Profile,
+    |text| !text.is_empty() && !text.contains(char::is_control),
+    "the name of an AWS profile"
+}
+
+text_type! {
+    /// An AWS account.
+    AccountId,
+    is_account_id,
+    "the 12 digits of an AWS account"
+}
+
+text_type! {
+    /// What the ARN of an identity must look like: `*` stands for any characters, `?` for one.
+    ArnPattern,
+    |text| text.starts_with("arn:") && text.bytes().all(|byte| byte.is_ascii_graphic()),
+    "an ARN in which * stands for any characters and ? for one, such as \
+     \"arn:aws:sts::111122223333:assumed-role/signer/*\""
+}
+
+impl ArnPattern {
+    /// Whether the whole of `arn` is what the pattern describes.
+    pub(crate) fn matches(&self, arn: &str) -> bool {
+        let (pattern, arn) = (self.as_str().as_bytes(), arn.as_bytes());
+        let (mut at, mut matched) = (0, 0);
+        // After the last star, and how much of the ARN that star stands for the end of.
+        let mut star: Option<(usize, usize)> = None;
+        while matched < arn.len() {
+            match pattern.get(at) {
+                Some(b'*') => {
+                    star = Some((at + 1, matched));
+                    at += 1;
+                }
+                Some(&byte) if byte == b'?' || byte == arn[matched] => {
+                    at += 1;
+                    matched += 1;
+                }
+                _ => match &mut star {
+                    // The star takes one more, and the rest is tried again.
+                    Some((after, end)) => {
+                        *end += 1;
+                        (at, matched) = (*after, *end);
+                    }
+                    None => return false,
+                },
+            }
+        }
+        pattern[at..].iter().all(|&byte| byte == b'*')
+    }
+}
+
+text_type! {
+    /// The ARN of an IAM role.
+    RoleArn,
+    is_role_arn,
+    "the ARN of an IAM role, such as \"arn:aws:iam::111122223333:role/signer\""
+}
+
+text_type! {
+    /// What the owner of a role demands to be told by those who assume it.
+    ExternalId,
+    |text| matches!(text.len(), 2..=1224) && is_role_text(text, b"+=,.@:/-_"),
+    "2 to 1224 letters, digits or any of +=,.@:/-_"
+}
+
+text_type! {
+    /// The name of a role's session.
+    SessionName,
+    |text| matches!(text.len(), 2..=64) && is_role_text(text, b"+=,.@-_"),
+    "2 to 64 letters, digits or any of +=,.@-_"
+}
+
+text_type! {
+    /// An IAM policy for one session.
+    SessionPolicy,
+    |text| {
+        let text = text.trim();
+        text.starts_with('{') && text.ends_with('}') && text.len() <= 2048
+    },
+    "an IAM policy in JSON, at most 2048 characters"
+}
+
+text_type! {
     /// A key id, key ARN, alias name or alias ARN.
     KeyName,
     is_key_name,
@@ -161,12 +245,35 @@ fn is_kms_arn(arn: &str) -> bool {
     let [partition, "kms", region, account, resource] = parts[..] else {
         return false;
     };
-    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     let is_resource = match resource.strip_prefix("key/") {
         Some(id) => is_key_id(id),
         None => is_alias(resource),
     };
-    partition.starts_with("aws") && region.parse::<Region>().is_ok() && is_account && is_resource
+    partition.starts_with("aws")
+        && region.parse::<Region>().is_ok()
+        && is_account_id(account)
+        && is_resource
+}
+
+/// `arn:aws:iam::111122223333:role/…`, whatever the partition.
+fn is_role_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let ["arn", partition, "iam", "", account, resource] = parts[..] else {
+        return false;
+    };
+    let is_role = resource
+        .strip_prefix("role/")
+        .is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()));
+    partition.starts_with("aws") && is_account_id(account) && is_role
+}
+
+pub(super) fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_role_text(text: &str, marks: &[u8]) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || marks.contains(&byte))
 }
 
 /// A UUID, or `mrk-` and 32 hexadecimal digits.
@@ -268,6 +375,68 @@ mod tests {
     fn the_tags_of_aws_and_of_the_module_are_not_the_users() {
         refuses::<TagKey>(&["aws:name", "AWS:name", "p11:label", "P11:id"]);
         accepts::<TagKey>(&["aws", "aws-name", "p11", "my:p11:label"]);
+    }
+
+    #[test]
+    fn a_role_is_named_by_its_arn() {
+        accepts::<RoleArn>(&[
+            "arn:aws:iam::111122223333:role/signer",
+            "arn:aws-us-gov:iam::111122223333:role/team/signer@1",
+        ]);
+        refuses::<RoleArn>(&[
+            "signer",
+            "arn:aws:iam::111122223333:user/signer",
+            "arn:aws:iam::111122223333:role/",
+            "arn:aws:iam::1111:role/signer",
+            "arn:aws:sts::111122223333:assumed-role/signer/x",
+        ]);
+        accepts::<ExternalId>(&["ab", "a:/b-_+=,.@"]);
+        refuses::<ExternalId>(&["a", "a b", "é!"]);
+        accepts::<SessionName>(&["ab", &"x".repeat(64)]);
+        refuses::<SessionName>(&["a", &"x".repeat(65), "a:b", "a/b"]);
+        accepts::<SessionPolicy>(&["{}", " {\"Version\": \"2012-10-17\"}\n"]);
+        refuses::<SessionPolicy>(&["", "policy.json", &format!("{{{}}}", "x".repeat(2047))]);
+    }
+
+    #[test]
+    fn an_arn_pattern_describes_whole_arns_with_stars_and_question_marks() {
+        let arn = "arn:aws:sts::333333333333:assumed-role/auth-role/i-0123456789abcdef0";
+        let matches = |pattern: &str| pattern.parse::<ArnPattern>().unwrap().matches(arn);
+        for pattern in [
+            arn,
+            "arn:aws:sts::333333333333:assumed-role/auth-role/i-*",
+            "arn:aws:sts::333333333333:assumed-role/auth-role/*",
+            "arn:aws:sts::????????????:assumed-role/auth-role/i-?*",
+            "arn:*:sts::333333333333:*/auth-role/**",
+            "arn:*0",
+        ] {
+            assert!(matches(pattern), "{pattern}");
+        }
+        for pattern in [
+            "arn:aws:sts::333333333333:assumed-role/auth-role/i-",
+            "arn:aws:sts::333333333333:assumed-role/auth-role",
+            "arn:aws:sts::333333333333:assumed-role/auth-role/?",
+            "arn:aws:sts::333333333333:assumed-role/AUTH-role/*",
+            "arn:aws-cn:sts::333333333333:assumed-role/auth-role/*",
+            "arn:aws:sts::333333333333:assumed-role/auth-role/i-*1",
+            "arn:aws:sts::333333333333:assumed-role/auth-role/i-0123456789abcdef0?",
+            "arn:aws*i-*i-*",
+            "arn:",
+        ] {
+            assert!(!matches(pattern), "{pattern}");
+        }
+        // Nothing in a pattern but the two is special, and a star may stand for nothing.
+        let dots: ArnPattern = "arn:a.s*".parse().unwrap();
+        assert!(dots.matches("arn:a.s") && !dots.matches("arn:aws"));
+        refuses::<ArnPattern>(&["", "*", "signer", "arn:a b", "arn:é"]);
+        accepts::<AccountId>(&["111122223333"]);
+        refuses::<AccountId>(&[
+            "",
+            "1111-2222-3333",
+            "11112222333",
+            "1111222233334",
+            "a11122223333",
+        ]);
     }
 
     #[test]

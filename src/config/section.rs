@@ -117,6 +117,11 @@ impl<'s> Section<'s> {
         Err(self.place.source.error(unknown.span(), message))
     }
 
+    /// Whether `key` is there and was not read yet.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// A mistake in the value of `key`, or in leaving it out.
     pub(super) fn wrong(&self, key: &str, message: impl Display) -> ConfigError {
         let value = self.table.get(key);
@@ -187,11 +192,31 @@ impl<'s> Entry<'s> {
         }
     }
 
+    /// [`parse`](Self::parse) for what must not be repeated in an error.
+    pub(super) fn parse_secret<T: FromStr<Err = &'static str>>(self) -> Result<T, ConfigError> {
+        let Place { source, name, span } = &self.place;
+        let parsed = self.value.as_str().map(str::parse);
+        match parsed.unwrap_or(Err("a string")) {
+            Ok(value) => Ok(value),
+            Err(allowed) => {
+                let message = format_args!("{name} has another form; allowed: {allowed}");
+                Err(source.error(span.clone(), message))
+            }
+        }
+    }
+
     /// [`parse`](Self::parse) for a setting that may be left out.
     pub(super) fn parse_some<T: FromStr<Err = &'static str>>(
         self,
     ) -> Result<Option<T>, ConfigError> {
         self.parse().map(Some)
+    }
+
+    pub(super) fn boolean(self) -> Result<bool, ConfigError> {
+        match self.value {
+            DeValue::Boolean(value) => Ok(value),
+            _ => Err(self.wrong("true, false")),
+        }
     }
 
     /// A duration, written as a number of seconds.
@@ -208,6 +233,13 @@ impl<'s> Entry<'s> {
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .filter(|duration| !duration.is_zero() && *duration <= LONGEST)
             .ok_or_else(|| self.wrong("a number of seconds above 0, at most 86400 (a day)"))
+    }
+
+    /// True or false.
+    pub(super) fn flag(self) -> Result<bool, ConfigError> {
+        self.value
+            .as_bool()
+            .ok_or_else(|| self.wrong("true, false"))
     }
 
     /// A table with known keys.

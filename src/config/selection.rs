@@ -17,14 +17,14 @@ pub(crate) enum Selection {
 }
 
 /// KMS allows 50 tags on a key; the others are for what the module notes on it.
-const MOST_TAGS: usize = 40;
+pub(super) const MOST_TAGS: usize = 40;
 
 impl Selection {
     /// Reads `tags` and `keys`, which exclude each other: of a token with both it could be thought
     /// that it shows the keys of the list, those of them that carry the tags, or both sets.
     pub(super) fn read(section: &mut Section<'_>) -> Result<Self, ConfigError> {
         let both = section.wrong("keys", "keys beside tags; allowed: one of the two");
-        let tags = section.get("tags", read_tags)?;
+        let tags = section.get("tags", |entry| read_tags(entry, MOST_TAGS))?;
         let keys = section.get("keys", read_keys)?;
         match (tags, keys) {
             (None, None) => Ok(Self::All),
@@ -35,10 +35,11 @@ impl Selection {
     }
 }
 
-fn read_tags(entry: Entry<'_>) -> Result<Tags, ConfigError> {
-    let allowed = format!("a table of 1 to {MOST_TAGS} tags, such as {{ Team = \"payments\" }}");
+/// Reads a table of at least one and at most so many tags.
+pub(super) fn read_tags(entry: Entry<'_>, most: usize) -> Result<Tags, ConfigError> {
+    let allowed = format!("a table of 1 to {most} tags, such as {{ Team = \"payments\" }}");
     entry
-        .pairs(1..=MOST_TAGS, &allowed)?
+        .pairs(1..=most, &allowed)?
         .into_iter()
         .map(|(key, value)| {
             let key: TagKey = key.parse()?;

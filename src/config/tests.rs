@@ -1,6 +1,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use super::caller::CallerRule;
 use tracing::level_filters::LevelFilter;
 
 use super::log::LEVELS;
@@ -16,7 +17,8 @@ fn read(text: &str) -> Result<Config, ConfigError> {
     Config::read(&Source::new("config.toml".into(), text.into())?)
 }
 
-fn read_token(settings: &str) -> TokenConfig {
+/// A token with these lines in its section.
+pub(crate) fn read_token(settings: &str) -> TokenConfig {
     let config = read(&format!("[[token]]\n{settings}")).unwrap();
     config.tokens.into_iter().next().unwrap()
 }
@@ -39,7 +41,17 @@ fn a_file_without_tokens_has_the_default_one() {
 #[test]
 fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     let config = read(EXAMPLE).unwrap();
-    let [ca, signing, tests, default] = &config.tokens[..] else {
+    let [
+        ca,
+        signing,
+        tests,
+        proxied,
+        chained,
+        guarded,
+        by_user,
+        default,
+    ] = &config.tokens[..]
+    else {
         panic!("{config:?}");
     };
 
@@ -63,6 +75,21 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     let endpoint = tests.endpoint.as_ref().unwrap();
     assert_eq!(endpoint.as_str(), "http://127.0.0.1:8080");
 
+    assert_eq!(proxied.profile.as_ref().unwrap().as_str(), "signing");
+    assert_eq!(proxied.fips, Some(true));
+    assert_eq!(proxied.ca_bundle, Some("/etc/ssl/proxy-ca.pem".into()));
+
+    assert_eq!(chained.roles.len(), 2);
+    assert_eq!(chained.roles[1].duration, Some(Duration::from_mins(30)));
+
+    let [rule] = &guarded.caller.allow[..] else {
+        panic!("{guarded:?}");
+    };
+    let instance = "arn:aws:sts::333333333333:assumed-role/auth-role/i-0123";
+    assert!(rule.describes("333333333333", instance));
+    assert!(matches!(guarded.pin, PinMode::Verify(_)));
+    assert_eq!(by_user.pin, PinMode::Credentials);
+
     assert_eq!(*default, TokenConfig::default());
     assert_eq!(config.log.level, LogConfig::default().level);
     let file = LogTarget::File("/var/log/kms-pkcs11.log".into());
@@ -84,17 +111,27 @@ fn every_setting_is_read_into_its_own_place() {
         r#"
         label = "b"
         region = "eu-north-1"
-        endpoint = "https://kms.example.com"
+        profile = "signing"
+        fips = true
+        dualstack = false
+        ca_bundle = "/etc/ca.pem"
         tags = { Team = "payments", "cost centre" = "" }
+        new_key_tags = { Owner = "ops" }
+        discovery = "list-keys"
         certificates = ["/etc/chain.pem", "/etc/root.pem"]
         certificate_directory = "/var/lib/certificates"
         on_destroy = "disable"
         deletion_window_days = 8
         rsa_usage_when_both = "decrypt"
         description = ""
+        policy_file = "/etc/policy.json"
+        multi_region = true
         random = "local"
         encryption_context = { application = "recordings", "a b" = "" }
         deadline = 1
+        account = "111122223333"
+        allow = [{ aws_account = "111122223333" }, { aws_arn = "arn:aws:sts::*:assumed-role/a/*" }]
+        pin = "credentials"
         connect_timeout = 0.25
         attempt_timeout = 1_000
         retries = 0
@@ -103,6 +140,7 @@ fn every_setting_is_read_into_its_own_place() {
         refresh_interval = 86400
         miss_refresh_interval = 1e-3
         concurrency = 64
+        rates = { rsa = 1, ecc = 2, ml_dsa = 3, ml_kem = 4, symmetric = 5, listing = 1_000_000 }
         "#,
     );
     let tags = [("Team", "payments"), ("cost centre", "")];
@@ -112,14 +150,45 @@ fn every_setting_is_read_into_its_own_place() {
     let expected = TokenConfig {
         label: "b".parse().unwrap(),
         region: Some("eu-north-1".parse().unwrap()),
-        endpoint: Some("https://kms.example.com".parse().unwrap()),
+        endpoint: None,
+        profile: Some("signing".parse().unwrap()),
+        fips: Some(true),
+        dualstack: Some(false),
+        ca_bundle: Some("/etc/ca.pem".into()),
+        roles: Vec::new(),
+        caller: CallerRules {
+            account: Some("111122223333".parse().unwrap()),
+            allow: vec![
+                CallerRule {
+                    account: Some("111122223333".parse().unwrap()),
+                    arn: None,
+                },
+                CallerRule {
+                    account: None,
+                    arn: Some("arn:aws:sts::*:assumed-role/a/*".parse().unwrap()),
+                },
+            ],
+        },
+        pin: PinMode::Credentials,
         selection: Selection::Tags(Tags::from(tags)),
+        discovery: Discovery::ListKeys,
+        new_key_tags: Tags::from([("Owner".to_owned(), "ops".to_owned())]),
+        rates: Rates {
+            rsa: 1,
+            ecc: 2,
+            ml_dsa: 3,
+            ml_kem: 4,
+            symmetric: 5,
+            listing: 1_000_000,
+        },
         certificates: vec!["/etc/chain.pem".into(), "/etc/root.pem".into()],
         certificate_directory: Some("/var/lib/certificates".into()),
         on_destroy: OnDestroy::Disable,
         deletion_window_days: 8,
         rsa_usage_when_both: token.rsa_usage_when_both,
         description: "".parse().unwrap(),
+        policy_file: Some("/etc/policy.json".into()),
+        multi_region: true,
         random: RandomSource::Local,
         encryption_context: EncryptionContext::from(context),
         deadline: Duration::from_secs(1),
@@ -133,6 +202,41 @@ fn every_setting_is_read_into_its_own_place() {
         concurrency: 64,
     };
     assert_eq!(token, expected);
+}
+
+#[test]
+fn the_roles_of_a_chain_are_read_in_their_order() {
+    let token = read_token(
+        r#"
+        [[token.assume_role]]
+        role_arn = "arn:aws:iam::111122223333:role/gate"
+        duration = 43200
+        [[token.assume_role]]
+        role_arn = "arn:aws:iam::444455556666:role/signer"
+        external_id = "teleport"
+        session_name = "host-1"
+        duration = 900
+        region = "eu-west-1"
+        policy = '{"Version": "2012-10-17"}'
+        "#,
+    );
+    let gate = RoleConfig {
+        arn: "arn:aws:iam::111122223333:role/gate".parse().unwrap(),
+        external_id: None,
+        session_name: None,
+        duration: Some(Duration::from_hours(12)),
+        region: None,
+        policy: None,
+    };
+    let signer = RoleConfig {
+        arn: "arn:aws:iam::444455556666:role/signer".parse().unwrap(),
+        external_id: Some("teleport".parse().unwrap()),
+        session_name: Some("host-1".parse().unwrap()),
+        duration: Some(Duration::from_mins(15)),
+        region: Some("eu-west-1".parse().unwrap()),
+        policy: Some(r#"{"Version": "2012-10-17"}"#.parse().unwrap()),
+    };
+    assert_eq!(token.roles, [gate, signer]);
 }
 
 #[test]
@@ -172,10 +276,13 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
     for (text, expected) in [
         (
             "[[token]]\nlabel = \"a\"\n  lable = \"b\"",
-            "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, tags, keys, \
+            "3:3: unknown key \"lable\" in token; allowed: label, region, endpoint, \
+             profile, fips, dualstack, ca_bundle, assume_role, account, allow, pin, pin_hash, \
+             pin_hash_file, tags, keys, discovery, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
-             rsa_usage_when_both, description, random, encryption_context, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
-             refresh_interval, miss_refresh_interval, retries, concurrency",
+             rsa_usage_when_both, description, new_key_tags, policy_file, multi_region, random, \
+             encryption_context, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
+             refresh_interval, miss_refresh_interval, retries, concurrency, rates",
         ),
         (
             "[logging]\nlevel = \"warn\"",
@@ -215,6 +322,14 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
         (
             "[[token]]\nrandom = true",
             "2:10: random is true; allowed: \"kms\", \"local\"",
+        ),
+        (
+            "[[token]]\nmulti_region = 1",
+            "2:16: multi_region is 1; allowed: true, false",
+        ),
+        (
+            "[[token]]\npolicy_file = \"policy.json\"",
+            "2:15: policy_file is \"policy.json\"; allowed: an absolute path",
         ),
         (
             "[[token]]\nrsa_usage_when_both = { 2048 = \"both\" }",
@@ -261,10 +376,6 @@ fn a_value_that_is_not_allowed_is_reported_with_line_column_and_what_is() {
         (
             "[[token]]\ncertificate_directory = \"certificates\"",
             "2:25: certificate_directory is \"certificates\"; allowed: an absolute path",
-        ),
-        (
-            "[[token]]\nkeys = [\"alias/a\"]\ntags = { a = \"b\" }",
-            "2:8: keys beside tags; allowed: one of the two",
         ),
         (
             "[[token]]\nlabel = \"a\"\n[[token]]\nregion = \"local\"\nlabel = \"a\"",
@@ -322,6 +433,100 @@ fn a_value_of_log_or_metrics_that_is_not_allowed_is_reported_in_the_same_way() {
         ),
     ] {
         assert_eq!(complaint(text), format!("config.toml:{expected}"));
+    }
+}
+
+#[test]
+fn a_mistake_in_the_way_to_aws_is_reported_with_line_column_and_what_is_allowed() {
+    for (text, expected) in [
+        (
+            "[[token]]\nfips = \"yes\"",
+            "2:8: fips is \"yes\"; allowed: true, false",
+        ),
+        (
+            "[[token]]\ndualstack = true\nendpoint = \"https://kms.example.com\"",
+            "2:13: dualstack beside endpoint; allowed: one of the two",
+        ),
+        (
+            "[[token]]\nassume_role = \"signer\"",
+            "2:15: assume_role is \"signer\"; allowed: [[token.assume_role]], once for each role of \
+             the chain",
+        ),
+        (
+            "[[token]]\n[[token.assume_role]]\nexternal_id = \"teleport\"",
+            "2:1: assume_role has no role_arn; allowed: the ARN of an IAM role",
+        ),
+        (
+            "[[token]]\n[[token.assume_role]]\nrole_arn = \"arn:aws:iam::111122223333:role/a\"\n\
+             [[token.assume_role]]\nrole_arn = \"arn:aws:iam::111122223333:role/b\"\n\
+             duration = 7200",
+            "6:12: duration is 7200; allowed: an integer from 900 to 3600",
+        ),
+        (
+            "[[token]]\nprofile = \"\"",
+            "2:11: profile is \"\"; allowed: the name of an AWS profile",
+        ),
+        (
+            "[[token]]\nca_bundle = \"ca.pem\"",
+            "2:13: ca_bundle is \"ca.pem\"; allowed: an absolute path",
+        ),
+    ] {
+        assert_eq!(complaint(text), format!("config.toml:{expected}"));
+    }
+}
+
+#[test]
+fn a_mistake_in_identity_or_pin_is_reported_and_a_pin_never_repeated() {
+    let hash = format!(
+        "$pbkdf2-sha256$i=600000${}${}",
+        "A".repeat(22),
+        "A".repeat(43)
+    );
+    for (text, expected) in [
+        (
+            "[[token]]\naccount = 111122223333".to_owned(),
+            "2:11: account is 111122223333; allowed: a string",
+        ),
+        (
+            "[[token]]\naccount = \"1111\"".to_owned(),
+            "2:11: account is \"1111\"; allowed: the 12 digits of an AWS account",
+        ),
+        (
+            "[[token]]\nallow = [{}]".to_owned(),
+            "2:10: a rule of allow says nothing; allowed: aws_account, aws_arn, or both",
+        ),
+        (
+            "[[token]]\nallow = [{ aws_role = \"a\" }]".to_owned(),
+            "2:12: unknown key \"aws_role\" in allow; allowed: aws_account, aws_arn",
+        ),
+        (
+            "[[token]]\npin = \"1234\"".to_owned(),
+            "2:7: pin is \"1234\"; allowed: \"any\", \"verify\", \"credentials\"",
+        ),
+        (
+            "[[token]]\npin = \"verify\"".to_owned(),
+            "2:7: pin is \"verify\"; allowed: beside one of pin_hash and pin_hash_file",
+        ),
+        (
+            format!("[[token]]\npin_hash = \"{hash}\""),
+            "2:12: pin_hash is of no use here; allowed: one of pin_hash and pin_hash_file, beside pin = \"verify\"",
+        ),
+        (
+            format!("[[token]]\npin = \"verify\"\npin_hash = \"{hash}\"\npin_hash_file = \"/a\""),
+            "4:17: pin_hash_file is of no use here; allowed: one of pin_hash and pin_hash_file, beside \
+             pin = \"verify\"",
+        ),
+    ] {
+        assert_eq!(complaint(&text), format!("config.toml:{expected}"));
+    }
+    for secret in ["swordfish", &hash.replace("600000", "6")] {
+        let text = format!("[[token]]\npin = \"verify\"\npin_hash = \"{secret}\"");
+        let said = complaint(&text);
+        assert!(
+            said.starts_with("config.toml:3:12: pin_hash has another form; allowed: $pbkdf2"),
+            "{said}"
+        );
+        assert!(!said.contains(secret), "{said}");
     }
 }
 
@@ -412,6 +617,12 @@ fn the_manual_lists_exactly_the_keys_that_are_allowed() {
             "### `rsa_usage_when_both`",
             "[[token]]\nrsa_usage_when_both.unknown = 1",
         ),
+        (
+            "### `[[token.assume_role]]`",
+            "[[token]]\n[[token.assume_role]]\n\
+             role_arn = \"arn:aws:iam::111122223333:role/a\"\nunknown = 1",
+        ),
+        ("### Rates", "[[token]]\nrates.unknown = 1"),
         ("## `[log]`", "[log]\nunknown = 1"),
         ("## `[metrics]`", "[metrics]\nunknown = 1"),
     ] {
@@ -438,6 +649,11 @@ fn the_defaults_of_the_manual_are_the_defaults() {
     assert!(sizes.contains("4096 = \"decrypt\""), "{sizes}");
     let sizes = read_token(&format!("[token.rsa_usage_when_both]\n{sizes}"));
     assert_eq!(sizes, TokenConfig::default());
+
+    let rates = settings("### Rates");
+    assert!(rates.contains("symmetric = 10000"), "{rates}");
+    let rates = read_token(&format!("[token.rates]\n{rates}"));
+    assert_eq!(rates, TokenConfig::default());
 
     let log = settings("## `[log]`");
     assert!(log.contains("level = \"warn\""), "{log}");
@@ -505,4 +721,63 @@ fn manual_rows(heading: &str) -> impl Iterator<Item = Vec<&'static str>> {
             let cells = line.trim_matches('|').split(" | ");
             cells.map(|cell| cell.trim().trim_matches('`')).collect()
         })
+}
+
+#[test]
+fn a_way_to_find_keys_must_fit_the_selection_of_keys() {
+    for (text, expected) in [
+        (
+            "discovery = \"all\"",
+            "discovery is \"all\"; allowed: \"auto\", \"tagging-api\", \"list-keys\", \"explicit\"",
+        ),
+        (
+            "discovery = \"tagging-api\"",
+            "discovery is \"tagging-api\" without tags; allowed: beside tags",
+        ),
+        (
+            "discovery = \"explicit\"",
+            "discovery is \"explicit\" without keys; allowed: beside keys",
+        ),
+        (
+            "discovery = \"list-keys\"\nkeys = [\"alias/a\"]",
+            "discovery is \"list-keys\" beside keys; allowed: \"auto\", \"explicit\"",
+        ),
+    ] {
+        let text = format!("[[token]]\n{text}");
+        assert_eq!(complaint(&text), format!("config.toml:2:13: {expected}"));
+    }
+    assert_eq!(
+        complaint("[[token]]\nkeys = [\"alias/a\"]\ntags = { a = \"b\" }"),
+        "config.toml:2:8: keys beside tags; allowed: one of the two"
+    );
+}
+
+#[test]
+fn tags_of_new_keys_are_other_ones_than_the_tokens_and_few_enough() {
+    let settings = "[[token]]\ntags = { a = \"b\" }\nnew_key_tags = ";
+    assert_eq!(
+        complaint(&format!("{settings}{{ a = \"c\" }}")),
+        "config.toml:3:16: new_key_tags has a tag that is among tags; allowed: others"
+    );
+    let many: Vec<String> = (0..40).map(|n| format!("k{n} = \"\"")).collect();
+    assert_eq!(
+        complaint(&format!("{settings}{{ {} }}", many.join(", "))),
+        "config.toml:3:16: new_key_tags is a table; allowed: a table of 1 to 39 tags, such as \
+         { Team = \"payments\" }"
+    );
+}
+
+#[test]
+fn rates_are_read_by_family_and_have_bounds() {
+    let rates = read_token("rates = { ecc = 3000, listing = 50 }").rates;
+    let expected = Rates {
+        ecc: 3000,
+        listing: 50,
+        ..Rates::default()
+    };
+    assert_eq!(rates, expected);
+    assert_eq!(
+        complaint("[[token]]\nrates = { ecc = 0 }"),
+        "config.toml:2:17: ecc is 0; allowed: an integer from 1 to 1000000"
+    );
 }

@@ -4,9 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ConfigError;
-use super::names::{AbsolutePath, ContextName, ContextValue, Description, Endpoint, Label, Region};
+use super::caller::CallerRules;
+use super::names::{
+    AbsolutePath, ContextName, ContextValue, Description, Endpoint, Label, Profile, Region,
+};
+use super::pin::PinMode;
+use super::rates::Rates;
+use super::role::RoleConfig;
 use super::section::{Entry, Section, integer, one_of};
-use super::selection::Selection;
+use super::selection::{MOST_TAGS, Selection, read_tags};
 use crate::kms::{EncryptionContext, KeySpec, KeyUsage, Tags};
 
 /// One token: which keys it shows, what it does with them, and how it talks to KMS.
@@ -17,7 +23,21 @@ pub(crate) struct TokenConfig {
     pub(crate) region: Option<Region>,
     /// `None`: the region's, or what the environment says.
     pub(crate) endpoint: Option<Endpoint>,
+    /// Whose settings and credentials are used. `None`: of the AWS chain.
+    pub(crate) profile: Option<Profile>,
+    /// Endpoints that are validated by FIPS 140. `None`: of the AWS chain.
+    pub(crate) fips: Option<bool>,
+    /// Endpoints that IPv6 reaches, too. `None`: of the AWS chain.
+    pub(crate) dualstack: Option<bool>,
+    /// PEM file of the certificates that are trusted in place of the system's. `None`: of the AWS settings.
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// The roles through which the token acts, each assumed with the credentials of the one before.
+    pub(crate) roles: Vec<RoleConfig>,
+    /// Whom the token may act as.
+    pub(crate) caller: CallerRules,
+    pub(crate) pin: PinMode,
     pub(crate) selection: Selection,
+    pub(crate) discovery: Discovery,
 
     /// PEM files whose certificates are shown, too.
     pub(crate) certificates: Vec<PathBuf>,
@@ -30,6 +50,12 @@ pub(crate) struct TokenConfig {
     pub(crate) deletion_window_days: u8,
     pub(crate) rsa_usage_when_both: RsaUsage,
     pub(crate) description: Description,
+    /// What created keys are tagged with beside [`tags`](Self::tags).
+    pub(crate) new_key_tags: Tags,
+    /// The file of the key policy that created keys get. `None`: the default policy of KMS.
+    pub(crate) policy_file: Option<PathBuf>,
+    /// Whether created keys may be replicated to other regions.
+    pub(crate) multi_region: bool,
     pub(crate) random: RandomSource,
     /// What ciphertexts of symmetric keys are bound to where the caller names no context.
     pub(crate) encryption_context: EncryptionContext,
@@ -51,6 +77,7 @@ pub(crate) struct TokenConfig {
     pub(crate) retries: u32,
     /// Requests at a time while keys are listed and fetched.
     pub(crate) concurrency: usize,
+    pub(crate) rates: Rates,
 }
 
 /// Entries of an encryption context; more than anybody needs.
@@ -63,7 +90,26 @@ impl TokenConfig {
         section.set("label", &mut token.label, Entry::parse)?;
         section.set("region", &mut token.region, Entry::parse_some)?;
         section.set("endpoint", &mut token.endpoint, Entry::parse_some)?;
+        section.set("profile", &mut token.profile, Entry::parse_some)?;
+        for (key, kind) in [
+            ("fips", &mut token.fips),
+            ("dualstack", &mut token.dualstack),
+        ] {
+            // The SDK would refuse every request.
+            if token.endpoint.is_some() && section.has(key) {
+                let message = format!("{key} beside endpoint; allowed: one of the two");
+                return Err(section.wrong(key, message));
+            }
+            section.set(key, kind, |entry| entry.boolean().map(Some))?;
+        }
+        section.set("ca_bundle", &mut token.ca_bundle, |entry| {
+            read_path(entry).map(Some)
+        })?;
+        section.set("assume_role", &mut token.roles, RoleConfig::read_chain)?;
+        token.caller = CallerRules::read(&mut section)?;
+        token.pin = PinMode::read(&mut section)?;
         token.selection = Selection::read(&mut section)?;
+        token.discovery = Discovery::read(&mut section, &token.selection)?;
 
         let directory = &mut token.certificate_directory;
         section.set("certificates", &mut token.certificates, read_paths)?;
@@ -77,6 +123,11 @@ impl TokenConfig {
         section.set("deletion_window_days", window, integer(7..=30))?;
         section.set("rsa_usage_when_both", usage, RsaUsage::read)?;
         section.set("description", &mut token.description, Entry::parse)?;
+        token.new_key_tags = read_new_key_tags(&mut section, token.tags())?;
+        section.set("policy_file", &mut token.policy_file, |entry| {
+            read_path(entry).map(Some)
+        })?;
+        section.set("multi_region", &mut token.multi_region, Entry::flag)?;
         section.set("random", &mut token.random, one_of(&RANDOM))?;
         let context = &mut token.encryption_context;
         section.set("encryption_context", context, read_context)?;
@@ -94,6 +145,7 @@ impl TokenConfig {
         }
         section.set("retries", &mut token.retries, integer(0..=20))?;
         section.set("concurrency", &mut token.concurrency, integer(1..=64))?;
+        section.set("rates", &mut token.rates, Rates::read)?;
 
         section.finish()?;
         Ok(token)
@@ -115,13 +167,24 @@ impl Default for TokenConfig {
             label: Label::default(),
             region: None,
             endpoint: None,
+            profile: None,
+            fips: None,
+            dualstack: None,
+            ca_bundle: None,
+            roles: Vec::new(),
+            caller: CallerRules::default(),
+            pin: PinMode::Any,
             selection: Selection::All,
+            discovery: Discovery::Auto,
             certificates: Vec::new(),
             certificate_directory: None,
             on_destroy: OnDestroy::Schedule,
             deletion_window_days: 30,
             rsa_usage_when_both: RsaUsage::default(),
             description: Description::default(),
+            new_key_tags: Tags::new(),
+            policy_file: None,
+            multi_region: false,
             random: RandomSource::Kms,
             encryption_context: EncryptionContext::new(),
             deadline: Duration::from_secs(15),
@@ -133,6 +196,7 @@ impl Default for TokenConfig {
             miss_refresh_interval: Duration::from_secs(5),
             retries: 3,
             concurrency: 16,
+            rates: Rates::default(),
         }
     }
 }
@@ -156,10 +220,64 @@ fn read_paths(entry: Entry<'_>) -> Result<Vec<PathBuf>, ConfigError> {
     elements.into_iter().map(read_path).collect()
 }
 
-fn read_path(entry: Entry<'_>) -> Result<PathBuf, ConfigError> {
+pub(super) fn read_path(entry: Entry<'_>) -> Result<PathBuf, ConfigError> {
     let AbsolutePath(path) = entry.parse()?;
     Ok(path)
 }
+
+/// Reads `new_key_tags`, which together with the token's tags must leave room for the module's own
+/// and must not say otherwise.
+fn read_new_key_tags(section: &mut Section<'_>, tags: &Tags) -> Result<Tags, ConfigError> {
+    let key = "new_key_tags";
+    let twice = section.wrong(
+        key,
+        "new_key_tags has a tag that is among tags; allowed: others",
+    );
+    let new = section.get(key, |entry| read_tags(entry, MOST_TAGS - tags.len()))?;
+    let new = new.unwrap_or_default();
+    if new.keys().any(|key| tags.contains_key(key)) {
+        return Err(twice);
+    }
+    Ok(new)
+}
+
+/// How the token's keys are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Discovery {
+    /// By the tagging API where that is reachable and permitted, else by listing.
+    Auto,
+    /// `GetResources`, which filters by tags.
+    TaggingApi,
+    /// `ListKeys`, and `ListResourceTags` for every key.
+    ListKeys,
+    /// The configuration names them.
+    Explicit,
+}
+
+impl Discovery {
+    /// Reads the setting, which must fit the selection of keys.
+    fn read(section: &mut Section<'_>, selection: &Selection) -> Result<Self, ConfigError> {
+        let wrong = |problem| section.wrong("discovery", problem);
+        let without_tags = wrong("discovery is \"tagging-api\" without tags; allowed: beside tags");
+        let without_keys = wrong("discovery is \"explicit\" without keys; allowed: beside keys");
+        let beside_keys =
+            wrong("discovery is \"list-keys\" beside keys; allowed: \"auto\", \"explicit\"");
+        let way = section.get("discovery", one_of(&DISCOVERY))?;
+        match (way.unwrap_or(Self::Auto), selection) {
+            (Self::TaggingApi, Selection::All | Selection::Keys(_)) => Err(without_tags),
+            (Self::Explicit, Selection::All | Selection::Tags(_)) => Err(without_keys),
+            (Self::ListKeys, Selection::Keys(_)) => Err(beside_keys),
+            (way, _) => Ok(way),
+        }
+    }
+}
+
+const DISCOVERY: [(&str, Discovery); 4] = [
+    ("auto", Discovery::Auto),
+    ("tagging-api", Discovery::TaggingApi),
+    ("list-keys", Discovery::ListKeys),
+    ("explicit", Discovery::Explicit),
+];
 
 /// What becomes of a KMS key whose private key object is destroyed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,7 @@ pub(crate) mod ml_kem;
 pub(crate) mod oaep;
 #[cfg(test)]
 mod openssl;
+mod pin_hash;
 pub(crate) mod public_key;
 #[cfg(test)]
 mod python;
@@ -28,6 +29,7 @@ pub(crate) mod verify;
 
 pub(crate) use curve::Curve;
 pub(crate) use hash::{Hash, Hasher};
+pub(crate) use pin_hash::PinHash;
 pub(crate) use public_key::{
     EcPublicKey, Ed25519PublicKey, MlDsaPublicKey, MlDsaSet, MlKemPublicKey, MlKemSet, PublicKey,
     RsaPublicKey,

@@ -148,7 +148,7 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("SignContext", "none, or `CK_SIGN_ADDITIONAL_CONTEXT`"),
     ("HashSignContext", "`CK_HASH_SIGN_ADDITIONAL_CONTEXT`"),
     ("Ulong", "`CK_MAC_GENERAL_PARAMS`"),
-    ("Bytes", "the initialisation vector"),
+    ("Bytes", "the initial value"),
     ("AesCtr", "`CK_AES_CTR_PARAMS`"),
     ("Gcm", "`CK_GCM_PARAMS`"),
     ("Ecdh", "`CK_ECDH1_DERIVE_PARAMS`"),
@@ -206,8 +206,39 @@ const LIMITS: &[(&[CK_MECHANISM_TYPE], &str)] = &[
         "Ed25519 without phFlag and context; messages of 1 to 4096 bytes",
     ),
     (
-        &[CKM_ML_DSA],
-        "a context of 255 bytes at most; not CKH_DETERMINISTIC_REQUIRED",
+        &[
+            CKM_ML_DSA,
+            CKM_HASH_ML_DSA_SHA224,
+            CKM_HASH_ML_DSA_SHA256,
+            CKM_HASH_ML_DSA_SHA384,
+            CKM_HASH_ML_DSA_SHA512,
+        ],
+        "a context of 255 bytes at most; CKH_HEDGE_PREFERRED alone",
+    ),
+    (
+        &[CKM_HASH_ML_DSA],
+        "a digest of SHA-224, SHA-256, SHA-384 or SHA-512, in one part; a context of 255 bytes at most; \
+         CKH_HEDGE_PREFERRED alone",
+    ),
+    (
+        &[CKM_AES_GCM],
+        "an initialisation vector of 12 bytes, a tag of 96 to 128 bits",
+    ),
+    (
+        &[CKM_AES_CTR],
+        "as much data as the counter has numbers for",
+    ),
+    (
+        &[CKM_AES_KEY_WRAP, CKM_AES_KEY_WRAP_KWP],
+        "the standard initial value, or none, which means it",
+    ),
+    (
+        &[CKM_ECDH1_DERIVE, CKM_ECDH1_COFACTOR_DERIVE],
+        "P-256, P-384 and P-521; CKD_NULL, or CKD_SHA1_KDF to CKD_SHA512_KDF; the peer's point uncompressed",
+    ),
+    (
+        &[CKM_HKDF_DERIVE],
+        "SHA-1, SHA-224, SHA-256, SHA-384 or SHA-512; keys of 4096 bytes at most",
     ),
     (
         &[

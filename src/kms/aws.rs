@@ -3,23 +3,35 @@
 //! One [`AwsKms`] serves one token. Making one does no network or file work: the SDK's client is
 //! built by the first call, on the runtime's threads.
 
+mod ambient;
 mod attempts;
 mod audit;
 mod bulk;
+mod caller;
 mod client;
+mod connections;
+mod creation;
+mod credentials;
 mod cryptography;
+mod denied;
 mod failure;
 mod fresh;
+mod limiter;
 mod listing;
 mod operations;
+mod quota;
 mod reading;
+mod renewal;
 mod request;
 mod retry;
 mod rotation;
 mod settings;
 mod symmetric;
+mod tagging;
 #[cfg(test)]
 mod tests;
+mod throttling;
+mod trust;
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,9 +46,9 @@ pub(crate) use settings::AwsSettings;
 use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
-    Alias, DataKey, EncryptionAlgorithm, EncryptionContext, KeyAnswer, KeyEntry, Kms, KmsError,
-    KmsErrorKind, MacAlgorithm, MessageType, Move, NewKey, RotationCounts, RotationStatus,
-    SigningAlgorithm, Tags,
+    Alias, DataKey, EncryptionAlgorithm, EncryptionContext, Identity, KeyAnswer, KeyEntry, Kms,
+    KmsError, KmsErrorKind, MacAlgorithm, MessageType, Move, NewKey, RotationCounts,
+    RotationStatus, Search, SigningAlgorithm, Tags,
 };
 use crate::metrics::Metrics;
 use request::Requests;
@@ -126,6 +138,18 @@ impl AwsKms {
 }
 
 impl Kms for AwsKms {
+    fn log_in(&self, identity: Identity) -> Result<(), KmsError> {
+        self.run(
+            caller::OPERATION,
+            self.deadline(),
+            |requests, deadline| async move { requests.log_in(identity, deadline).await },
+        )
+    }
+
+    fn log_out(&self) {
+        self.requests.log_out();
+    }
+
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
         self.run(
             "ListKeys",
@@ -136,6 +160,15 @@ impl Kms for AwsKms {
 
     fn list_tags(&self, keys: &[KeyEntry]) -> Vec<Result<Tags, KmsError>> {
         self.run_each("ListResourceTags", keys, Requests::list_tags)
+    }
+
+    fn list_tagged(&self, tags: &Tags) -> Result<Vec<(KeyEntry, Tags)>, KmsError> {
+        let tags = tags.clone();
+        self.run(
+            tagging::OPERATION,
+            self.listing_deadline(),
+            |requests, deadline| async move { requests.list_tagged(&tags, deadline).await },
+        )
     }
 
     fn list_aliases(&self) -> Result<Vec<Alias>, KmsError> {
@@ -159,11 +192,16 @@ impl Kms for AwsKms {
         self.run_each("GetPublicKey", keys, Requests::read_keys)
     }
 
-    fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, KeyAnswer), KmsError> {
-        let request = request.clone();
-        let budget = self.deadline() + self.requests.settings().key_ready_timeout;
+    fn create_key(
+        &self,
+        request: &NewKey,
+        search: &Search,
+    ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
+        let (request, search) = (request.clone(), search.clone());
+        // To ask for the key, to look for it where the answer was lost, to wait for it.
+        let budget = 2 * self.deadline() + self.requests.settings().key_ready_timeout;
         self.run("CreateKey", budget, |requests, _| async move {
-            requests.create_key(&request).await
+            requests.create_key(&request, &search).await
         })
     }
 
@@ -372,6 +410,10 @@ impl Kms for AwsKms {
             self.deadline(),
             |requests, deadline| async move { requests.disable(&key, deadline).await },
         )
+    }
+
+    fn log_counts(&self) {
+        self.requests.limiter().log_counts();
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), KmsError> {

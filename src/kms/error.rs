@@ -8,6 +8,8 @@ use std::fmt;
 
 pub(crate) use rv::{Caller, Phase};
 
+use super::permissions;
+
 /// The classes of failure that PKCS#11 callers are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -23,6 +25,8 @@ pub(crate) enum KmsErrorKind {
     /// The caller may not do this (`AccessDeniedException`, `InvalidGrantTokenException`,
     /// `OptInRequired`).
     AccessDenied,
+    /// The configuration does not let the token act as the identity that the credentials belong to.
+    Identity,
     /// No credentials, expired or unknown ones, or a signature KMS does not accept.
     Credentials,
     /// `InvalidCiphertextException`, `IncorrectKeyException`.
@@ -73,6 +77,8 @@ pub(crate) struct KmsError {
     pub(crate) message: String,
     /// For a support case with AWS.
     pub(crate) request_id: Option<String>,
+    /// Whether the log says so already, and nothing has changed since.
+    pub(crate) is_told: bool,
 }
 
 impl KmsError {
@@ -90,6 +96,24 @@ impl KmsError {
             code: String::new(),
             message: message.into(),
             request_id: None,
+            is_told: false,
+        }
+    }
+
+    /// The same as a failure that the log tells of elsewhere, where it is one that lasts.
+    pub(crate) fn once_told(self) -> Self {
+        Self {
+            is_told: self.is_told || self.kind == KmsErrorKind::AccessDenied,
+            ..self
+        }
+    }
+
+    /// Logs what follows from this failure: as a warning, unless the log has it already.
+    pub(crate) fn warn(&self, consequence: fmt::Arguments<'_>) {
+        if self.is_told {
+            tracing::debug!("{consequence}: {self}");
+        } else {
+            tracing::warn!("{consequence}: {self}");
         }
     }
 
@@ -97,7 +121,8 @@ impl KmsError {
     pub(crate) fn is_outage(&self) -> bool {
         matches!(
             self.kind,
-            KmsErrorKind::Credentials
+            KmsErrorKind::Identity
+                | KmsErrorKind::Credentials
                 | KmsErrorKind::Throttled
                 | KmsErrorKind::Unavailable
                 | KmsErrorKind::Timeout
@@ -131,15 +156,8 @@ impl KmsError {
     fn advice(&self) -> Cow<'static, str> {
         use KmsErrorKind as Kind;
         Cow::Borrowed(match self.kind {
-            Kind::AccessDenied if self.operation == "ReEncrypt" => {
-                "allow the action kms:ReEncryptFrom on the ciphertext's key and kms:ReEncryptTo on the new one to \
-                 the caller, in its IAM policy and in the key policies"
-            }
             Kind::AccessDenied => {
-                return Cow::Owned(format!(
-                    "allow the action kms:{} to the caller in its IAM policy and in the key policy",
-                    self.operation
-                ));
+                return Cow::Owned(permissions::advice(self.operation, &self.message));
             }
             Kind::Disabled => "enable the key",
             Kind::InvalidState => {
@@ -148,6 +166,9 @@ impl KmsError {
             Kind::InvalidKeyUsage => "use a key whose key usage and key spec allow this operation",
             Kind::NotFound => {
                 "check the key id, the account and the region; a key made elsewhere seconds ago may not be visible yet"
+            }
+            Kind::Identity => {
+                "use the credentials of an identity that account and allow in the token's configuration describe"
             }
             Kind::Credentials => {
                 "check that AWS credentials are configured for this process, valid, not expired, and that the clock is right"
@@ -169,10 +190,10 @@ impl KmsError {
                 "check the endpoint and the network, or raise the deadline in the configuration"
             }
             Kind::Network => {
-                "check the endpoint, name resolution, proxy settings (HTTPS_PROXY, NO_PROXY) and firewall"
+                "check the endpoint, name resolution, proxy settings (HTTPS_PROXY, NO_PROXY), trusted certificates (ca_bundle, AWS_CA_BUNDLE) and firewall"
             }
             Kind::Configuration => {
-                "set the region (AWS_REGION, a profile, or the configuration file) and a well-formed endpoint URL"
+                "set the region (AWS_REGION, a profile, or the configuration file), a well-formed endpoint URL and a readable file of CA certificates, if any"
             }
             Kind::BadAnswer => "check what stands between this process and KMS: endpoint and proxy",
             Kind::Other => "look the code up in the AWS KMS API reference",
@@ -184,7 +205,7 @@ impl std::error::Error for KmsError {}
 
 impl fmt::Display for KmsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KMS {}", self.operation)?;
+        write!(f, "{} {}", service(self.operation), self.operation)?;
         if let Some(key) = &self.key {
             write!(f, " of {key}")?;
         }
@@ -204,6 +225,14 @@ impl fmt::Display for KmsError {
     }
 }
 
+/// Whose operation it is.
+fn service(operation: &str) -> &'static str {
+    match operation {
+        "GetCallerIdentity" => "STS",
+        _ => "KMS",
+    }
+}
+
 #[cfg(test)]
 impl KmsErrorKind {
     /// Every kind, in the order of declaration.
@@ -213,6 +242,7 @@ impl KmsErrorKind {
         Self::InvalidKeyUsage,
         Self::NotFound,
         Self::AccessDenied,
+        Self::Identity,
         Self::Credentials,
         Self::InvalidCiphertext,
         Self::InvalidSignature,
@@ -249,6 +279,7 @@ mod tests {
             error.to_string(),
             "KMS Sign of arn:aws:kms:eu-west-1:111122223333:key/1234 failed: \
              AccessDeniedException: User: test is not authorized (request 0000-request); \
+             without kms:Sign nothing is signed (C_Sign*; nothing else fails): \
              allow the action kms:Sign to the caller in its IAM policy and in the key policy"
         );
     }

@@ -6,15 +6,19 @@
 mod aws;
 mod error;
 pub(crate) mod first_use;
+mod identity;
+pub(crate) mod permissions;
 mod runtime;
 mod spec;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 pub(crate) use aws::{AwsKms, AwsSettings, SharedHttp};
 pub(crate) use error::{Caller, KmsError, KmsErrorKind, Phase};
+pub(crate) use identity::{IDENTITY_FORMS, Identity};
 pub(crate) use runtime::{Runtime, WithSignalsBlocked};
 pub(crate) use spec::{
     EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, SigningAlgorithm,
@@ -27,7 +31,7 @@ pub(crate) type Tags = BTreeMap<String, String>;
 pub(crate) type EncryptionContext = BTreeMap<String, String>;
 
 /// A key as a listing names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct KeyEntry {
     /// The key's ARN: `arn:aws:kms:eu-west-1:111122223333:key/1234abcd-…`.
     pub(crate) arn: String,
@@ -60,7 +64,27 @@ pub(crate) struct NewKey {
     pub(crate) spec: KeySpec,
     pub(crate) usage: KeyUsage,
     pub(crate) description: String,
+    /// With [`CREATED_TAG`] among them, whose value no other key has.
     pub(crate) tags: Tags,
+    /// The key policy, in JSON; without one KMS gives the key its default policy.
+    pub(crate) policy: Option<String>,
+    /// Whether the key may be replicated to other regions.
+    pub(crate) multi_region: bool,
+}
+
+/// The tag by which a key is found whose `CreateKey` was not answered: 32 hexadecimal digits.
+pub(crate) const CREATED_TAG: &str = "p11:created";
+
+/// Tells the keys that cannot be one made just now.
+pub(crate) type Known = Arc<dyn Fn(&KeyEntry) -> bool + Send + Sync>;
+
+/// How a key is found whose `CreateKey` was not answered, by its [`CREATED_TAG`].
+#[derive(Clone)]
+pub(crate) enum Search {
+    /// Of the listed keys, the tags are read of those that are not known.
+    Listing(Known),
+    /// By the tagging API.
+    Tagging,
 }
 
 /// A key that KMS made for use outside of it.
@@ -100,12 +124,25 @@ pub(crate) struct RotationCounts {
 
 /// What the core needs of KMS. Bulk methods answer per key: one failure never hides another key.
 pub(crate) trait Kms: Send + Sync {
+    /// Sends the requests that follow as this identity, if its credentials are good (sts:GetCallerIdentity);
+    /// else everything stays as it is. For tokens whose PIN gives the credentials.
+    fn log_in(&self, identity: Identity) -> Result<(), KmsError>;
+
+    /// Forgets the identity.
+    fn log_out(&self);
+
     /// Every key of the account and region (`ListKeys`, all pages, 1000 a page).
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError>;
 
     /// The tags of each key (`ListResourceTags`, all pages), in the order asked, with bounded
     /// concurrency.
     fn list_tags(&self, keys: &[KeyEntry]) -> Vec<Result<Tags, KmsError>>;
+
+    /// The keys that carry all of these tags, each with all of its tags (`GetResources` of the
+    /// resource groups tagging API, all pages, 100 a page). At least one tag.
+    ///
+    /// [`KmsErrorKind::Unsupported`] when that API has no endpoint beside that of KMS.
+    fn list_tagged(&self, tags: &Tags) -> Result<Vec<(KeyEntry, Tags)>, KmsError>;
 
     /// Every alias that points to a key (`ListAliases`, all pages).
     fn list_aliases(&self) -> Result<Vec<Alias>, KmsError>;
@@ -124,7 +161,14 @@ pub(crate) trait Kms: Send + Sync {
     /// Makes a key and waits until it can be read as [`Kms::read_keys`] reads it, so that the first
     /// use of it succeeds (`CreateKey` once, never retried by the transport; then `GetPublicKey`,
     /// or `DescribeKey` for a symmetric key, until the key is found and enabled).
-    fn create_key(&self, request: &NewKey) -> Result<(KeyEntry, KeyAnswer), KmsError>;
+    ///
+    /// When the answer of `CreateKey` is lost, the key is looked for by its [`CREATED_TAG`], for one
+    /// deadline more. An error about a key that exists names it.
+    fn create_key(
+        &self,
+        request: &NewKey,
+        search: &Search,
+    ) -> Result<(KeyEntry, KeyAnswer), KmsError>;
 
     /// Signs a message, or what stands for it (Sign); [`MessageType`] has the lengths.
     ///
@@ -222,6 +266,9 @@ pub(crate) trait Kms: Send + Sync {
 
     /// Disables the key (`DisableKey`).
     fn disable(&self, key: &KeyEntry) -> Result<(), KmsError>;
+
+    /// Leaves in the log how many requests were sent, by what KMS counts them against.
+    fn log_counts(&self);
 
     /// Fills `out` from the random generator of KMS (`GenerateRandom`, 1024 bytes a request).
     fn random(&self, out: &mut [u8]) -> Result<(), KmsError>;

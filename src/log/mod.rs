@@ -12,7 +12,7 @@ mod target;
 use tracing::dispatcher::with_default;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::NoSubscriber;
-use tracing::{Dispatch, Metadata};
+use tracing::{Dispatch, Level, Metadata};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, Registry, fmt};
@@ -30,13 +30,6 @@ const TARGET: &str = "kms_pkcs11";
 /// The events that make up the audit, all of level info.
 pub(crate) const AUDIT: &str = "kms_pkcs11::audit";
 
-/// Modules of the SDK that log the bodies of requests and answers, with all secrets, where variables
-/// of the environment say so (`LOG_SIGNABLE_BODY`, `LOG_SENSITIVE_BODIES`). They are not heard.
-const OF_BODIES: [&str; 2] = [
-    "aws_sigv4::http_request::sign",
-    "aws_smithy_runtime::client::orchestrator::http",
-];
-
 /// The module's own subscriber, in force only while one of its functions runs.
 pub(crate) struct Log {
     dispatch: Dispatch,
@@ -51,9 +44,8 @@ impl Log {
         let mut writers = Vec::new();
         if config.level != LevelFilter::OFF {
             let of_audit = config.audit == Audit::Log;
-            let wanted = filter_fn(move |event| {
-                (of_audit || !is_audit(event)) && !OF_BODIES.contains(&event.target())
-            });
+            let wanted =
+                filter_fn(move |event| (of_audit || !is_audit(event)) && is_without_secrets(event));
             let target = Target::of(&config.target, &config.syslog_socket);
             writers.push(
                 writer(config.format, target)
@@ -86,6 +78,13 @@ impl Log {
     pub(crate) fn scope<T>(&self, function: &'static str, run: impl FnOnce() -> T) -> T {
         with_default(&self.dispatch, || within(function, run))
     }
+}
+
+/// At level trace, the SDK logs the settings of AWS profiles with their secret keys, and where variables of
+/// the environment say so (`LOG_SIGNABLE_BODY`, `LOG_SENSITIVE_BODIES`) the bodies of requests and
+/// answers. So trace is heard of this module alone.
+fn is_without_secrets(event: &Metadata<'_>) -> bool {
+    *event.level() <= Level::DEBUG || event.target().starts_with(TARGET)
 }
 
 fn is_audit(event: &Metadata<'_>) -> bool {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Mechanism;
+use super::message::tag_len;
 use super::parameter::Parameter;
 use crate::crypto::aes::cbc::Padding;
 use crate::crypto::aes::wrap::Form;
@@ -80,14 +81,10 @@ fn check_gcm(mechanism: Mechanism<'_>) -> Result<CipherScheme> {
     let iv = iv.try_into().map_err(|_| {
         mechanism.bad_parameter("the module's AES-GCM takes an initialisation vector of 12 bytes")
     })?;
-    let tag_len = [12, 13, 14, 15, 16]
-        .into_iter()
-        .find(|len| usize::try_from(tag_bits) == Ok(8 * len))
-        .ok_or_else(|| mechanism.bad_parameter("ulTagBits is 96, 104, 112, 120 or 128"))?;
     Ok(CipherScheme::Gcm {
         iv,
         aad: aad.to_vec(),
-        tag_len,
+        tag_len: tag_len(tag_bits)?,
     })
 }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod cipher;
 pub(crate) mod derivation;
+pub(crate) mod message;
 pub(crate) mod parameter;
 mod params;
 pub(crate) mod signature;
@@ -86,6 +87,22 @@ pub(crate) struct Row {
     pub(crate) sizes: (CK_ULONG, CK_ULONG),
     pub(crate) flags: CK_FLAGS,
     pub(crate) parameter: Shape,
+}
+
+impl Row {
+    /// The flags of the message-based functions, which work with what the others do.
+    fn message_flags(&self) -> CK_FLAGS {
+        match self.work {
+            Work::Sign(signing) if signing.takes_parts() => {
+                CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE
+            }
+            Work::Sign(_) => CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY,
+            Work::Encrypt(Mode::Gcm) => {
+                CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE
+            }
+            _ => 0,
+        }
+    }
 }
 
 /// What the mechanisms of one family have in common.
@@ -279,7 +296,7 @@ pub(crate) fn info(type_: CK_MECHANISM_TYPE) -> Result<CK_MECHANISM_INFO> {
     Ok(CK_MECHANISM_INFO {
         ulMinKeySize: min,
         ulMaxKeySize: max,
-        flags: row.flags,
+        flags: row.flags | row.message_flags(),
     })
 }
 

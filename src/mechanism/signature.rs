@@ -42,6 +42,18 @@ pub(crate) enum Signing {
     Hmac { hash: Hash },
 }
 
+impl Signing {
+    /// Whether the data may be handed in part by part: a digest may not.
+    pub(super) fn takes_parts(self) -> bool {
+        match self {
+            Self::Rsa(_, input) | Self::Ecdsa(input) | Self::HashMlDsa(input) => {
+                matches!(input, Input::Message(_))
+            }
+            Self::EdDsa | Self::MlDsa | Self::Hmac { .. } => true,
+        }
+    }
+}
+
 /// A signing mechanism with its parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SignatureScheme {

@@ -39,7 +39,7 @@ impl Session {
     }
 
     /// Every slot, with the flag that names its operations.
-    fn slots(&self) -> [(CK_FLAGS, &dyn AnySlot); 9] {
+    fn slots(&self) -> [(CK_FLAGS, &dyn AnySlot); 11] {
         [
             (CKF_FIND_OBJECTS, &self.find),
             (CKF_SIGN, &self.sign),
@@ -50,6 +50,8 @@ impl Session {
             (CKF_VERIFY, &self.verify_signature),
             (CKF_MESSAGE_SIGN, &self.message_sign),
             (CKF_MESSAGE_VERIFY, &self.message_verify),
+            (CKF_MESSAGE_ENCRYPT, &self.message_encrypt),
+            (CKF_MESSAGE_DECRYPT, &self.message_decrypt),
         ]
     }
 }

@@ -35,7 +35,7 @@ impl Session {
     pub(super) fn create_certificate(&self, template: &Template<'_>) -> Result<CK_OBJECT_HANDLE> {
         if template.flag(CKA_TOKEN)? != Some(true) {
             let object = local::create(template)?;
-            return Ok(self.add_object(object));
+            return self.add_object(object);
         }
         self.check_read_write()?;
         let (certificate, notes) = local::certificate::for_token(template)?;

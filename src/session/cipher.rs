@@ -34,8 +34,8 @@ pub(super) struct Cipher {
 /// How far an operation is.
 enum Stage {
     /// No part was handed in. Holds the data of a one-part call whose buffer was too small, and the
-    /// answer that did not fit.
-    Fresh(Option<(Vec<u8>, Output)>),
+    /// answer that did not fit: one of the two is plaintext.
+    Fresh(Option<(Zeroizing<Vec<u8>>, Output)>),
     InParts(Stream),
     /// All parts are in, and this is the last of the answer, for which there was no room.
     Over(Output),
@@ -81,7 +81,7 @@ impl Cipher {
                 "parts were handed in: the operation ends with its Final function",
             ));
         };
-        let done = done.take().filter(|(same, _)| same == data);
+        let done = done.take().filter(|(same, _)| **same == *data);
         let stream = self.stream()?;
         let most = stream.update_len(data.len()) + stream.finish_len(data.len(), self.direction);
         if room == Room::Query {
@@ -92,7 +92,7 @@ impl Cipher {
             None => stream.whole(data, self.direction)?,
         };
         if let Some(length) = room.refuse(out.len()) {
-            self.stage = Stage::Fresh(Some((data.to_vec(), out)));
+            self.stage = Stage::Fresh(Some((Zeroizing::new(data.to_vec()), out)));
             return Ok((Some(self), length));
         }
         Ok((None, Reply::Bytes(out)))
@@ -100,15 +100,14 @@ impl Cipher {
 
     /// One part of several: the bytes that it completes.
     pub(super) fn update(mut self, part: &[u8], room: Room) -> Result<(Option<Self>, Reply)> {
+        if let Some(length) = room.refuse(self.update_len(part.len())?) {
+            return Ok((Some(self), length));
+        }
         let mut stream = match self.stage {
             Stage::Fresh(_) => self.stream()?,
             Stage::InParts(stream) => stream,
             Stage::Over(_) => return Err(over()),
         };
-        if let Some(length) = room.refuse(stream.update_len(part.len())) {
-            self.stage = Stage::InParts(stream);
-            return Ok((Some(self), length));
-        }
         let out = stream.update(part, self.direction)?;
         self.stage = Stage::InParts(stream);
         Ok((Some(self), Reply::Bytes(out)))
@@ -116,13 +115,12 @@ impl Cipher {
 
     /// What is left when all parts are in.
     pub(super) fn finish(mut self, room: Room) -> Result<(Option<Self>, Reply)> {
+        if room == Room::Query {
+            let most = self.finish_len()?;
+            return Ok((Some(self), Reply::Length(most)));
+        }
         let out = match self.stage {
             Stage::Over(out) => out,
-            Stage::InParts(stream) if room == Room::Query => {
-                let most = stream.finish_len(0, self.direction);
-                self.stage = Stage::InParts(stream);
-                return Ok((Some(self), Reply::Length(most)));
-            }
             Stage::InParts(stream) => stream.finish(self.direction)?,
             Stage::Fresh(_) => self.stream()?.finish(self.direction)?,
         };
@@ -133,6 +131,25 @@ impl Cipher {
             }
             None => Ok((None, Reply::Bytes(out))),
         }
+    }
+
+    /// The bytes that [`Self::update`] puts out for a part of `len` bytes. Asking changes nothing: a
+    /// query does not make an operation one in parts.
+    fn update_len(&self, len: usize) -> Result<usize> {
+        match &self.stage {
+            Stage::Fresh(_) => Ok(self.stream()?.update_len(len)),
+            Stage::InParts(stream) => Ok(stream.update_len(len)),
+            Stage::Over(_) => Err(over()),
+        }
+    }
+
+    /// The most bytes that [`Self::finish`] puts out.
+    fn finish_len(&self) -> Result<usize> {
+        Ok(match &self.stage {
+            Stage::Fresh(_) => self.stream()?.finish_len(0, self.direction),
+            Stage::InParts(stream) => stream.finish_len(0, self.direction),
+            Stage::Over(out) => out.len(),
+        })
     }
 
     /// The data's way from its beginning.
@@ -250,7 +267,7 @@ pub(super) fn aes_key(key: &Object, use_: Use) -> Result<AesKey> {
 }
 
 /// Appends to what is wiped in the end, and wipes what it outgrows.
-fn extend(buffer: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
+pub(super) fn extend(buffer: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
     if buffer.capacity() - buffer.len() < more.len() {
         let wanted = buffer.len() + more.len();
         let mut larger = Zeroizing::new(Vec::with_capacity(wanted.max(2 * buffer.len())));

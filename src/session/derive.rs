@@ -1,7 +1,5 @@
 //! C_DeriveKey: ECDH with one DeriveSharedSecret request, HKDF here.
 
-use std::borrow::Cow;
-
 use pkcs11_sys::*;
 use zeroize::Zeroizing;
 
@@ -45,10 +43,16 @@ impl Session {
                 expand,
             } => {
                 let salt = extract.map(|salt| self.salt(mechanism, salt)).transpose()?;
-                hkdf(hash, salt.as_deref(), secret_of(&base)?, expand, template)
+                hkdf(
+                    hash,
+                    salt.as_deref().map(Vec::as_slice),
+                    secret_of(&base)?,
+                    expand,
+                    template,
+                )
             }
         }?;
-        Ok(self.add_object(secret::make(template, value, origin)?))
+        self.add_object(secret::make(template, value, origin)?)
     }
 
     /// ECDH with a private key in KMS, and what a key derivation function makes of it.
@@ -85,14 +89,16 @@ impl Session {
         }
     }
 
-    fn salt<'a>(&self, mechanism: Mechanism<'_>, salt: Salt<'a>) -> Result<Cow<'a, [u8]>> {
-        match salt {
-            Salt::Data(salt) => Ok(salt.into()),
+    /// The bytes of the salt, wiped in the end: they may be a key's.
+    fn salt(&self, mechanism: Mechanism<'_>, salt: Salt<'_>) -> Result<Value> {
+        let bytes = match salt {
+            Salt::Data(salt) => salt.to_vec(),
             Salt::Key(handle) => {
                 let key = self.key(handle, mechanism, Use::Derive)?;
-                Ok(secret_of(&key)?.to_vec().into())
+                secret_of(&key)?.to_vec()
             }
-        }
+        };
+        Ok(Zeroizing::new(bytes))
     }
 }
 

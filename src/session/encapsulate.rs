@@ -70,7 +70,7 @@ impl Session {
         shared: Zeroizing<Vec<u8>>,
         origin: Origin,
     ) -> Result<CK_OBJECT_HANDLE> {
-        Ok(self.add_object(secret::make(template, shared, origin)?))
+        self.add_object(secret::make(template, shared, origin)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! C_MessageSign* and C_MessageVerify*: one key and mechanism for many messages (PKCS#11 3.0).
 //!
 //! A process goes on until its Final function, whatever becomes of a message: an error ends the
-//! message under way and nothing else. No mechanism of the token has a parameter for single messages.
+//! message under way and nothing else. No mechanism that signs has a parameter for single messages.
 
 use pkcs11_sys::*;
 

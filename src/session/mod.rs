@@ -12,6 +12,7 @@ mod encrypt;
 mod find;
 mod keyed;
 mod message;
+mod message_cipher;
 mod messages;
 mod objects;
 mod sign;
@@ -35,6 +36,7 @@ use crate::kms::Phase;
 use crate::mechanism::{self, Mechanism, Use};
 use crate::object::Object;
 use crate::token::Token;
+use message_cipher::CipherMessages;
 use messages::Messages;
 use slot::Slot;
 
@@ -54,6 +56,8 @@ pub(crate) struct Session {
     verify_signature: Slot<verify_signature::VerifySignature>,
     message_sign: Slot<Messages>,
     message_verify: Slot<Messages>,
+    message_encrypt: Slot<CipherMessages>,
+    message_decrypt: Slot<CipherMessages>,
 }
 
 /// The kinds of operations with termination rules.
@@ -68,6 +72,8 @@ pub(crate) enum Kind {
     /// The message under way of a process for many.
     SignMessage,
     VerifyMessage,
+    EncryptMessage,
+    DecryptMessage,
 }
 
 impl Session {
@@ -86,6 +92,8 @@ impl Session {
             verify_signature: Slot::default(),
             message_sign: Slot::default(),
             message_verify: Slot::default(),
+            message_encrypt: Slot::default(),
+            message_decrypt: Slot::default(),
         }
     }
 
@@ -116,12 +124,14 @@ impl Session {
             Kind::VerifySignature => self.verify_signature.abandon(),
             Kind::SignMessage => self.message_sign.touch(Messages::abandon_message),
             Kind::VerifyMessage => self.message_verify.touch(Messages::abandon_message),
+            Kind::EncryptMessage => self.message_encrypt.touch(CipherMessages::abandon_message),
+            Kind::DecryptMessage => self.message_decrypt.touch(CipherMessages::abandon_message),
         }
     }
 
     /// The answer of C_GetSessionInfo.
     pub(crate) fn info(&self) -> CK_SESSION_INFO {
-        let state = match (self.read_write, self.token.login().is_user()) {
+        let state = match (self.read_write, self.token.is_logged_in()) {
             (false, false) => CKS_RO_PUBLIC_SESSION,
             (false, true) => CKS_RO_USER_FUNCTIONS,
             (true, false) => CKS_RW_PUBLIC_SESSION,

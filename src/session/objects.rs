@@ -11,13 +11,13 @@ use crate::object::{LocalObject, Object, local};
 
 impl Session {
     /// Takes in an object, which is gone when the session is: at once, if that was closed meanwhile.
-    pub(crate) fn add_object(&self, object: LocalObject) -> CK_OBJECT_HANDLE {
+    pub(crate) fn add_object(&self, object: LocalObject) -> Result<CK_OBJECT_HANDLE> {
         let closed = self.closed.lock();
-        let handle = self.token.add_object(self.handle, object);
+        let handle = self.token.add_object(self.handle, object)?;
         if *closed {
             self.token.end_session(self.handle);
         }
-        handle
+        Ok(handle)
     }
 
     /// Takes the session's objects away, also those that calls under way will make.
@@ -32,7 +32,7 @@ impl Session {
             return self.create_certificate(template);
         }
         self.check_may_make(template)?;
-        local::create(template).map(|object| self.add_object(object))
+        self.add_object(local::create(template)?)
     }
 
     /// C_CopyObject: a session object of what is one, or of a public key in KMS; a certificate anywhere.
@@ -70,7 +70,7 @@ impl Session {
                 session_object.copied(template)?
             }
         };
-        Ok(self.add_object(copy))
+        self.add_object(copy)
     }
 
     /// C_SetAttributeValue.

@@ -1,7 +1,10 @@
 //! The state of one kind of operation in a session.
 
 use parking_lot::Mutex;
-use pkcs11_sys::{CKR_ARGUMENTS_BAD, CKR_OPERATION_ACTIVE, CKR_OPERATION_NOT_INITIALIZED};
+use pkcs11_sys::{
+    CKR_ARGUMENTS_BAD, CKR_OPERATION_ACTIVE, CKR_OPERATION_CANCEL_FAILED,
+    CKR_OPERATION_NOT_INITIALIZED,
+};
 
 use crate::error::{Error, Result};
 
@@ -81,7 +84,10 @@ impl<T> Slot<T> {
                     CKR_ARGUMENTS_BAD,
                     "a NULL mechanism, and no operation to cancel",
                 ),
-                _ => error,
+                _ => Error::new(
+                    CKR_OPERATION_CANCEL_FAILED,
+                    "another thread is at work on the operation",
+                ),
             })
     }
 
@@ -227,6 +233,15 @@ mod tests {
             rv(slot.step(|()| Ok((None, ())))),
             Some(CKR_OPERATION_NOT_INITIALIZED)
         );
+    }
+
+    #[test]
+    fn what_another_thread_is_at_work_on_cannot_be_cancelled() {
+        let slot = Slot::default();
+        slot.start(|| Ok(())).unwrap();
+        let inner = slot.step(|()| Ok((Some(()), rv(slot.cancel()))));
+        assert_eq!(inner, Ok(Some(CKR_OPERATION_CANCEL_FAILED)));
+        assert_eq!(slot.cancel(), Ok(()));
     }
 
     #[test]

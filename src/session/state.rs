@@ -18,7 +18,14 @@ const HEADER: &[u8; 8] = b"KMSP11\0\x01";
 const CHECK_LEN: usize = Hash::Sha256.len();
 
 /// Operations whose state cannot be saved: their keys, or what they do with them, stay where they are.
-const WITH_KEY: CK_FLAGS = CKF_SIGN | CKF_VERIFY | CKF_ENCRYPT | CKF_DECRYPT;
+const WITH_KEY: CK_FLAGS = CKF_SIGN
+    | CKF_VERIFY
+    | CKF_ENCRYPT
+    | CKF_DECRYPT
+    | CKF_MESSAGE_SIGN
+    | CKF_MESSAGE_VERIFY
+    | CKF_MESSAGE_ENCRYPT
+    | CKF_MESSAGE_DECRYPT;
 
 impl Session {
     /// The state of the session's digest.

@@ -78,7 +78,7 @@ impl Session {
         }
         let context = symmetric.context.as_ref();
         let made = self.token.generate_data_key(&key, len, context)?;
-        Ok(self.add_object(secret::of_data_key(template, made)?))
+        self.add_object(secret::of_data_key(template, made)?)
     }
 
     /// What C_EncryptInit begins with CKM_KMS_REENCRYPT.

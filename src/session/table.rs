@@ -56,7 +56,7 @@ impl SessionTable {
         counts.all -= 1;
         counts.read_write -= usize::from(session.read_write);
         if counts.all == 0 {
-            session.token().login().end();
+            session.token().end_login();
         }
         Ok(())
     }
@@ -68,7 +68,7 @@ impl SessionTable {
             .extract_if(|_, session| session.token().slot() == token.slot());
         ended.for_each(|(_, session)| session.end());
         open.counts.remove(&token.slot());
-        token.login().end();
+        token.end_login();
     }
 
     pub(crate) fn get(&self, handle: CK_SESSION_HANDLE) -> Result<Arc<Session>> {

@@ -96,7 +96,7 @@ impl Session {
                 format!("CKA_VALUE_LEN: the wrapped key has {} bytes", value.len()),
             ));
         }
-        Ok(self.add_object(secret::make(template, value, Origin::Unwrapped)?))
+        self.add_object(secret::make(template, value, Origin::Unwrapped)?)
     }
 }
 

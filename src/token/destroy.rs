@@ -12,6 +12,7 @@ impl Token {
     /// Destroys an object. The private one takes the KMS key with it, as configured; the public one
     /// alone is only forgotten by this process.
     pub(crate) fn destroy(&self, handle: CK_OBJECT_HANDLE) -> Result<()> {
+        self.check_login()?;
         if self.view.ask(|inventory| inventory.take_orphan(handle)) {
             return Ok(());
         }

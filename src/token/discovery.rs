@@ -1,72 +1,115 @@
 //! Which keys a token shows: a listing, filtered by tags.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::collections::{HashMap, HashSet};
 
+use parking_lot::Mutex;
+
+use super::foreign::{Choice, Foreign};
 use super::inventory::{Inventory, Listed};
 use super::names::has_label;
-use crate::config::{Selection, TokenConfig};
+use crate::config::{Discovery as Configured, Selection, TokenConfig};
 use crate::kms::{KeyEntry, Kms, KmsError, KmsErrorKind, Tags};
 
-/// How long a key that showed up after the first listing is looked at again when a find misses: its
-/// tags may not be visible yet.
-const YOUNG: Duration = Duration::from_mins(2);
+/// How many keys that cannot be read are told of one by one after a listing.
+const TOLD: usize = 20;
 
 /// The keys of a token, as KMS lists them.
 pub(super) struct Discovery<'a> {
     pub(super) kms: &'a dyn Kms,
     pub(super) config: &'a TokenConfig,
+    pub(super) way: &'a Way,
 }
 
-/// Keys of the account that the token does not show, and since when they are known.
-#[derive(Debug, Default)]
-pub(super) struct Foreign(HashMap<String, Instant>);
+/// How the keys are found, as far as that is decided.
+#[derive(Debug)]
+pub(super) struct Way(Mutex<Option<Chosen>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chosen {
+    TaggingApi,
+    ListKeys,
+}
+
+impl Way {
+    pub(super) fn new(config: &TokenConfig) -> Self {
+        Self(Mutex::new(Chosen::by_config(config)))
+    }
+
+    /// Forgets what was found out: who asks next may be permitted other things.
+    pub(super) fn forget(&self, config: &TokenConfig) {
+        *self.0.lock() = Chosen::by_config(config);
+    }
+
+    pub(super) fn is_tagging_api(&self) -> bool {
+        self.get() == Some(Chosen::TaggingApi)
+    }
+
+    fn get(&self) -> Option<Chosen> {
+        *self.0.lock()
+    }
+
+    fn choose(&self, chosen: Chosen) {
+        *self.0.lock() = Some(chosen);
+    }
+}
+
+impl Chosen {
+    fn by_config(config: &TokenConfig) -> Option<Self> {
+        match (config.discovery, &config.selection) {
+            (Configured::TaggingApi, _) => Some(Self::TaggingApi),
+            (Configured::Auto, Selection::Tags(_)) => None,
+            _ => Some(Self::ListKeys),
+        }
+    }
+}
 
 /// What a listing found.
+#[derive(Default)]
 pub(super) struct Findings {
     pub(super) shown: Vec<Listed>,
+    /// Keys that the token does not show, as their tags say.
     pub(super) foreign: Vec<KeyEntry>,
+    /// Those whose tags were not read again.
+    pub(super) still_foreign: Vec<KeyEntry>,
+    /// Why some keys are in neither list, if it is not their own fault.
+    pub(super) outage: Option<KmsError>,
 }
 
-impl Foreign {
-    /// Takes the foreign keys of the first listing, of which nobody knows how old they are: all count as old.
-    pub(super) fn begin(&mut self, keys: &[KeyEntry]) {
-        if let Some(old) = Instant::now().checked_sub(YOUNG) {
-            self.0 = keys.iter().map(|key| (key.arn.clone(), old)).collect();
-        }
-    }
+/// The keys whose tags the caller may not read.
+struct Denied {
+    count: usize,
+    /// The first refusal that is news, or else the first.
+    error: KmsError,
+}
 
-    /// Replaces the foreign keys by those of a complete listing; what it shows for the first time is young.
-    pub(super) fn replace(&mut self, keys: &[KeyEntry]) {
-        let known = std::mem::take(&mut self.0);
-        let now = Instant::now();
-        let since = |key: &KeyEntry| known.get(&key.arn).copied().unwrap_or(now);
-        self.0 = keys
-            .iter()
-            .map(|key| (key.arn.clone(), since(key)))
-            .collect();
-    }
-
-    /// Adds foreign keys of a partial listing.
-    pub(super) fn extend(&mut self, keys: &[KeyEntry]) {
-        for key in keys {
-            self.0.entry(key.arn.clone()).or_insert_with(Instant::now);
-        }
-    }
-
-    fn is_settled(&self, key: &KeyEntry) -> bool {
-        self.0
-            .get(&key.arn)
-            .is_some_and(|since| since.elapsed() >= YOUNG)
+impl Denied {
+    fn of(answers: &[Result<Tags, KmsError>]) -> Option<Self> {
+        let errors = answers.iter().filter_map(|answer| answer.as_ref().err());
+        let denied = errors.filter(|error| error.kind == KmsErrorKind::AccessDenied);
+        let error = denied.clone().min_by_key(|error| error.is_told)?.clone();
+        Some(Self {
+            count: denied.count(),
+            error,
+        })
     }
 }
 
 impl Discovery<'_> {
-    /// Lists all keys and reads all their tags. `known` are the findings of before, for keys whose
-    /// tags cannot be read this time.
-    pub(super) fn complete(&self, known: &HashMap<String, Listed>) -> Result<Findings, KmsError> {
-        let entries = self.entries()?;
-        self.examine(entries, known)
+    /// Finds all keys, with their tags. `known` are the findings of before, for keys whose tags cannot
+    /// be read this time; `choose` says of which keys they are read.
+    pub(super) fn complete(
+        &self,
+        known: &HashMap<String, Listed>,
+        choose: impl FnOnce(Vec<KeyEntry>) -> Choice,
+    ) -> Result<Findings, KmsError> {
+        if let Some(keys) = self.tagged()? {
+            return Ok(self.shown(keys));
+        }
+        let Choice { read, spared } = choose(self.entries()?);
+        Ok(Findings {
+            still_foreign: spared,
+            ..self.examine(read, known)
+        })
     }
 
     /// The keys that are new in the listing; tags are read of those alone.
@@ -74,9 +117,49 @@ impl Discovery<'_> {
         &self,
         inventory: impl FnOnce(&[KeyEntry]) -> Vec<KeyEntry>,
     ) -> Result<Findings, KmsError> {
+        if let Some(mut keys) = self.tagged()? {
+            let entries: Vec<KeyEntry> = keys.iter().map(|(entry, _)| entry.clone()).collect();
+            let unknown: HashSet<KeyEntry> = inventory(&entries).into_iter().collect();
+            keys.retain(|(entry, _)| unknown.contains(entry));
+            return Ok(self.shown(keys));
+        }
         let entries = self.entries()?;
         let unknown = inventory(&entries);
-        self.examine(unknown, &HashMap::new())
+        Ok(self.examine(unknown, &HashMap::new()))
+    }
+
+    /// The keys with the token's tags; `None` where all keys have to be listed.
+    fn tagged(&self) -> Result<Option<Vec<(KeyEntry, Tags)>>, KmsError> {
+        let way = self.way.get();
+        if way == Some(Chosen::ListKeys) {
+            return Ok(None);
+        }
+        match self.kms.list_tagged(self.config.tags()) {
+            Ok(keys) => {
+                self.way.choose(Chosen::TaggingApi);
+                Ok(Some(keys))
+            }
+            Err(error) if self.config.discovery == Configured::Auto && gives_way(way, &error) => {
+                self.way.choose(Chosen::ListKeys);
+                log_detour(self.config, &error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn shown(&self, keys: Vec<(KeyEntry, Tags)>) -> Findings {
+        let listed = |(entry, tags)| Listed {
+            entry,
+            tags,
+            alias: None,
+        };
+        let mut shown: Vec<Listed> = keys.into_iter().map(listed).collect();
+        self.add_aliases(&mut shown);
+        Findings {
+            shown,
+            ..Findings::default()
+        }
     }
 
     fn entries(&self) -> Result<Vec<KeyEntry>, KmsError> {
@@ -93,8 +176,8 @@ impl Discovery<'_> {
                 // It is not this key's fault, and waiting for each of them would take long.
                 Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
-                    tracing::warn!("configured key {key} is hidden: {error}");
-                    failure = Some(error);
+                    error.warn(format_args!("configured key {key} is hidden"));
+                    failure = Some(error.once_told());
                 }
             }
         }
@@ -104,34 +187,34 @@ impl Discovery<'_> {
         }
     }
 
-    fn examine(
-        &self,
-        entries: Vec<KeyEntry>,
-        known: &HashMap<String, Listed>,
-    ) -> Result<Findings, KmsError> {
+    fn examine(&self, entries: Vec<KeyEntry>, known: &HashMap<String, Listed>) -> Findings {
         let answers = self.kms.list_tags(&entries);
-        let (mut shown, mut foreign, mut failure) = (Vec::new(), Vec::new(), None);
+        let denied = Denied::of(&answers);
+        let mut findings = Findings::default();
+        let mut hidden = Vec::new();
         for (entry, answer) in entries.into_iter().zip(answers) {
             match self.tags(&entry, answer, known) {
-                Ok(Some(tags)) => shown.push(Listed {
+                Ok(Some(tags)) => findings.shown.push(Listed {
                     entry,
                     tags,
                     alias: None,
                 }),
-                Ok(None) => foreign.push(entry),
+                Ok(None) => findings.foreign.push(entry),
                 // Not known to be foreign: the next find that misses looks at it again.
-                Err(error) => {
-                    tracing::warn!("{} is hidden: its tags cannot be read: {error}", entry.arn);
-                    failure = Some(error);
-                }
+                Err(error) => hidden.push((entry, error)),
             }
         }
-        match failure {
-            // Nothing could be read at all: that is not an empty token.
-            Some(error) if shown.is_empty() && error.is_outage() => return Err(error),
-            _ => self.add_aliases(&mut shown),
+        log_hidden(&hidden);
+        let mut errors = hidden.into_iter().map(|(_, error)| error);
+        findings.outage = errors.find(KmsError::is_outage);
+        // Nothing could be read at all: what has no name yet is asked for the next time.
+        if findings.outage.is_none() || !findings.shown.is_empty() {
+            self.add_aliases(&mut findings.shown);
         }
-        Ok(Findings { shown, foreign })
+        if let Some(denied) = denied {
+            self.tell_of_denied_tags(&denied, findings.shown.is_empty());
+        }
+        findings
     }
 
     /// The tags of a key that the token shows, `None` for a foreign one.
@@ -179,12 +262,60 @@ impl Discovery<'_> {
                     }
                 }
             }
-            Err(error) => {
-                tracing::info!(
-                    "keys without a p11:label tag are labelled by their key ids: {error}"
-                );
-            }
+            Err(error) => error.warn(format_args!(
+                "keys without a p11:label tag are labelled by their key ids"
+            )),
         }
+    }
+
+    /// Tells what follows from tags that may not be read, in one line for all keys.
+    fn tell_of_denied_tags(&self, denied: &Denied, shows_none: bool) {
+        let (label, count) = (&self.config.label, denied.count);
+        if self.config.tags().is_empty() {
+            denied.error.warn(format_args!(
+                "token {label}: {count} keys are shown without what their tags say"
+            ));
+        } else if shows_none && !denied.error.is_told {
+            // As it should be for a token that has no keys yet, beside those of others.
+            let error = &denied.error;
+            tracing::info!(
+                "token {label}: no keys are shown; the tags of {count} keys may not be read, so they \
+                 are taken for those of others: {error}"
+            );
+        }
+    }
+}
+
+/// Tells which keys are hidden because their tags cannot be read.
+fn log_hidden(hidden: &[(KeyEntry, KmsError)]) {
+    for (entry, error) in hidden.iter().take(TOLD) {
+        tracing::warn!("{} is hidden: its tags cannot be read: {error}", entry.arn);
+    }
+    if let Some((_, last)) = hidden.last().filter(|_| hidden.len() > TOLD) {
+        let more = hidden.len() - TOLD;
+        tracing::warn!("{more} more keys are hidden: their tags cannot be read, lastly: {last}");
+    }
+}
+
+/// Whether this failure of the tagging API, used in this way before, is one to do without it.
+fn gives_way(way: Option<Chosen>, error: &KmsError) -> bool {
+    match error.kind {
+        KmsErrorKind::AccessDenied | KmsErrorKind::Unsupported => true,
+        // Listing keys would fail as well, or make matters worse.
+        KmsErrorKind::Credentials | KmsErrorKind::Identity | KmsErrorKind::Throttled => false,
+        // It may never answer here. One that has answered will again.
+        _ => way.is_none(),
+    }
+}
+
+/// Tells, once, why keys are listed and what that costs.
+fn log_detour(config: &TokenConfig, error: &KmsError) {
+    let label = &config.label;
+    let cost = "all keys are listed, and the tags of each are read with a request of its own";
+    if error.kind == KmsErrorKind::Unsupported {
+        tracing::info!("token {label}: {cost}: {}", error.message);
+    } else {
+        error.warn(format_args!("token {label}: {cost}"));
     }
 }
 
@@ -199,28 +330,4 @@ pub(super) fn unknown(
         .filter(|entry| !inventory.is_listed(entry) && !foreign.is_settled(entry))
         .cloned()
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(id: &str) -> KeyEntry {
-        KeyEntry {
-            arn: format!("arn:aws:kms:us-east-1:111122223333:key/{id}"),
-            key_id: id.to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_foreign_key_is_young_unless_the_first_listing_showed_it() {
-        let (old, new) = (key("old"), key("new"));
-        let mut foreign = Foreign::default();
-        foreign.begin(std::slice::from_ref(&old));
-        foreign.replace(&[old.clone(), new.clone()]);
-        assert!(foreign.is_settled(&old));
-        assert!(!foreign.is_settled(&new), "its tags may come");
-        foreign.replace(std::slice::from_ref(&new));
-        assert!(!foreign.is_settled(&old), "it is gone");
-    }
 }

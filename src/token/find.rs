@@ -18,23 +18,21 @@ impl Token {
         if let Some(profiles) = self.profiles.find(template) {
             return Ok(profiles);
         }
-        if template.get(CKA_TOKEN) == Some(&[CK_FALSE]) {
-            // What is in KMS is of no interest, so KMS is not asked.
+        if template.get(CKA_TOKEN) == Some(&[CK_FALSE]) || !self.has_identity() {
+            // What is in KMS is of no interest or hidden, so KMS is not asked.
             return Ok(self.locals.find(template));
         }
         let mut snapshot = self.view.snapshot()?;
         if names_unknown_key(&snapshot, template) {
             snapshot = self.view.look_again()?;
         }
+        let shows_private = self.shows_private();
+        let is_candidate = |shown: &Shown<'_>| {
+            (shows_private || shown.part == Part::Public) && may_match(shown, template)
+        };
         let candidates: Vec<Shown<'_>> = match template.get(CKA_ID) {
-            Some(id) => snapshot
-                .objects_by_id(id)
-                .filter(|shown| may_match(shown, template))
-                .collect(),
-            None => snapshot
-                .objects()
-                .filter(|shown| may_match(shown, template))
-                .collect(),
+            Some(id) => snapshot.objects_by_id(id).filter(is_candidate).collect(),
+            None => snapshot.objects().filter(is_candidate).collect(),
         };
         self.fetch_materials(&candidates)?;
         let mut found: Vec<_> = candidates
@@ -60,6 +58,9 @@ impl Token {
             return Ok(Object::Certificate(certificate));
         }
         let (key, part) = snapshot.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
+        if part != Part::Public {
+            self.check_login()?;
+        }
         if key.material.get().is_none() {
             self.materials.fetch(&*self.kms, &[key]);
         }

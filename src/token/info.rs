@@ -35,12 +35,17 @@ impl Token {
     }
 
     pub(crate) fn token_info(&self, sessions: SessionCounts) -> CK_TOKEN_INFO {
+        let login_required = if self.config.pin.needs_login() {
+            CKF_LOGIN_REQUIRED
+        } else {
+            0
+        };
         CK_TOKEN_INFO {
             label: pad(self.config.label.as_str()),
             manufacturerID: pad(MANUFACTURER),
             model: pad("AWS KMS"),
             serialNumber: pad(&self.serial),
-            flags: TOKEN_FLAGS,
+            flags: TOKEN_FLAGS | login_required,
             ulMaxSessionCount: CK_EFFECTIVELY_INFINITE,
             ulSessionCount: sessions.all as CK_ULONG,
             ulMaxRwSessionCount: CK_EFFECTIVELY_INFINITE,
@@ -71,7 +76,7 @@ const fn decimal(digits: &str) -> u8 {
     }
 }
 
-/// 16 hexadecimal digits that differ between tokens of different region or label.
+/// 16 hexadecimal digits that differ between tokens of different region, label or configured account.
 pub(super) fn serial(config: &TokenConfig, region: Option<&str>) -> String {
     let region = config
         .region
@@ -79,7 +84,10 @@ pub(super) fn serial(config: &TokenConfig, region: Option<&str>) -> String {
         .map(Region::as_str)
         .or(region)
         .unwrap_or_default();
-    let digest = Hash::Sha256.digest(format!("{region}\n{}", config.label).as_bytes());
+    let account = config.caller.account.as_ref();
+    let account = account.map(|account| format!("{account}\n"));
+    let account = account.unwrap_or_default();
+    let digest = Hash::Sha256.digest(format!("{account}{region}\n{}", config.label).as_bytes());
     hex::encode(&digest[..8])
 }
 

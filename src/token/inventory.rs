@@ -17,7 +17,7 @@ use super::names::{PairNames, warn_of_bad_ids};
 use super::restrictions;
 use crate::error::Result;
 use crate::handle;
-use crate::kms::{KeyEntry, Tags};
+use crate::kms::{CREATED_TAG, KeyEntry, Tags};
 use crate::object::certificate::{Certificate, Notes};
 use crate::object::{Key, KeyMaterial, Part, Restrictions};
 
@@ -318,6 +318,13 @@ impl Inventory {
 
     pub(super) fn is_listed(&self, entry: &KeyEntry) -> bool {
         self.listed.contains_key(&entry.arn)
+    }
+
+    /// Whether the last listing showed it, and not as the key that was created with this mark.
+    pub(super) fn is_listed_without(&self, entry: &KeyEntry, mark: &str) -> bool {
+        self.listed
+            .get(&entry.arn)
+            .is_some_and(|key| key.tags.get(CREATED_TAG).is_none_or(|other| other != mark))
     }
 
     /// What the last listing said, by ARN.

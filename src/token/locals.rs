@@ -57,6 +57,13 @@ impl Locals {
         self.0.write().retain(|_, entry| entry.owner != owner);
     }
 
+    /// The user has logged out: private objects go.
+    pub(super) fn end_login(&self) {
+        self.0
+            .write()
+            .retain(|_, entry| !entry.object.flag(CKA_PRIVATE));
+    }
+
     /// The objects that a template describes, oldest first.
     pub(super) fn find(&self, template: &Template<'_>) -> Vec<CK_OBJECT_HANDLE> {
         let objects = self.0.read();

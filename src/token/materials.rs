@@ -107,7 +107,8 @@ impl Materials {
             }
             Err(error) => {
                 let failure = Failure {
-                    error: error.clone(),
+                    // By the line below, or by the one before.
+                    error: error.clone().once_told(),
                     at: Instant::now(),
                 };
                 let before = state.failed.insert(key.entry.arn.clone(), failure);
@@ -155,6 +156,6 @@ fn log_hidden(key: &Key, error: &KmsError) {
         KmsErrorKind::Disabled | KmsErrorKind::InvalidState | KmsErrorKind::NotFound => {
             tracing::info!("{arn} is hidden for now: {error}");
         }
-        _ => tracing::warn!("{arn} is hidden for now: {error}"),
+        _ => error.warn(format_args!("{arn} is hidden for now")),
     }
 }

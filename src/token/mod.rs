@@ -5,6 +5,7 @@ mod destroy;
 mod discovery;
 mod find;
 mod flight;
+mod foreign;
 mod generate;
 mod info;
 mod inventory;
@@ -25,7 +26,6 @@ use std::sync::Arc;
 use pkcs11_sys::CK_SLOT_ID;
 
 pub(crate) use info::{MANUFACTURER, SessionCounts, VERSION, pad};
-pub(crate) use login::Login;
 pub(crate) use names::Renaming;
 pub(crate) use symmetric::ReEncrypt;
 
@@ -33,6 +33,7 @@ use crate::config::TokenConfig;
 use crate::kms::{Kms, Runtime};
 use certificates::store::Store;
 use locals::Locals;
+use login::Login;
 use materials::Materials;
 use profiles::Profiles;
 use view::View;
@@ -80,6 +81,11 @@ impl Token {
         }
     }
 
+    /// Leaves in the log what the token asked of KMS.
+    pub(crate) fn log_counts(&self) {
+        self.kms.log_counts();
+    }
+
     pub(crate) fn slot(&self) -> CK_SLOT_ID {
         self.slot
     }
@@ -87,9 +93,5 @@ impl Token {
     /// 16 hexadecimal digits.
     pub(crate) fn serial(&self) -> &str {
         &self.serial
-    }
-
-    pub(crate) fn login(&self) -> &Login {
-        &self.login
     }
 }

@@ -146,12 +146,21 @@ impl Token {
     }
 
     /// Sets tags of a key.
-    pub(super) fn write_tags(&self, key: &KeyEntry, mut tags: Tags, phase: Phase) -> Result<()> {
+    pub(super) fn write_tags(&self, key: &KeyEntry, tags: Tags, phase: Phase) -> Result<()> {
+        self.check_login()?;
+        self.try_write_tags(key, tags)
+            .map_err(|error| self.failed(key, error, phase))
+    }
+
+    /// The same, for a caller that can do without.
+    pub(super) fn try_write_tags(
+        &self,
+        key: &KeyEntry,
+        mut tags: Tags,
+    ) -> std::result::Result<(), KmsError> {
         // Written again as they are, since a policy may allow only requests that carry them.
         tags.extend(self.config.tags().clone());
-        self.kms
-            .tag(key, &tags)
-            .map_err(|error| self.failed(key, error, phase))?;
+        self.kms.tag(key, &tags)?;
         self.view.change(|inventory| inventory.tagged(key, tags));
         Ok(())
     }

@@ -13,8 +13,11 @@ impl Token {
         &self,
         session: CK_SESSION_HANDLE,
         object: LocalObject,
-    ) -> CK_OBJECT_HANDLE {
-        self.locals.add(session, object)
+    ) -> Result<CK_OBJECT_HANDLE> {
+        if object.flag(CKA_PRIVATE) {
+            self.check_login()?;
+        }
+        Ok(self.locals.add(session, object))
     }
 
     /// Changes attributes of an object of a session.

@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 
 use super::certificates::store::Store;
-use super::discovery::{self, Discovery, Foreign};
+use super::discovery::{self, Discovery, Findings, Way};
 use super::flight::Flight;
+use super::foreign::Foreign;
 use super::inventory::{Inventory, Snapshot};
 use crate::config::{OnDestroy, TokenConfig};
 use crate::error::Result;
-use crate::kms::{Kms, Phase, Runtime};
+use crate::kms::{Kms, Phase, Runtime, Search};
 
 /// The keys of a token: a snapshot that readers share, and what it is made from.
 pub(super) struct View {
@@ -24,11 +25,14 @@ pub(super) struct View {
     current: ArcSwapOption<Snapshot>,
     state: Mutex<State>,
     listing: Flight,
+    way: Way,
 }
 
 struct State {
     inventory: Inventory,
     foreign: Foreign,
+    /// How often everything was forgotten: what was listed before is of no use after.
+    epoch: u32,
     /// When the last complete listing was begun.
     listed: Option<Instant>,
     /// When a listing was last begun because a find missed.
@@ -44,6 +48,7 @@ impl View {
     ) -> Self {
         let destroyable = config.on_destroy != OnDestroy::Refuse;
         Self {
+            way: Way::new(&config),
             config,
             kms,
             runtime,
@@ -52,6 +57,7 @@ impl View {
             state: Mutex::new(State {
                 inventory: Inventory::new(destroyable),
                 foreign: Foreign::default(),
+                epoch: 0,
                 listed: None,
                 missed: None,
             }),
@@ -92,6 +98,21 @@ impl View {
         Ok(self.latest())
     }
 
+    /// Forgets all keys, and with them their handles: who asks next may see others.
+    pub(super) fn forget(&self) {
+        let mut state = self.state.lock();
+        let destroyable = self.config.on_destroy != OnDestroy::Refuse;
+        *state = State {
+            inventory: Inventory::new(destroyable),
+            foreign: Foreign::default(),
+            epoch: state.epoch.wrapping_add(1),
+            listed: None,
+            missed: None,
+        };
+        self.way.forget(&self.config);
+        self.current.store(None);
+    }
+
     /// Changes what the token knows of its keys, and swaps in the snapshot that follows from it.
     pub(super) fn change(&self, change: impl FnOnce(&mut Inventory)) {
         let mut state = self.state.lock();
@@ -104,6 +125,19 @@ impl View {
     /// Asks what the token knows of its keys beyond the snapshot.
     pub(super) fn ask<T>(&self, ask: impl FnOnce(&mut Inventory) -> T) -> T {
         ask(&mut self.state.lock().inventory)
+    }
+
+    /// How a new key with this mark is found: as other keys are. A listed key is another one when it
+    /// is known to have another mark, or none.
+    pub(super) fn search(self: &Arc<Self>, mark: String) -> Search {
+        if self.way.is_tagging_api() {
+            return Search::Tagging;
+        }
+        let view = Arc::clone(self);
+        Search::Listing(Arc::new(move |key| {
+            let state = view.state.lock();
+            state.inventory.is_listed_without(key, &mark) || state.foreign.is_settled(key)
+        }))
     }
 
     fn renew_when_stale(self: &Arc<Self>) {
@@ -126,10 +160,13 @@ impl View {
             let view = Arc::clone(self);
             self.runtime.background(move || {
                 if let Err(error) = view.listing.join(|| view.list()) {
-                    tracing::warn!(
-                        "token {}: the listing could not be renewed, the last one stays: {error}",
-                        view.config.label
-                    );
+                    let label = &view.config.label;
+                    let what = "the listing could not be renewed, the last one stays";
+                    if error.is_routine() {
+                        tracing::debug!("token {label}: {what}: {error}");
+                    } else {
+                        tracing::warn!("token {label}: {what}: {error}");
+                    }
                 }
             });
         }
@@ -137,32 +174,56 @@ impl View {
 
     fn list(&self) -> Result<()> {
         let begun = Instant::now();
-        let known: HashMap<_, _> = self.ask(|inventory| inventory.all_listed());
-        let findings = self
+        let (epoch, known): (_, HashMap<_, _>) = {
+            let state = self.state.lock();
+            (state.epoch, state.inventory.all_listed())
+        };
+        let Findings {
+            shown,
+            foreign,
+            still_foreign,
+            outage,
+        } = self
             .discovery()
-            .complete(&known)
+            .complete(&known, |entries| self.state.lock().foreign.choose(entries))
             .map_err(|error| error.into_error(Phase::Find))?;
         let mut state = self.state.lock();
-        state.listed = Some(begun);
+        if state.epoch != epoch {
+            return Ok(());
+        }
         tracing::info!(
             "token {}: {} keys shown, {} of others, listed in {:?}",
             self.config.label,
-            findings.shown.len(),
-            findings.foreign.len(),
+            shown.len(),
+            foreign.len() + still_foreign.len(),
             begun.elapsed()
         );
         if self.current.load().is_none() {
-            state.foreign.begin(&findings.foreign);
+            state.foreign.begin(&foreign);
         } else {
-            state.foreign.replace(&findings.foreign);
+            state.foreign.replace(&foreign, &still_foreign);
         }
-        state.inventory.replace_listing(findings.shown);
+        state.listed = match outage {
+            // That is not an empty token. What was read is not read again by the next listing.
+            Some(error) if shown.is_empty() => return Err(error.into_error(Phase::Find)),
+            // The rest is looked for soon.
+            Some(_) => begun.checked_sub(self.early()),
+            None => Some(begun),
+        };
+        state.inventory.replace_listing(shown);
         state.inventory.replace_files(self.store.list());
         self.publish(&mut state);
         Ok(())
     }
 
+    /// By how much a listing that is not whole is renewed earlier than others.
+    fn early(&self) -> Duration {
+        let regular = self.config.refresh_interval;
+        regular.saturating_sub(self.config.miss_refresh_interval)
+    }
+
     fn list_news(&self) -> Result<()> {
+        let epoch = self.state.lock().epoch;
         let findings = self
             .discovery()
             .news(|entries| {
@@ -171,7 +232,13 @@ impl View {
             })
             .map_err(|error| error.into_error(Phase::Find))?;
         let mut state = self.state.lock();
+        if state.epoch != epoch {
+            return Ok(());
+        }
         state.foreign.extend(&findings.foreign);
+        if let Some(error) = findings.outage.filter(|_| findings.shown.is_empty()) {
+            return Err(error.into_error(Phase::Find));
+        }
         let new_files = state.inventory.replace_files(self.store.list());
         if new_files || !findings.shown.is_empty() {
             state.inventory.extend_listing(findings.shown);
@@ -184,6 +251,7 @@ impl View {
         Discovery {
             kms: &*self.kms,
             config: &self.config,
+            way: &self.way,
         }
     }
 

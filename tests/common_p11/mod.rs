@@ -12,6 +12,7 @@
 )]
 
 pub(crate) mod attribute;
+mod cloud;
 pub(crate) mod kms;
 pub(crate) mod names;
 mod session;
@@ -28,6 +29,7 @@ use kms_pkcs11_testkit::run;
 use libloading::Library;
 
 pub(crate) use attribute::Attr;
+pub(crate) use cloud::Cloud;
 pub(crate) use session::{Mechanism, Session};
 pub(crate) use world::{Counts, World, calls};
 

@@ -112,6 +112,10 @@ impl Client {
             .unwrap_or_else(|rv| panic!("C_CreateObject answers {rv:#x}\n{}", self.log()))
     }
 
+    pub(crate) fn destroy(&self, object: CK_OBJECT_HANDLE) -> CK_RV {
+        call!(self.C_DestroyObject(self.session, object))
+    }
+
     pub(crate) fn derive(
         &self,
         mechanism: &Mechanism,

@@ -12,6 +12,7 @@ mod page;
 mod random;
 mod rotation;
 mod signing;
+mod tagging;
 mod tags;
 
 use std::ops::RangeInclusive;
@@ -25,6 +26,8 @@ use crate::service::Service;
 /// An operation: how it is run and what else it needs.
 #[derive(Debug)]
 pub(crate) struct Operation {
+    /// What stands before the name in the header that names the operation: the service's.
+    target: &'static str,
     pub(crate) name: &'static str,
     pub(crate) run: fn(&Service, Input) -> ApiResult<Value>,
     /// It may compute for seconds: not on a thread that answers other requests.
@@ -34,13 +37,21 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    pub(crate) fn by_name(name: &str) -> Option<&'static Self> {
-        OPERATIONS.iter().find(|operation| operation.name == name)
+    /// The operation that a request's header `X-Amz-Target` names: `TrentService.Sign`.
+    pub(crate) fn by_target(target: &str) -> Option<&'static Self> {
+        let (service, name) = target.split_once('.')?;
+        let mut operations = OPERATIONS.iter();
+        operations.find(|operation| operation.name == name && operation.target == service)
     }
 }
 
+const KMS: &str = "TrentService";
+const TAGGING: &str = "ResourceGroupsTaggingAPI_20170126";
+/// The services that share this port.
+pub(crate) const SERVICES: [&str; 2] = [KMS, TAGGING];
+
 /// The most called first: the table is searched from the top.
-static OPERATIONS: [Operation; 36] = [
+static OPERATIONS: [Operation; 37] = [
     read("Sign", signing::sign),
     read("Decrypt", encryption::decrypt),
     read("Verify", signing::verify),
@@ -72,6 +83,10 @@ static OPERATIONS: [Operation; 36] = [
     read("ListResourceTags", tags::list_resource_tags),
     read("ListKeys", keys::list_keys),
     read("ListAliases", aliases::list_aliases),
+    Operation {
+        target: TAGGING,
+        ..read("GetResources", tagging::get_resources)
+    },
     read("GenerateRandom", random::generate_random),
     read("GetKeyRotationStatus", rotation::get_key_rotation_status),
     read("ListKeyRotations", rotation::list_key_rotations),
@@ -115,6 +130,7 @@ fn stop_at_dry_run(dry_run: bool) -> ApiResult<()> {
 
 const fn read(name: &'static str, run: fn(&Service, Input) -> ApiResult<Value>) -> Operation {
     Operation {
+        target: KMS,
         name,
         run,
         slow: false,

@@ -44,10 +44,7 @@ impl Page {
 
     /// Where the page begins, in a map by name.
     pub(super) fn rest(&self) -> Range {
-        (
-            self.after.clone().map_or(Bound::Unbounded, Bound::Excluded),
-            Bound::Unbounded,
-        )
+        after(self.after.clone())
     }
 
     /// The answer: as many of the items as the page holds, under the list's member name; and the part
@@ -71,12 +68,18 @@ impl Page {
     }
 }
 
+/// The part of a map that follows this name, or the whole.
+pub(super) fn after(name: Option<String>) -> Range {
+    let begin = name.map_or(Bound::Unbounded, Bound::Excluded);
+    (begin, Bound::Unbounded)
+}
+
 /// Opaque to clients, as KMS's markers are.
-fn encode(name: &str) -> String {
+pub(super) fn encode(name: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(name)
 }
 
-fn decode(marker: &str) -> ApiResult<String> {
+pub(super) fn decode(marker: &str) -> ApiResult<String> {
     let invalid = || ApiError::invalid_marker(format!("Could not deserialize marker '{marker}'"));
     let bytes = BASE64_URL_SAFE_NO_PAD
         .decode(marker)

@@ -76,7 +76,11 @@ impl Client {
     }
 
     pub(crate) fn try_call(&mut self, operation: &str, request: &Value) -> io::Result<Answer> {
-        let target = format!("TrentService.{operation}");
+        let service = match operation {
+            "GetResources" => "ResourceGroupsTaggingAPI_20170126",
+            _ => "TrentService",
+        };
+        let target = format!("{service}.{operation}");
         let headers = [
             ("Authorization", AUTHORIZATION),
             ("Content-Type", "application/x-amz-json-1.1"),

@@ -78,6 +78,38 @@ fn a_reset_after_processing_leaves_the_work_done() {
 }
 
 #[test]
+fn an_error_after_processing_leaves_the_work_done() {
+    let (emulator, mut client) = start();
+    let failed = Effect::ErrorAfter {
+        code: "KMSInternalException".to_owned(),
+        message: String::new(),
+        status: 503,
+    };
+    emulator.fault(Fault::once("CreateKey", failed));
+    let answer = client.call("CreateKey", &json!({}));
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (503, "KMSInternalException")
+    );
+    let keys = client.ok("ListKeys", &json!({}))["Keys"].take();
+    assert_eq!(keys.as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_request_that_hangs_after_processing_leaves_the_work_done() {
+    let (emulator, mut client) = start();
+    emulator.fault(Fault::once("CreateKey", Effect::HangAfter));
+    let waiting = thread::spawn(move || client.try_call("CreateKey", &json!({})).is_err());
+    let mut other = Client::connect(&emulator.endpoint());
+    while other.ok("ListKeys", &json!({}))["Keys"] == json!([]) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(!waiting.is_finished());
+    drop(emulator);
+    assert!(waiting.join().unwrap(), "the hanging request was answered");
+}
+
+#[test]
 fn a_truncated_body_ends_in_its_middle() {
     let (emulator, mut client) = start();
     let (id, _) = client.create_key("ECC_NIST_P256", "SIGN_VERIFY");

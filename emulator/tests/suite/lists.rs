@@ -3,7 +3,7 @@
 use kms_emulator::NewKeys;
 use serde_json::{Value, json};
 
-use crate::client::{Client, base64, start, text};
+use crate::client::{AUTHORIZATION, Client, base64, start, text};
 
 #[test]
 fn keys_are_named_in_four_ways_for_use_and_in_two_for_change() {
@@ -134,6 +134,51 @@ fn lists_come_in_pages_of_the_services_defaults_and_limits() {
         let refused = client.refused(operation, &json!({ "Marker": "%" }));
         assert_eq!(refused.0, "InvalidMarkerException");
     }
+}
+
+#[test]
+fn tagged_keys_come_in_pages_and_untagged_ones_not_at_all() {
+    let (emulator, mut client) = start();
+    let keys = |count| NewKeys::new(count, "HMAC_256", "GENERATE_VERIFY_MAC");
+    emulator.create_keys(&keys(230).tag("team", "red")).unwrap();
+    emulator.create_keys(&keys(20).tag("team", "blue")).unwrap();
+    emulator.create_keys(&keys(20)).unwrap();
+    let mut pages = |mut request: Value| {
+        let mut sizes = Vec::new();
+        loop {
+            let answer = client.ok("GetResources", &request);
+            sizes.push(answer["ResourceTagMappingList"].as_array().unwrap().len());
+            if answer["PaginationToken"] == "" {
+                return sizes;
+            }
+            request["PaginationToken"] = answer["PaginationToken"].clone();
+        }
+    };
+    let red = json!([{ "Key": "team", "Values": ["red"] }]);
+    assert_eq!(pages(json!({ "TagFilters": red })), [100, 100, 30]);
+    let request = json!({ "TagFilters": red, "ResourcesPerPage": 90 });
+    assert_eq!(pages(request), [90, 90, 50]);
+    assert_eq!(pages(json!({})), [100, 100, 50]);
+    let refused = client.refused("GetResources", &json!({ "PaginationToken": "%" }));
+    assert_eq!(refused.0, "InvalidParameterException");
+}
+
+#[test]
+fn operations_are_called_at_their_own_service_alone() {
+    let (emulator, mut client) = start();
+    for target in [
+        "TrentService.GetResources",
+        "ResourceGroupsTaggingAPI_20170126.Sign",
+    ] {
+        let headers = [
+            ("Authorization", AUTHORIZATION),
+            ("Content-Type", "application/x-amz-json-1.1"),
+            ("X-Amz-Target", target),
+        ];
+        let answer = client.request("POST", "/", &headers, b"{}").unwrap();
+        assert_eq!(answer.code(), "UnknownOperationException", "{target}");
+    }
+    assert_eq!(emulator.calls().of("GetResources"), 1);
 }
 
 #[test]

@@ -10,6 +10,8 @@ pub(super) mod dual;
 pub(super) mod encrypt;
 pub(super) mod general;
 pub(super) mod keys;
+pub(super) mod message_decrypt;
+pub(super) mod message_encrypt;
 pub(super) mod message_sign;
 pub(super) mod message_verify;
 pub(super) mod objects;

@@ -102,9 +102,9 @@ pub(in super::super) unsafe fn login(
     pin_len: CK_ULONG,
 ) -> Result<()> {
     let session = module.session(session)?;
-    // SAFETY: by this function's contract. Any PIN is right, but it has to be one.
-    unsafe { input(pin.cast_const(), pin_len) }?;
-    session.token().login().log_in(user_type)
+    // SAFETY: by this function's contract.
+    let pin = unsafe { input(pin.cast_const(), pin_len) }?;
+    session.token().log_in(user_type, pin)
 }
 
 /// The one user of a token has any name.
@@ -126,5 +126,5 @@ pub(in super::super) unsafe fn login_user(
 }
 
 pub(in super::super) unsafe fn logout(module: &Module, session: CK_SESSION_HANDLE) -> Result<()> {
-    module.session(session)?.token().login().log_out()
+    module.session(session)?.token().log_out()
 }

@@ -1,25 +1,38 @@
-//! The SDK's client of a token, and the connections that all tokens share.
+//! The SDK's clients of a token, and the connections that all tokens share.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::config::timeout::TimeoutConfig;
 use aws_sdk_kms::config::{FrameworkMetadata, SharedHttpClient, StalledStreamProtectionConfig};
+use aws_sdk_resourcegroupstagging::Client as TaggingClient;
 use aws_smithy_http_client::pool;
 use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use once_cell::sync::OnceCell;
+use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
+use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
+use aws_types::service_config::ServiceConfigKey;
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
+use super::ambient::Ambient;
 use super::attempts::CountAttempts;
+use super::caller::Guard;
+use super::connections;
+use super::credentials;
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
-use crate::kms::{KmsError, KmsErrorKind};
+use super::throttling::{InTurn, NoteThrottling};
+use super::trust::CaBundle;
+use crate::kms::{Identity, KmsError, KmsErrorKind};
 
 /// How long an unused connection stays open.
 const IDLE: Duration = Duration::from_secs(90);
@@ -27,21 +40,33 @@ const IDLE: Duration = Duration::from_secs(90);
 /// most outages of a single KMS host.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
-/// The process's one connection pool, TLS and proxies included.
+/// The process's connection pools, TLS and proxies included: one for all tokens that trust the same
+/// certificates.
 ///
-/// Clones share it. Connections are driven by the runtime of the first request, so a pool lives
+/// Clones share them. Connections are driven by the runtime of the first request, so a pool lives
 /// and ends with one [`Runtime`](crate::kms::runtime::Runtime).
 #[derive(Clone, Default)]
-pub(crate) struct SharedHttp(Arc<OnceCell<SharedHttpClient>>);
+pub(crate) struct SharedHttp(Arc<Mutex<Pools>>);
+
+/// By the file of trusted certificates; `None` stands for the system's.
+type Pools = HashMap<Option<PathBuf>, SharedHttpClient>;
 
 impl SharedHttp {
-    /// A pool without connections; trusted roots are read when the first client is built.
+    /// Pools without connections; trusted roots are read when the first client is built.
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    fn client(&self) -> Result<SharedHttpClient, KmsError> {
-        self.0.get_or_try_init(connection_pool).cloned()
+    fn client(&self, bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsError> {
+        let path = bundle.map(|bundle| bundle.path.clone());
+        // The lock is held while files are read, so that nobody reads them twice.
+        let mut pools = self.0.lock();
+        if let Some(client) = pools.get(&path) {
+            return Ok(client.clone());
+        }
+        let client = connection_pool(bundle)?;
+        pools.insert(path, client.clone());
+        Ok(client)
     }
 }
 
@@ -51,36 +76,97 @@ impl fmt::Debug for SharedHttp {
     }
 }
 
-fn connection_pool() -> Result<SharedHttpClient, KmsError> {
+fn connection_pool(bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsError> {
+    let trust = match bundle {
+        Some(bundle) => bundle.tls_context().map_err(|why| unusable(&why))?,
+        None => TlsContext::default(),
+    };
+    connections::log_key_exchanges();
     let pool = pool::ConnectionPool::builder()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_context(trust)
         .proxy_config(ProxyConfig::from_env())
         .tcp_nodelay(true)
         .idle_timeout(IDLE)
+        .event_listener(connections::listener())
         .build_https()
         .map_err(|error| unusable(&error))?;
     let client = pool::Client::new(&pool).map_err(|error| unusable(&error))?;
     Ok(SharedHttpClient::new(client))
 }
 
-/// Builds a token's client: region, credentials and endpoint from the settings, else from the
+/// A token's clients.
+#[derive(Clone, Debug)]
+pub(super) struct Clients {
+    pub(super) kms: Client,
+    /// `None` where it would have to be reached at another place than KMS, and nobody said so.
+    pub(super) tagging: Option<TaggingClient>,
+}
+
+/// Builds a token's clients: region, credentials and endpoints from the settings, else from the
 /// ordinary chain. Credentials are looked up by the first request.
-pub(super) async fn build(settings: &AwsSettings, http: &SharedHttp) -> Result<Client, KmsError> {
+pub(super) async fn build(
+    settings: &AwsSettings,
+    http: &SharedHttp,
+    identity: Option<&Identity>,
+    guard: &Arc<Guard>,
+    warned: &Mutex<BTreeSet<String>>,
+) -> Result<(Clients, SdkConfig), KmsError> {
+    let ambient = Ambient::load(settings).await;
+    credentials::warn_of_ignored_settings(&ambient, identity, warned);
+    let http = http.client(CaBundle::find(settings, &ambient).as_ref())?;
     // The chain ends at the instance metadata service, which off EC2 may be a black hole.
     let load = timeout(
         chain_limit(settings),
-        loader(settings, http.client()?)?.load(),
+        loader(settings, identity, &ambient, http)?.load(),
     );
-    let config = Box::pin(load).await.map_err(|_| {
+    let mut config = Box::pin(load).await.map_err(|_| {
         unusable(&"no AWS region is set, and the instance metadata service does not answer")
     })?;
     if config.region().is_none() {
         return Err(unusable(&"no AWS region is set"));
     }
-    Ok(Client::from_conf(kms_config(settings, &config)))
+    let limit = chain_limit(settings);
+    if let Some(provider) = credentials::provider(settings, guard, &config, limit).await {
+        config = config
+            .into_builder()
+            .credentials_provider(provider)
+            // The provider keeps its credentials itself.
+            .identity_cache(IdentityCache::no_cache())
+            .build();
+    }
+    let clients = Clients {
+        kms: Client::from_conf(kms_config(settings, &config)),
+        tagging: has_tagging(settings, &config).then(|| tagging_client(&config)),
+    };
+    Ok((clients, config))
 }
 
-fn loader(settings: &AwsSettings, http: SharedHttpClient) -> Result<ConfigLoader, KmsError> {
+/// Whether the tagging API may be asked: where the settings demand it, where it has an endpoint, and
+/// where it is found like KMS, by the region. A KMS with an endpoint of its own often is all that can
+/// be reached.
+fn has_tagging(settings: &AwsSettings, config: &SdkConfig) -> bool {
+    let own_endpoint = |service_id| {
+        let key = ServiceConfigKey::builder()
+            .service_id(service_id)
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url")
+            .build()
+            .ok()?;
+        config.service_config()?.load_config(key)
+    };
+    settings.needs_tagging
+        || config.endpoint_url().is_some()
+        || own_endpoint("Resource Groups Tagging API").is_some()
+        || (settings.endpoint.is_none() && own_endpoint("KMS").is_none())
+}
+
+fn loader(
+    settings: &AwsSettings,
+    identity: Option<&Identity>,
+    ambient: &Ambient,
+    http: SharedHttpClient,
+) -> Result<ConfigLoader, KmsError> {
     let name = FrameworkMetadata::new(env!("CARGO_PKG_NAME"), Some(env!("CARGO_PKG_VERSION")))
         .map_err(|error| unusable(&error))?;
     // An explicit retry configuration also keeps the loader from reading AWS_MAX_ATTEMPTS and
@@ -95,22 +181,53 @@ fn loader(settings: &AwsSettings, http: SharedHttpClient) -> Result<ConfigLoader
         .operation_timeout(settings.deadline)
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+        .http_client(http.clone())
         .framework_metadata(name)
         .retry_config(retry)
         .timeout_config(timeouts)
-        .identity_cache(
-            IdentityCache::lazy()
-                .load_timeout(chain_limit(settings))
-                .build(),
-        )
         // Answers are small, and every attempt has its time limit.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));
     }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    let profile = match identity {
+        Some(Identity::Profile(name)) => Some(name),
+        Some(Identity::Keys { .. }) => None,
+        None => settings.profile.as_ref(),
+    };
+    if let Some(profile) = profile {
+        // The chain would ask the environment first, whoever it speaks of.
+        let config = ProviderConfig::without_region()
+            .with_region(
+                settings
+                    .region
+                    .clone()
+                    .map(Region::new)
+                    .or_else(|| ambient.region()),
+            )
+            .with_http_client(http);
+        let credentials = ProfileFileCredentialsProvider::builder()
+            .profile_name(profile)
+            .configure(&config)
+            .build();
+        loader = loader.credentials_provider(credentials);
+    }
+    if let Some(keys) = identity.and_then(credentials::of_pin) {
+        loader = loader.credentials_provider(keys);
+    }
+    if let Some(fips) = settings.fips {
+        loader = loader.use_fips(fips);
+    }
+    if let Some(dualstack) = settings.dualstack {
+        loader = loader.use_dual_stack(dualstack);
+    }
     #[cfg(test)]
-    let loader = settings.surroundings.apply(loader);
+    let loader = settings
+        .surroundings
+        .apply(loader, settings.endpoint.as_deref());
     Ok(loader)
 }
 
@@ -121,14 +238,30 @@ fn chain_limit(settings: &AwsSettings) -> Duration {
 }
 
 fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config {
+    // One for each token, and without a price on throttling: the token's queue keeps repetitions apart
+    // that the SDK would otherwise give up when many threads have them at a time.
+    let budget = TokenBucket::builder().throttling_retry_cost(0).build();
+    let partition = RetryPartition::custom(settings.token.clone()).token_bucket(budget);
     let mut builder = aws_sdk_kms::config::Builder::from(config)
+        .retry_partition(partition.build())
         .retry_classifier(NeverOnLimitExceeded)
+        .retry_classifier(InTurn)
+        .interceptor(NoteThrottling)
         .interceptor(CountAttempts);
     // For KMS alone: the token service that credentials may come from keeps its own endpoint.
     if settings.endpoint.is_some() {
         builder.set_endpoint_url(settings.endpoint.clone());
     }
     builder.build()
+}
+
+fn tagging_client(config: &SdkConfig) -> TaggingClient {
+    let builder = aws_sdk_resourcegroupstagging::config::Builder::from(config);
+    let builder = builder
+        .retry_classifier(InTurn)
+        .interceptor(NoteThrottling)
+        .interceptor(CountAttempts);
+    TaggingClient::from_conf(builder.build())
 }
 
 fn unusable(reason: &dyn fmt::Display) -> KmsError {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::listing::{bad_answer, check_key};
+use super::quota::Call;
 use super::request::Requests;
 use crate::kms::{
     KeyEntry, KmsError, KmsErrorKind as Kind, MacAlgorithm, MessageType, SigningAlgorithm,
@@ -31,7 +32,7 @@ impl Requests {
         let message_type = WireMessageType::from(message_type.as_wire());
         let message = Blob::new(message);
         let answer = self
-            .ask_about(OPERATION, &key.arn, deadline, |client| {
+            .ask_about(Call::sign(algorithm), &key.arn, deadline, |client| {
                 client
                     .sign()
                     .key_id(&key.arn)

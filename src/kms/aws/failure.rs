@@ -10,14 +10,13 @@ use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 
 use crate::kms::{KmsError, KmsErrorKind as Kind};
 
-/// What the SDK's identity cache says when a source of credentials does not answer; its type is
-/// private.
-const IDENTITY_TIMED_OUT: &str = "identity resolver timed out";
 /// What it says of an endpoint that is not a URL, followed by the whole request in debug form.
 const BAD_ENDPOINT: &str = "failed to apply endpoint";
 const REQUEST_DUMP: &str = " to request ";
 /// How every TLS failure is introduced; the types behind it are private too.
 const TLS: &str = "tls handshake";
+/// How every failure of a proxy to connect is introduced.
+const PROXY: &str = "tunnel error";
 
 /// The port's error for a failed request: its class, KMS's or the transport's words, the ids.
 pub(super) fn describe<E>(
@@ -30,6 +29,9 @@ where
 {
     let local = |kind, message: String| KmsError::local(kind, operation, key, message);
     let status = error.raw_response().map_or(0, |raw| raw.status().as_u16());
+    if let Some(error) = of_module(error) {
+        return error.clone();
+    }
     let described = match error {
         SdkError::ServiceError(context) => {
             let (code, message) = (context.err().code(), context.err().message());
@@ -74,15 +76,28 @@ fn transport(local: impl Fn(Kind, String) -> KmsError, error: &ConnectorError) -
         "name resolution failed"
     } else if chain(error).any(|cause| starts_with(cause, TLS)) {
         "TLS failed"
+    } else if chain(error).any(|cause| starts_with(cause, PROXY)) {
+        "the proxy did not connect"
     } else {
         "connection failed"
     };
     local(Kind::Network, format!("{step}: {}", words(error)))
 }
 
+/// The port's error for credentials that could not be had.
+pub(super) fn of_credentials(operation: &'static str, error: &CredentialsError) -> KmsError {
+    of_module(error)
+        .cloned()
+        .unwrap_or_else(|| KmsError::local(Kind::Credentials, operation, None, words(error)))
+}
+
+/// The error behind another that this module's own provider of credentials gave.
+fn of_module<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e KmsError> {
+    chain(error).find_map(|cause| cause.downcast_ref())
+}
+
 fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
-    chain(error)
-        .any(|cause| cause.is::<CredentialsError>() || starts_with(cause, IDENTITY_TIMED_OUT))
+    chain(error).any(<dyn Error>::is::<CredentialsError>)
 }
 
 /// The causes of an error in one line, the first being the outermost.

@@ -1,108 +1,21 @@
-//! What is done to keys: made, tagged, retired. And random bytes.
+//! What is done to keys: tagged, retired. And random bytes.
 
 use std::sync::Arc;
 
-use aws_sdk_kms::config::Config;
-use aws_sdk_kms::config::retry::RetryConfig;
-use aws_sdk_kms::config::timeout::TimeoutConfig;
 use aws_sdk_kms::error::BuildError;
-use aws_sdk_kms::operation::create_key::CreateKeyOutput;
-use aws_sdk_kms::types::{KeySpec as WireKeySpec, KeyUsageType, Tag};
+use aws_sdk_kms::types::Tag;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::bulk;
 use super::listing::{bad_answer, check_key};
-use super::request::{Requests, persist};
-use crate::kms::{KeyAnswer, KeyEntry, KmsError, KmsErrorKind as Kind, NewKey, Tags};
+use super::request::Requests;
+use crate::kms::{KeyEntry, KmsError, KmsErrorKind as Kind, Tags};
 
 /// The most that `GenerateRandom` gives in one answer.
 const RANDOM_BYTES: usize = 1024;
 
 impl Requests {
-    /// Makes a key and waits until it can be used: two requests when KMS is consistent at once.
-    pub(super) async fn create_key(
-        &self,
-        request: &NewKey,
-    ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
-        let key = self.create(request).await?;
-        self.fresh.remember(&key.key_id);
-        let timeout = self.settings().key_ready_timeout;
-        let deadline = Instant::now() + timeout;
-        // The key exists and costs money: a passing failure is no reason to lose it.
-        let passes = |error: &KmsError| {
-            matches!(
-                error.kind,
-                Kind::NotFound
-                    | Kind::InvalidState
-                    | Kind::Throttled
-                    | Kind::Unavailable
-                    | Kind::Network
-                    | Kind::Timeout
-            )
-        };
-        let read = persist(deadline, passes, || {
-            self.read_new_key(&key, request.spec, deadline)
-        });
-        match read.await {
-            Ok(answer) if answer.spec == request.spec && answer.usage == request.usage => {
-                Ok((key, answer))
-            }
-            Ok(other) => {
-                let what = format!("it has key spec {} and usage {}", other.spec, other.usage);
-                Err(bad_answer("CreateKey", Some(&key.arn), what))
-            }
-            Err(error) => {
-                let message = format!(
-                    "the key was created, but it could not be made usable within {} s: {}",
-                    timeout.as_secs(),
-                    error.message
-                );
-                Err(KmsError { message, ..error })
-            }
-        }
-    }
-
-    /// `CreateKey`, sent exactly once: KMS cannot tell a repetition from a second key.
-    async fn create(&self, request: &NewKey) -> Result<KeyEntry, KmsError> {
-        const OPERATION: &str = "CreateKey";
-        let tags = wire_tags(OPERATION, None, &request.tags)?;
-        let limit = self.settings().deadline;
-        let once = Config::builder()
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(self.settings().connect_timeout)
-                    .read_timeout(limit)
-                    .operation_attempt_timeout(limit)
-                    .operation_timeout(limit)
-                    .build(),
-            );
-        let answer: CreateKeyOutput = self
-            .ask(OPERATION, None, Instant::now() + limit, |client| {
-                client
-                    .create_key()
-                    .key_spec(WireKeySpec::from(request.spec.as_wire()))
-                    .key_usage(KeyUsageType::from(request.usage.as_wire()))
-                    .description(&request.description)
-                    .set_tags(Some(tags).filter(|tags| !tags.is_empty()))
-                    .customize()
-                    .config_override(once)
-                    .send()
-            })
-            .await?;
-        let Some(metadata) = answer.key_metadata() else {
-            return Err(bad_answer(OPERATION, None, "no key metadata"));
-        };
-        let Some(arn) = metadata.arn() else {
-            return Err(bad_answer(OPERATION, Some(metadata.key_id()), "no key ARN"));
-        };
-        Ok(KeyEntry {
-            arn: arn.to_owned(),
-            key_id: metadata.key_id().to_owned(),
-        })
-    }
-
     pub(super) async fn tag(
         &self,
         key: &KeyEntry,
@@ -221,7 +134,7 @@ impl Requests {
 
 const RANDOM: &str = "GenerateRandom";
 
-fn wire_tags(
+pub(super) fn wire_tags(
     operation: &'static str,
     key: Option<&str>,
     tags: &Tags,

@@ -1,32 +1,61 @@
 //! One request to KMS: its client, its deadline, its patience with new keys, its record.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
+use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::operation::RequestId;
-use tokio::sync::OnceCell;
+use aws_sdk_resourcegroupstagging::Client as TaggingClient;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::attempts;
 use super::audit::Record;
-use super::client::{self, SharedHttp};
+use super::caller::{self, Guard};
+use super::client::{self, Clients, SharedHttp};
+use super::denied::Denied;
 use super::failure;
 use super::fresh::FreshKeys;
+use super::limiter::Limiter;
+use super::quota::Call;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
-use crate::kms::{KmsError, KmsErrorKind};
+use super::throttling;
+use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind};
 use crate::metrics::Metrics;
+
+/// Clients, and since when there are any.
+struct Built {
+    clients: Clients,
+    since: Instant,
+}
+
+/// Clients are not given up earlier: their credentials would be no others.
+const YOUNG: Duration = Duration::from_secs(1);
 
 /// A token's requests, as asynchronous functions.
 pub(super) struct Requests {
     settings: AwsSettings,
     http: SharedHttp,
-    /// Empty until a client could be built: a failure is not kept.
-    client: OnceCell<Client>,
+    /// Empty until they could be built, and again when their credentials were of no use: what a file or the
+    /// environment's services say by then is looked at anew.
+    clients: ArcSwapOption<Built>,
+    /// Held while they are built.
+    building: Mutex<()>,
+    /// Who is logged in, where that matters.
+    identity: ArcSwapOption<Identity>,
+    guard: Arc<Guard>,
+    /// The warnings about settings that were given.
+    warned: parking_lot::Mutex<BTreeSet<String>>,
+    limiter: Arc<Limiter>,
     pub(super) fresh: FreshKeys,
+    denied: Denied,
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -36,11 +65,18 @@ impl Requests {
         http: SharedHttp,
         metrics: Option<Arc<Metrics>>,
     ) -> Self {
+        let guard = Guard::new(settings.caller.clone(), settings.needs_identity);
         Self {
+            guard: Arc::new(guard),
+            limiter: Arc::new(Limiter::new(settings.token.clone(), settings.rates)),
+            identity: ArcSwapOption::const_empty(),
             settings,
             http,
-            client: OnceCell::new(),
+            clients: ArcSwapOption::const_empty(),
+            building: Mutex::new(()),
+            warned: parking_lot::Mutex::default(),
             fresh: FreshKeys::default(),
+            denied: Denied::default(),
             metrics,
         }
     }
@@ -49,11 +85,15 @@ impl Requests {
         &self.settings
     }
 
+    pub(super) fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
     /// Sends a request about a key, again and again while the key is so new that the failure will
     /// pass, until the deadline.
     pub(super) async fn ask_about<T, E, S, F>(
         &self,
-        operation: &'static str,
+        call: impl Into<Call>,
         key: &str,
         deadline: Instant,
         send: S,
@@ -64,9 +104,10 @@ impl Requests {
         T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        let call = call.into();
         let passes = |error: &KmsError| self.fresh.will_pass(key, error);
         persist(deadline, passes, || {
-            self.ask(operation, Some(key), deadline, &send)
+            self.ask(call, Some(key), deadline, &send)
         })
         .await
     }
@@ -74,7 +115,7 @@ impl Requests {
     /// Sends one request; the SDK repeats it where that is safe and likely to help.
     pub(super) async fn ask<T, E, S, F>(
         &self,
-        operation: &'static str,
+        call: impl Into<Call>,
         key: Option<&str>,
         deadline: Instant,
         send: S,
@@ -85,6 +126,51 @@ impl Requests {
         T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        let call = call.into();
+        let answer = async {
+            let client = self.clients(call.operation).await?.kms;
+            Ok(Box::pin(send(client)).await)
+        };
+        self.bounded(call, key, deadline, answer).await
+    }
+
+    /// The same for a request to the resource groups tagging API.
+    pub(super) async fn ask_tagging<T, E, S, F>(
+        &self,
+        operation: &'static str,
+        deadline: Instant,
+        send: S,
+    ) -> Result<T, KmsError>
+    where
+        S: FnOnce(TaggingClient) -> F,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        T: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let answer = async {
+            let client = self.clients(operation).await?.tagging;
+            let client = client.ok_or_else(|| {
+                let message = "KMS has an endpoint of its own, and the tagging API has none";
+                KmsError::local(KmsErrorKind::Unsupported, operation, None, message)
+            })?;
+            Ok(Box::pin(send(client)).await)
+        };
+        self.bounded(operation.into(), None, deadline, answer).await
+    }
+
+    /// Waits for the turn of one request and for its answer until its deadline, and records the latter.
+    async fn bounded<T, E>(
+        &self,
+        call: Call,
+        key: Option<&str>,
+        deadline: Instant,
+        answer: impl Future<Output = Result<Result<T, SdkError<E, HttpResponse>>, KmsError>>,
+    ) -> Result<T, KmsError>
+    where
+        T: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let operation = call.operation;
         let started = Instant::now();
         // Past its deadline a request must not even be sent.
         let late = || {
@@ -95,26 +181,130 @@ impl Requests {
             return Err(late());
         }
         let work = async {
-            let client = self.client(operation).await?;
-            let answer = Box::pin(send(client)).await;
+            let answer = throttling::heeded::<E, _>(&self.limiter, call, answer).await?;
             answer.map_err(|error| failure::describe(operation, key, &error))
         };
+        self.limiter.turn(call, deadline).await?;
         let told = async {
-            let record = Record::begin(operation, key, self.metrics.as_deref(), started);
+            let record = Record::begin(operation, key, self.metrics.as_deref(), Instant::now());
             let ended = timeout_at(deadline, work).await;
             let result = ended.unwrap_or_else(|_| Err(late()));
+            let result = self.denied.note(operation, key, result);
             record.end(&result);
+            if let Err(error) = &result
+                && matches!(
+                    error.kind,
+                    KmsErrorKind::Credentials | KmsErrorKind::Identity
+                )
+            {
+                self.renew_clients();
+            }
             result
         };
         attempts::counted::<E, _>(told).await
     }
 
-    async fn client(&self, operation: &'static str) -> Result<Client, KmsError> {
-        self.client
-            .get_or_try_init(|| client::build(&self.settings, &self.http))
-            .await
-            .cloned()
-            .map_err(|error| KmsError { operation, ..error })
+    async fn clients(&self, operation: &'static str) -> Result<Clients, KmsError> {
+        if let Some(built) = &*self.clients.load() {
+            return Ok(built.clients.clone());
+        }
+        let _turn = self.building.lock().await;
+        if let Some(built) = &*self.clients.load() {
+            return Ok(built.clients.clone());
+        }
+        let identity = self.identity.load_full();
+        if self.settings.needs_identity && identity.is_none() {
+            let message =
+                format!("nobody is logged in, and the PIN gives the credentials: {IDENTITY_FORMS}");
+            return Err(KmsError::local(
+                KmsErrorKind::Credentials,
+                operation,
+                None,
+                message,
+            ));
+        }
+        let (clients, _) = self.build(operation, identity.as_deref()).await?;
+        self.keep(&clients);
+        let is_same = match (&identity, &*self.identity.load()) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (None, None) => true,
+            _ => false,
+        };
+        if !is_same {
+            // Its user logged out while they were built.
+            self.clients.store(None);
+        }
+        Ok(clients)
+    }
+
+    async fn build(
+        &self,
+        operation: &'static str,
+        identity: Option<&Identity>,
+    ) -> Result<(Clients, SdkConfig), KmsError> {
+        let (guard, warned) = (&self.guard, &self.warned);
+        Box::pin(client::build(
+            &self.settings,
+            &self.http,
+            identity,
+            guard,
+            warned,
+        ))
+        .await
+        .map_err(|error| KmsError { operation, ..error })
+    }
+
+    fn keep(&self, clients: &Clients) {
+        self.clients.store(Some(Arc::new(Built {
+            clients: clients.clone(),
+            since: Instant::now(),
+        })));
+    }
+
+    /// Takes an identity's credentials for what follows, if AWS knows them and the rules allow it.
+    pub(super) async fn log_in(
+        &self,
+        identity: Identity,
+        deadline: Instant,
+    ) -> Result<(), KmsError> {
+        let work = async {
+            let _turn = self.building.lock().await;
+            let (clients, config) = self.build(caller::OPERATION, Some(&identity)).await?;
+            if let Some(provider) = config.credentials_provider() {
+                // The guard asks AWS whose they are.
+                let answer = provider.provide_credentials().await;
+                answer.map_err(|error| failure::of_credentials(caller::OPERATION, &error))?;
+            }
+            self.identity.store(Some(Arc::new(identity)));
+            self.keep(&clients);
+            Ok(())
+        };
+        timeout_at(deadline, work).await.unwrap_or_else(|_| {
+            let message = no_answer(self.settings.deadline);
+            Err(KmsError::local(
+                KmsErrorKind::Timeout,
+                caller::OPERATION,
+                None,
+                message,
+            ))
+        })
+    }
+
+    /// Forgets who is logged in, and the credentials with the clients.
+    pub(super) fn log_out(&self) {
+        self.identity.store(None);
+        self.clients.store(None);
+    }
+
+    /// Gives the clients up because AWS refused their credentials or there were none.
+    fn renew_clients(&self) {
+        let clients = self.clients.load();
+        if clients
+            .as_ref()
+            .is_some_and(|built| built.since.elapsed() >= YOUNG)
+        {
+            self.clients.compare_and_swap(&clients, None);
+        }
     }
 }
 

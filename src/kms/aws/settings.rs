@@ -1,8 +1,9 @@
 //! How one token reaches KMS.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::TokenConfig;
+use crate::config::{CallerRules, Discovery, PinMode, Rates, RoleConfig, TokenConfig};
 
 /// Where KMS is, and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -12,6 +13,23 @@ pub(crate) struct AwsSettings {
     /// `https://…` or `http://…`; without it the SDK's chain decides (`AWS_ENDPOINT_URL_KMS`,
     /// `AWS_ENDPOINT_URL`, profile, the region's own).
     pub(crate) endpoint: Option<String>,
+    /// The profile of the shared AWS files; without it `AWS_PROFILE`, else `default`, where the chain gets
+    /// to it.
+    pub(crate) profile: Option<String>,
+    /// The endpoints that are validated by FIPS 140; without it the chain decides.
+    pub(crate) fips: Option<bool>,
+    /// The endpoints that IPv6 reaches, too; without it the chain decides.
+    pub(crate) dualstack: Option<bool>,
+    /// The trusted certificates, PEM; without it the surroundings decide.
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// Assumed one after the other, the first with the credentials of the chain.
+    pub(crate) roles: Vec<RoleConfig>,
+    /// Whom the token may act as.
+    pub(crate) caller: CallerRules,
+    /// Whether there are credentials only while somebody is logged in.
+    pub(crate) needs_identity: bool,
+    /// The tagging API is asked however KMS is reached.
+    pub(crate) needs_tagging: bool,
     /// For one call as a whole, retries included.
     pub(crate) deadline: Duration,
     /// For name resolution, TCP and TLS of one connection.
@@ -24,6 +42,10 @@ pub(crate) struct AwsSettings {
     pub(crate) listing_deadline: Duration,
     /// For a new key to become usable.
     pub(crate) key_ready_timeout: Duration,
+    /// The token's label, for the log.
+    pub(crate) token: String,
+    /// Requests a second.
+    pub(crate) rates: Rates,
     /// Requests of one call that are in flight together.
     pub(crate) concurrency: usize,
     /// Stands in for the chain's credentials, environment and files.
@@ -39,12 +61,22 @@ impl From<&TokenConfig> for AwsSettings {
                 .as_ref()
                 .map(|region| region.as_str().to_owned()),
             endpoint: config.endpoint.as_ref().map(|url| url.as_str().to_owned()),
+            profile: config.profile.as_ref().map(|name| name.as_str().to_owned()),
+            fips: config.fips,
+            dualstack: config.dualstack,
+            ca_bundle: config.ca_bundle.clone(),
+            roles: config.roles.clone(),
+            caller: config.caller.clone(),
+            needs_identity: config.pin == PinMode::Credentials,
+            needs_tagging: config.discovery == Discovery::TaggingApi,
             deadline: config.deadline,
             connect_timeout: config.connect_timeout,
             attempt_timeout: config.attempt_timeout,
             retries: config.retries,
             listing_deadline: config.listing_deadline,
             key_ready_timeout: config.key_ready_timeout,
+            token: config.label.as_str().to_owned(),
+            rates: config.rates,
             concurrency: config.concurrency,
             #[cfg(test)]
             surroundings: super::tests::Surroundings::default(),

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::cryptography::{check_algorithm, secret};
 use super::listing::{bad_answer, check_key};
+use super::quota::Call;
 use super::request::Requests;
 use crate::kms::{DataKey, EncryptionAlgorithm, EncryptionContext, KeyEntry, KmsError, Move};
 
@@ -52,7 +53,7 @@ impl Requests {
         let ciphertext = Blob::new(ciphertext);
         let context = wire_context(context);
         let answer = self
-            .ask_about(OPERATION, &key.arn, deadline, |client| {
+            .ask_about(Call::decrypt(algorithm), &key.arn, deadline, |client| {
                 client
                     .decrypt()
                     .key_id(&key.arn)

@@ -1,7 +1,9 @@
 //! The AWS implementation, through the [`Kms`] trait.
 
+mod caller;
 mod canned;
 mod consistency;
+mod creation;
 mod cryptography;
 mod deadlines;
 mod emulated;
@@ -17,7 +19,7 @@ use std::time::Duration;
 pub(crate) use surroundings::Surroundings;
 
 use super::{AwsKms, AwsSettings, SharedHttp};
-use crate::kms::{KeyEntry, KeySpec, KeyUsage, NewKey, Runtime, Tags};
+use crate::kms::{KeyEntry, KeySpec, KeyUsage, NewKey, Runtime, Search, Tags};
 
 /// The signal mask hook of tests, whose threads may take any signal.
 fn unmasked(start: &mut dyn FnMut()) {
@@ -59,5 +61,12 @@ fn new_key() -> NewKey {
         usage: KeyUsage::SignVerify,
         description: String::new(),
         tags: Tags::from([("team".to_owned(), "signing".to_owned())]),
+        policy: None,
+        multi_region: false,
     }
+}
+
+/// For a creation before which no key was listed.
+fn none_known() -> Search {
+    Search::Listing(Arc::new(|_| false))
 }

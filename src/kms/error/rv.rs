@@ -4,8 +4,9 @@
 //! chapter 5), with three exceptions, which section 5.1 leaves room for and which are made because
 //! every listed value would hide what a caller has to mend:
 //!
-//! - `CKR_FUNCTION_REJECTED` (listed for signing) also tells of a missing permission, or of a key
-//!   that is switched off, in other functions that use or make a key or look for keys;
+//! - `CKR_FUNCTION_REJECTED` (listed for signing) also tells of a missing permission, of an identity
+//!   that the configuration does not allow, or of a key that is switched off, in other functions that
+//!   use or make a key or look for keys;
 //! - `CKR_USER_NOT_LOGGED_IN` also tells of missing or refused credentials in `C_Verify*`, `C_Encrypt`,
 //!   `C_DestroyObject` and `C_FindObjects*`;
 //! - `CKR_TOKEN_RESOURCE_EXCEEDED` (listed for signing and verifying) tells callers of 3.1 and
@@ -97,7 +98,11 @@ impl Caller {
 impl KmsError {
     /// The error of the PKCS#11 function that needed the operation.
     pub(crate) fn into_error(self, phase: Phase) -> Error {
-        Error::of_kms(self.rv(phase, Caller::current()), self.to_string())
+        let error = Error::of_kms(self.rv(phase, Caller::current()), self.to_string());
+        if self.is_told {
+            return error.into_routine();
+        }
+        error
     }
 
     /// The return value of a function in `phase` that cannot go on because of this error.
@@ -150,11 +155,13 @@ fn row(kind: Kind, caller: Caller) -> Row {
                 (&[Manage, Destroy, SetAttribute], CKR_OBJECT_HANDLE_INVALID),
             ],
         ),
-        (Kind::AccessDenied, _) => Row(
+        (Kind::AccessDenied | Kind::Identity, _) => Row(
             CKR_FUNCTION_REJECTED,
             &[
                 (&[Destroy, SetAttribute], CKR_ACTION_PROHIBITED),
-                (&[Login, Probe], CKR_FUNCTION_FAILED),
+                // There, the PIN gave the credentials.
+                (&[Login], CKR_PIN_INCORRECT),
+                (&[Probe], CKR_FUNCTION_FAILED),
             ],
         ),
         (Kind::Credentials, _) => Row(

@@ -165,7 +165,7 @@ fn bad(attributes: &'static str) -> impl Fn(SpkiError) -> Error {
 
 fn no_set() -> Error {
     Error::new(
-        CKR_ATTRIBUTE_VALUE_INVALID,
+        CKR_PARAMETER_SET_NOT_SUPPORTED,
         "CKA_PARAMETER_SET: no set of the key type has this number",
     )
 }

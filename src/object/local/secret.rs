@@ -183,13 +183,17 @@ impl Origin {
 /// A type of secret keys.
 struct SecretType {
     key_type: CK_KEY_TYPE,
-    /// The lengths of its keys in bytes; none named means all but 0.
+    /// The lengths of its keys in bytes; none named means all from 1 to [`MAX_LEN`].
     lengths: &'static [usize],
     advice: &'static str,
 }
 
+/// The most bytes of a secret key, which C_GetMechanismInfo tells too. Without a limit, a template would
+/// decide how much of the host's memory a derived key takes.
+const MAX_LEN: usize = 4096;
+
 const AES_LENGTHS: &[usize] = &[16, 24, 32];
-const ONE_BYTE: &str = "it has one byte at least";
+const ANY_LENGTH: &str = "it has 1 to 4096 bytes";
 
 macro_rules! types {
     ($($key_type:ident $lengths:expr, $advice:expr;)+) => {
@@ -198,14 +202,14 @@ macro_rules! types {
 }
 
 const TYPES: &[SecretType] = types! {
-    CKK_GENERIC_SECRET &[], ONE_BYTE;
+    CKK_GENERIC_SECRET &[], ANY_LENGTH;
     CKK_AES            AES_LENGTHS, "an AES key has 16, 24 or 32 bytes";
-    CKK_SHA_1_HMAC     &[], ONE_BYTE;
-    CKK_SHA224_HMAC    &[], ONE_BYTE;
-    CKK_SHA256_HMAC    &[], ONE_BYTE;
-    CKK_SHA384_HMAC    &[], ONE_BYTE;
-    CKK_SHA512_HMAC    &[], ONE_BYTE;
-    CKK_HKDF           &[], ONE_BYTE;
+    CKK_SHA_1_HMAC     &[], ANY_LENGTH;
+    CKK_SHA224_HMAC    &[], ANY_LENGTH;
+    CKK_SHA256_HMAC    &[], ANY_LENGTH;
+    CKK_SHA384_HMAC    &[], ANY_LENGTH;
+    CKK_SHA512_HMAC    &[], ANY_LENGTH;
+    CKK_HKDF           &[], ANY_LENGTH;
 };
 
 impl SecretType {
@@ -242,7 +246,7 @@ impl SecretType {
     }
 
     fn takes(&self, len: usize) -> bool {
-        len > 0 && (self.lengths.is_empty() || self.lengths.contains(&len))
+        (1..=MAX_LEN).contains(&len) && (self.lengths.is_empty() || self.lengths.contains(&len))
     }
 
     /// CKA_CHECK_VALUE: three bytes of a block of zeros encrypted, or of the value's SHA-1.
@@ -417,6 +421,24 @@ mod tests {
         let len = (16 as CK_ULONG).to_ne_bytes();
         let other = made(&[(CKA_VALUE_LEN, &len)], 32, Origin::Decapsulated);
         assert_eq!(rv(other), CKR_TEMPLATE_INCONSISTENT);
+    }
+
+    #[test]
+    fn a_key_is_as_long_as_the_mechanisms_take_and_no_longer() {
+        for mechanism in [CKM_SHA256_HMAC, CKM_HKDF_DERIVE] {
+            let info = crate::mechanism::info(mechanism).unwrap();
+            assert_eq!(info.ulMaxKeySize, MAX_LEN as CK_ULONG);
+        }
+        let wanted = |len: CK_ULONG| {
+            let len = len.to_ne_bytes();
+            wanted_len(&template(&[(CKA_VALUE_LEN, &len)]))
+        };
+        assert_eq!(wanted(4096), Ok(Some(4096)));
+        for len in [4097, 1 << 36, CK_ULONG::MAX] {
+            assert_eq!(rv(wanted(len)), CKR_ATTRIBUTE_VALUE_INVALID);
+        }
+        let long = made(&[], MAX_LEN + 1, Origin::Decapsulated);
+        assert_eq!(rv(long), CKR_TEMPLATE_INCONSISTENT);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use pkcs11_sys::*;
 use super::directory::Directory;
 use super::{InFile, Noted, tags};
 use crate::error::{Error, Result};
-use crate::kms::{Phase, Tags};
+use crate::kms::{KmsErrorKind, Phase, Tags};
 use crate::object::certificate::{Certificate, Notes, Place, StoredCertificate};
 use crate::object::template::Template;
 use crate::object::{Key, Value, attributes};
@@ -16,7 +16,8 @@ use crate::token::Token;
 
 impl Token {
     /// Stores a certificate in the tags of the key that it certifies; in the directory, if there is
-    /// one, where the token has no such key or its tags do not hold the certificate.
+    /// one, where the token has no such key, or its tags do not hold the certificate or may not be
+    /// written.
     ///
     /// `CKR_DEVICE_MEMORY` without a place for it, `CKR_ATTRIBUTE_VALUE_INVALID` when a name is longer
     /// than a tag's value.
@@ -35,9 +36,10 @@ impl Token {
             }
             None => Err(no_key()),
         };
+        let in_file = |directory: &Directory| self.write_file(directory, certificate, notes);
         let place = match (reserved, self.store.directory()) {
-            (Ok((key, index, tags)), _) => self.write_reserved(&key, index, &tags)?,
-            (Err(_), Some(directory)) => self.write_file(directory, certificate, notes)?,
+            (Ok((key, index, tags)), _) => self.write_reserved(&key, index, &tags, in_file)?,
+            (Err(_), Some(directory)) => in_file(directory)?,
             (Err(error), None) => return Err(error),
         };
         let unique_id = place.unique_id(certificate);
@@ -121,13 +123,29 @@ impl Token {
         self.key_certified_by(&renewed, certificate, id)
     }
 
-    fn write_reserved(&self, key: &Key, index: u8, tags: &Tags) -> Result<Place> {
+    /// Writes a certificate into the tags of its key; into the directory, if there is one, where the tags
+    /// may not be written.
+    fn write_reserved(
+        &self,
+        key: &Key,
+        index: u8,
+        tags: &Tags,
+        in_file: impl FnOnce(&Directory) -> Result<Place>,
+    ) -> Result<Place> {
         let entry = &key.entry;
-        let written = self.write_tags(entry, tags.clone(), Phase::Manage);
+        let written = self.try_write_tags(entry, tags.clone());
         self.view.ask(|inventory| inventory.release(entry, tags));
-        written?;
-        let entry = entry.clone();
-        Ok(Place::Tags { entry, index })
+        match (written, self.store.directory()) {
+            (Ok(()), _) => Ok(Place::Tags {
+                entry: entry.clone(),
+                index,
+            }),
+            (Err(error), Some(directory)) if error.kind == KmsErrorKind::AccessDenied => {
+                error.warn(format_args!("certificates go to certificate_directory"));
+                in_file(directory)
+            }
+            (Err(error), _) => Err(self.failed(entry, error, Phase::Manage)),
+        }
     }
 
     fn write_file(

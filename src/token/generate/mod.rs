@@ -1,6 +1,7 @@
 //! C_GenerateKeyPair and C_GenerateKey: templates become one CreateKey request.
 
 mod pair;
+mod policy;
 mod secret;
 
 use std::sync::Arc;
@@ -9,9 +10,11 @@ use pkcs11_sys::*;
 
 use super::names::PairNames;
 use super::{Token, restrictions};
-use crate::config::Selection;
+use crate::config::{OnDestroy, Selection};
+use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::kms::{KeyEntry, KeySpec, KeyUsage, NewKey, Phase};
+use crate::hex;
+use crate::kms::{CREATED_TAG, KeyEntry, KeySpec, KeyUsage, NewKey, Phase};
 use crate::mechanism::Mechanism;
 use crate::object::template::Template;
 use crate::object::value::mechanisms_in;
@@ -42,6 +45,7 @@ impl Token {
     ) -> Result<NewPair> {
         self.check_makes_keys()?;
         let (spec, usage) = pair::kind(&self.config, mechanism, public, private)?;
+        self.check_keeps(&[public, private])?;
         let entry = self.create(&Wanted {
             spec,
             usage,
@@ -69,6 +73,7 @@ impl Token {
     ) -> Result<CK_OBJECT_HANDLE> {
         self.check_makes_keys()?;
         let (spec, usage, key_type) = secret::kind(mechanism, template)?;
+        self.check_keeps(&[template])?;
         let names = names(template);
         let entry = self.create(&Wanted {
             spec,
@@ -87,6 +92,7 @@ impl Token {
     }
 
     fn check_makes_keys(&self) -> Result<()> {
+        self.check_login()?;
         match self.config.selection {
             Selection::Keys(_) => Err(Error::new(
                 CKR_TOKEN_WRITE_PROTECTED,
@@ -96,23 +102,43 @@ impl Token {
         }
     }
 
+    /// Refuses a key that is not to be destroyed in a token whose keys can be: the promise would not be kept.
+    fn check_keeps(&self, templates: &[&Template<'_>]) -> Result<()> {
+        for template in templates {
+            let to_be_kept = template.flag(CKA_DESTROYABLE)? == Some(false);
+            if to_be_kept && self.config.on_destroy != OnDestroy::Refuse {
+                return Err(Error::new(
+                    CKR_TEMPLATE_INCONSISTENT,
+                    "CKA_DESTROYABLE: the keys of a token can be destroyed unless its configuration says \
+                     on_destroy = \"refuse\"",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn create(&self, wanted: &Wanted) -> Result<KeyEntry> {
         let (spec, usage) = (wanted.spec, wanted.usage);
         let mut tags = wanted.names.to_tags()?;
         tags.extend(restrictions::to_tags(&wanted.restrictions)?);
         tags.extend(self.config.tags().clone());
-        let description = self.config.description.as_str().to_owned();
+        tags.extend(self.config.new_key_tags.clone());
+        let mark = new_mark()?;
+        tags.insert(CREATED_TAG.to_owned(), mark.clone());
+        let policy = self.config.policy_file.as_deref().map(policy::read);
         let request = NewKey {
             spec,
             usage,
-            description,
+            description: self.config.description.as_str().to_owned(),
             tags: tags.clone(),
+            policy: policy.transpose()?,
+            multi_region: self.config.multi_region,
         };
         // The other keys first: a token that cannot be listed makes no key that nobody would find.
         self.view.snapshot()?;
         let (entry, answer) = self
             .kms
-            .create_key(&request)
+            .create_key(&request, &self.view.search(mark))
             .map_err(|error| error.into_error(Phase::Generate))?;
         let material = KeyMaterial::new(&answer).map_err(|error| {
             Error::new(
@@ -134,6 +160,13 @@ impl Token {
             .map(|shown| shown.handle)
             .ok_or_else(|| Error::new(CKR_GENERAL_ERROR, "the new key is not in the snapshot"))
     }
+}
+
+/// What no other key's tag [`CREATED_TAG`] says: 128 random bits.
+fn new_mark() -> Result<String> {
+    let mut bytes = [0; 16];
+    random::fill(&mut bytes).map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))?;
+    Ok(hex::encode(&bytes))
 }
 
 /// Checks every attribute of one template by the attribute table, and what its class and key type

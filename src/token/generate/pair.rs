@@ -205,9 +205,9 @@ impl Pair<'_> {
         sets.find(|(number, _)| *number == set)
             .map(|(_, spec)| spec)
             .ok_or_else(|| {
-                bad(
-                    "CKA_PARAMETER_SET",
-                    "no set of the mechanism has this number",
+                Error::new(
+                    CKR_PARAMETER_SET_NOT_SUPPORTED,
+                    "CKA_PARAMETER_SET: no set of the mechanism has this number",
                 )
             })
     }

@@ -6,7 +6,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    AccessKey, Finished, Ready, Server, aws_environment, boto3, free_port, get, venv_python,
+    AccessKey, Console, Finished, Ready, Server, aws_environment, boto3, free_port, get,
+    venv_python,
 };
 
 /// MiniStack on a free port of 127.0.0.1, with its state in a directory of its own.
@@ -97,10 +98,26 @@ impl MiniStack {
         }
     }
 
+    /// Creates an IAM role that those whom the trust policy names may assume, and that may do what the other
+    /// policy says; answers its ARN.
+    #[track_caller]
+    pub fn create_role(&self, name: &str, trust: &Value, policy: &Value) -> String {
+        let script = include_str!("create_role.py");
+        let arguments = [name, &trust.to_string(), &policy.to_string()];
+        let printed = self.boto3(&self.root(), script, &arguments).ok().stdout();
+        printed.trim().to_owned()
+    }
+
     /// Runs a Python script whose `boto3.client(…)` are this server's, signed with `key`.
     #[track_caller]
     pub fn boto3(&self, key: &AccessKey, script: &str, args: &[&str]) -> Finished {
         boto3(&self.endpoint, key, script, args)
+    }
+
+    /// Clients of this server that may do everything.
+    #[track_caller]
+    pub fn console(&self) -> Console {
+        Console::start(&self.endpoint, &self.root())
     }
 
     /// The environment variables that point an AWS client at this server and nowhere else.

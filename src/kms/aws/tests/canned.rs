@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 /// One answer.
 pub(super) enum Reply {
     Json(u16, Value),
-    /// The same, after which the connection is closed unannounced.
+    /// As the token service answers.
+    Xml(u16, String),
+    /// JSON, after which the connection is closed unannounced.
     Last(u16, Value),
     /// The connection is closed without a word.
     Close,
@@ -122,20 +124,30 @@ fn serve(stream: &TcpStream, answer: &Answer, log: &Mutex<Log>) -> io::Result<()
                 return Ok(());
             }
             Reply::Json(status, body) | Reply::Last(status, body) => {
-                let body = body.to_string();
-                write!(
-                    &*stream,
-                    "HTTP/1.1 {status} Test\r\nContent-Type: application/x-amz-json-1.1\r\n\
-                     x-amzn-RequestId: request-{before}\r\nContent-Length: {}\r\n\r\n{body}",
-                    body.len()
-                )?;
+                write(stream, before, status, "x-amz-json-1.1", &body.to_string())?;
             }
+            Reply::Xml(status, body) => write(stream, before, status, "xml", &body)?,
         }
         if last {
             return Ok(());
         }
     }
     Ok(())
+}
+
+fn write(
+    mut stream: &TcpStream,
+    before: usize,
+    status: u16,
+    form: &str,
+    body: &str,
+) -> io::Result<()> {
+    write!(
+        stream,
+        "HTTP/1.1 {status} Test\r\nContent-Type: application/{form}\r\n\
+         x-amzn-RequestId: request-{before}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 fn read(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
@@ -161,6 +173,12 @@ fn read(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
+    if let Some(form) = body.strip_prefix(b"Action=") {
+        // To the token service, whose parameters are of no interest here.
+        let end = form.iter().position(|&byte| byte == b'&');
+        operation = String::from_utf8_lossy(&form[..end.unwrap_or(form.len())]).into_owned();
+        body = b"null".to_vec();
+    }
     Ok(Some(Request {
         operation,
         user_agent,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::canned::{Canned, Reply};
 use super::emulated::{emulator, error, kms_at};
-use super::{key, kms, new_key, settings};
+use super::{key, kms, new_key, none_known, settings};
 use crate::kms::{
     AwsKms, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType,
     NewKey, SigningAlgorithm,
@@ -30,7 +30,7 @@ fn made(kms: &AwsKms, spec: KeySpec, usage: KeyUsage) -> (KeyEntry, Vec<u8>) {
         usage,
         ..new_key()
     };
-    let (key, answer) = kms.create_key(&request).unwrap();
+    let (key, answer) = kms.create_key(&request, &none_known()).unwrap();
     (key, answer.public.unwrap_or_default())
 }
 

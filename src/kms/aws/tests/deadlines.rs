@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::canned::{Canned, Reply};
-use super::{key, kms, new_key, runtime, settings};
+use super::{key, kms, new_key, none_known, runtime, settings};
 use crate::kms::{
     AwsKms, AwsSettings, Kms, KmsErrorKind, MessageType, SharedHttp, SigningAlgorithm,
 };
@@ -33,7 +33,7 @@ fn a_hanging_endpoint_costs_no_more_than_the_deadline() {
                 .kind
         }),
         ("CreateKey", &mut || {
-            kms.create_key(&new_key()).unwrap_err().kind
+            kms.create_key(&new_key(), &none_known()).unwrap_err().kind
         }),
         ("ListKeys", &mut || kms.list_keys().unwrap_err().kind),
         ("GenerateRandom", &mut || {

@@ -4,6 +4,7 @@ use std::process::{Command, Output};
 
 use aws_config::ConfigLoader;
 use aws_sdk_kms::config::Credentials;
+use aws_types::os_shim_internal::{Env, Fs};
 
 use super::canned::{Canned, Reply};
 use super::{key, kms, settings};
@@ -18,11 +19,24 @@ pub(crate) enum Surroundings {
 }
 
 impl Surroundings {
-    pub(in crate::kms::aws) fn apply(self, loader: ConfigLoader) -> ConfigLoader {
+    pub(in crate::kms::aws) fn shims(self) -> (Env, Fs) {
+        match self {
+            Self::Real => (Env::real(), Fs::real()),
+            Self::Test => (Env::from_slice(&[]), Fs::from_slice(&[])),
+        }
+    }
+
+    /// `endpoint` serves the token service as well.
+    pub(in crate::kms::aws) fn apply(
+        self,
+        loader: ConfigLoader,
+        endpoint: Option<&str>,
+    ) -> ConfigLoader {
         match self {
             Self::Real => loader,
             Self::Test => loader
                 .empty_test_environment()
+                .endpoint_url(endpoint.unwrap_or_default())
                 .credentials_provider(Credentials::new("test", "test-secret", None, None, "test")),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::canned::{Canned, Reply, signature};
-use super::{key, kms, new_key, runtime, settings, unmasked};
+use super::{key, kms, new_key, none_known, runtime, settings, unmasked};
 use crate::kms::{
     AwsKms, AwsSettings, EncryptionAlgorithm, EncryptionContext, Kms, KmsErrorKind, MessageType,
     Runtime, SharedHttp, SigningAlgorithm, Tags,
@@ -163,11 +163,15 @@ fn a_new_key_is_asked_for_once_whatever_is_answered() {
         (429, KmsErrorKind::Throttled),
     ] {
         let server = Canned::new(move |_, _| Reply::Json(reply, json!({})));
-        let error = kms_at(&server).create_key(&new_key()).unwrap_err();
+        let error = kms_at(&server)
+            .create_key(&new_key(), &none_known())
+            .unwrap_err();
         assert_eq!((error.kind, server.count("CreateKey")), (kind, 1));
     }
     let server = Canned::new(|_, _| Reply::error("LimitExceededException"));
-    let error = kms_at(&server).create_key(&new_key()).unwrap_err();
+    let error = kms_at(&server)
+        .create_key(&new_key(), &none_known())
+        .unwrap_err();
     assert_eq!(error.kind, KmsErrorKind::LimitExceeded);
     assert_eq!(server.count("CreateKey"), 1);
 }

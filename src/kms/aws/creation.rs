@@ -1,0 +1,185 @@
+//! Making keys, so that none is lost and none is made twice.
+//!
+//! KMS cannot tell a repeated `CreateKey` from a second one, so it is sent once. When its answer is
+//! lost, the key may exist all the same: it is then found by a tag that no other key has.
+
+use std::sync::Arc;
+
+use aws_sdk_kms::config::Config;
+use aws_sdk_kms::config::retry::RetryConfig;
+use aws_sdk_kms::config::timeout::TimeoutConfig;
+use aws_sdk_kms::operation::create_key::CreateKeyOutput;
+use aws_sdk_kms::types::{KeySpec as WireKeySpec, KeyUsageType};
+use tokio::time::Instant;
+
+use super::listing::bad_answer;
+use super::operations::wire_tags;
+use super::request::{Requests, persist};
+use crate::kms::{
+    CREATED_TAG, KeyAnswer, KeyEntry, KmsError, KmsErrorKind as Kind, NewKey, Search, Tags,
+};
+
+const OPERATION: &str = "CreateKey";
+
+impl Requests {
+    /// Makes a key and waits until it can be used: two requests when KMS is consistent at once.
+    pub(super) async fn create_key(
+        self: Arc<Self>,
+        request: &NewKey,
+        search: &Search,
+    ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
+        let key = match self.create(request).await {
+            Err(error) if leaves_doubt(&error) => self.adopt(request, search, error).await?,
+            created => created?,
+        };
+        self.fresh.remember(&key.key_id);
+        let timeout = self.settings().key_ready_timeout;
+        let deadline = Instant::now() + timeout;
+        // The key exists and costs money: a passing failure is no reason to lose it.
+        let read = persist(deadline, passes, || {
+            self.read_new_key(&key, request.spec, deadline)
+        });
+        match read.await {
+            Ok(answer) if answer.spec == request.spec && answer.usage == request.usage => {
+                Ok((key, answer))
+            }
+            Ok(other) => {
+                let what = format!("it has key spec {} and usage {}", other.spec, other.usage);
+                Err(bad_answer(OPERATION, Some(&key.arn), what))
+            }
+            Err(error) => {
+                let message = format!(
+                    "the key was created, but it could not be made usable within {} s: {}",
+                    timeout.as_secs(),
+                    error.message
+                );
+                Err(KmsError { message, ..error })
+            }
+        }
+    }
+
+    /// `CreateKey`, sent exactly once.
+    async fn create(&self, request: &NewKey) -> Result<KeyEntry, KmsError> {
+        let tags = wire_tags(OPERATION, None, &request.tags)?;
+        let limit = self.settings().deadline;
+        let once = Config::builder()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(self.settings().connect_timeout)
+                    .read_timeout(limit)
+                    .operation_attempt_timeout(limit)
+                    .operation_timeout(limit)
+                    .build(),
+            );
+        let answer: CreateKeyOutput = self
+            .ask(OPERATION, None, Instant::now() + limit, |client| {
+                client
+                    .create_key()
+                    .key_spec(WireKeySpec::from(request.spec.as_wire()))
+                    .key_usage(KeyUsageType::from(request.usage.as_wire()))
+                    .description(&request.description)
+                    .set_tags(Some(tags).filter(|tags| !tags.is_empty()))
+                    .set_policy(request.policy.clone())
+                    .set_multi_region(request.multi_region.then_some(true))
+                    .customize()
+                    .config_override(once)
+                    .send()
+            })
+            .await?;
+        let Some(metadata) = answer.key_metadata() else {
+            return Err(bad_answer(OPERATION, None, "no key metadata"));
+        };
+        let Some(arn) = metadata.arn() else {
+            return Err(bad_answer(OPERATION, Some(metadata.key_id()), "no key ARN"));
+        };
+        Ok(KeyEntry {
+            arn: arn.to_owned(),
+            key_id: metadata.key_id().to_owned(),
+        })
+    }
+
+    /// Looks for the key of a request whose answer was `lost`, for as long as one call may take.
+    async fn adopt(
+        self: &Arc<Self>,
+        request: &NewKey,
+        search: &Search,
+        lost: KmsError,
+    ) -> Result<KeyEntry, KmsError> {
+        let Some(mark) = request.tags.get(CREATED_TAG) else {
+            return Err(lost);
+        };
+        let limit = self.settings().deadline;
+        let deadline = Instant::now() + limit;
+        let found = persist(deadline, passes, || {
+            self.find_created(mark, search, deadline)
+        });
+        match found.await {
+            Ok(key) => {
+                tracing::warn!(
+                    "{lost}; the key was created all the same: {}, known by its tag {CREATED_TAG} = {mark}",
+                    key.arn
+                );
+                Ok(key)
+            }
+            Err(error) => {
+                let message = format!(
+                    "{}; within {} s no new key with the tag {CREATED_TAG} = {mark} was found ({}), so \
+                     probably none was created: should one show up later, nobody uses it",
+                    lost.message,
+                    limit.as_secs_f64(),
+                    error.message
+                );
+                Err(KmsError { message, ..lost })
+            }
+        }
+    }
+
+    /// The key with this mark among the new ones.
+    async fn find_created(
+        self: &Arc<Self>,
+        mark: &str,
+        search: &Search,
+        deadline: Instant,
+    ) -> Result<KeyEntry, KmsError> {
+        let found = match search {
+            Search::Tagging => {
+                let marked = Tags::from([(CREATED_TAG.to_owned(), mark.to_owned())]);
+                let mut found = self.list_tagged(&marked, deadline).await?;
+                found.pop().map(|(key, _)| key)
+            }
+            Search::Listing(known) => {
+                let mut keys = self.list_keys(deadline).await?;
+                keys.retain(|key| !known(key));
+                let tags = Arc::clone(self).list_tags(keys.clone(), deadline).await;
+                // Tags that cannot be read are those of others' keys, or are not there yet.
+                let is_marked =
+                    |tags: Tags| tags.get(CREATED_TAG).is_some_and(|value| value == mark);
+                let mut keys = keys.into_iter().zip(tags);
+                keys.find_map(|(key, tags)| tags.is_ok_and(is_marked).then_some(key))
+            }
+        };
+        found.ok_or_else(|| KmsError::local(Kind::NotFound, OPERATION, None, "no listing shows it"))
+    }
+}
+
+/// Whether a request that failed like this may have been carried out: its answer is what is missing.
+fn leaves_doubt(error: &KmsError) -> bool {
+    matches!(
+        error.kind,
+        Kind::Timeout | Kind::Network | Kind::Unavailable | Kind::BadAnswer
+    )
+}
+
+/// Whether what failed like this may succeed a little later, for a key that is new.
+fn passes(error: &KmsError) -> bool {
+    matches!(
+        error.kind,
+        Kind::NotFound
+            | Kind::InvalidState
+            | Kind::Throttled
+            | Kind::Unavailable
+            | Kind::Network
+            | Kind::Timeout
+    )
+}

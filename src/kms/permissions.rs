@@ -1,0 +1,358 @@
+//! The one table of IAM actions: which functions ask for each, and what is lost without it.
+//!
+//! The log and docs/iam.md are made from it, and so are the policies of the README.
+//! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/kms-api-permissions-reference.html>.
+
+use std::borrow::Cow;
+
+/// A permission that requests of this module need.
+#[derive(Debug)]
+pub(crate) struct Permission {
+    /// As in a policy: `kms:Sign`.
+    pub(crate) action: &'static str,
+    /// The operation that it is named for, as in the API reference.
+    pub(crate) operation: &'static str,
+    /// The PKCS#11 functions that ask for it; `C_Sign*` are all of that name.
+    pub(crate) functions: &'static [&'static str],
+    /// What is lost where it is denied, as a clause: "without it …".
+    pub(crate) loss: &'static str,
+    pub(crate) need: Need,
+    pub(crate) scope: Scope,
+}
+
+/// How much depends on a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// A token without it shows nothing.
+    Token,
+    /// The functions that ask for it fail, no others.
+    Function,
+    /// Nothing fails; something is done worse, or left out.
+    Nothing,
+}
+
+/// What a policy can tie a permission to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The account and region: there is no key yet, or no single one.
+    Account,
+    /// A key that is being made: its tags are in the request.
+    NewKey,
+    /// The tags of a key, which are both there and in the request.
+    Tags,
+    /// Tags that are taken from a key: their keys are in the request.
+    TagKeys,
+    /// A key.
+    Key,
+}
+
+impl Scope {
+    /// Whether the policy of a key can allow or deny it.
+    fn concerns_key_policies(self) -> bool {
+        matches!(self, Self::Tags | Self::TagKeys | Self::Key)
+    }
+}
+
+const FIND: &str = "C_FindObjectsInit";
+const PAIR: &str = "C_GenerateKeyPair";
+const KEY: &str = "C_GenerateKey";
+
+/// Every action of every request that this module sends.
+pub(crate) const PERMISSIONS: &[Permission] = &[
+    Permission {
+        action: "kms:ListKeys",
+        operation: "ListKeys",
+        functions: &[FIND, PAIR, KEY],
+        loss: "no keys are found but those that the token's configuration names in `keys`",
+        need: Need::Token,
+        scope: Scope::Account,
+    },
+    Permission {
+        action: "tag:GetResources",
+        operation: "GetResources",
+        functions: &[FIND, PAIR, KEY],
+        loss: "all keys of the account are listed, and the tags of each are read with a request of its own",
+        need: Need::Nothing,
+        scope: Scope::Account,
+    },
+    Permission {
+        action: "kms:ListResourceTags",
+        operation: "ListResourceTags",
+        functions: &[FIND],
+        loss: "a token with `tags` shows no keys, and any other shows keys without the names and \
+               certificates in their tags",
+        need: Need::Token,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:GetPublicKey",
+        operation: "GetPublicKey",
+        functions: &[FIND, "C_GetAttributeValue", PAIR],
+        loss: "keys are hidden, and new key pairs are of no use",
+        need: Need::Token,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:DescribeKey",
+        operation: "DescribeKey",
+        functions: &[FIND, "C_GetAttributeValue", KEY],
+        loss: "HMAC keys and symmetric keys are hidden, and new ones are of no use; a token with `keys` shows none",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:ListAliases",
+        operation: "ListAliases",
+        functions: &[FIND],
+        loss: "keys without a p11:label tag are labelled by their key ids",
+        need: Need::Nothing,
+        scope: Scope::Account,
+    },
+    Permission {
+        action: "kms:Sign",
+        operation: "Sign",
+        functions: &["C_Sign*"],
+        loss: "nothing is signed",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:GenerateMac",
+        operation: "GenerateMac",
+        functions: &["C_Sign*", "C_Verify*"],
+        loss: "HMAC keys authenticate nothing, and verify no MACs that are cut",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:VerifyMac",
+        operation: "VerifyMac",
+        functions: &["C_Verify*"],
+        loss: "HMAC keys verify no whole MACs",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:Decrypt",
+        operation: "Decrypt",
+        functions: &["C_Decrypt*", "C_UnwrapKey"],
+        loss: "RSA keys and symmetric keys decrypt and unwrap nothing",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:Encrypt",
+        operation: "Encrypt",
+        functions: &["C_Encrypt*", "C_WrapKey"],
+        loss: "symmetric keys encrypt and wrap nothing",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:GenerateDataKey",
+        operation: "GenerateDataKey",
+        functions: &[KEY],
+        loss: "no data keys are made",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:ReEncryptFrom",
+        operation: "ReEncrypt",
+        functions: &["C_Encrypt*"],
+        loss: "no ciphertext of the key is moved to another one",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:ReEncryptTo",
+        operation: "ReEncrypt",
+        functions: &["C_Encrypt*"],
+        loss: "no ciphertext of another key is moved to the key",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:GetKeyRotationStatus",
+        operation: "GetKeyRotationStatus",
+        functions: &["C_GetAttributeValue"],
+        loss: "it is not shown whether and when symmetric keys are rotated",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:ListKeyRotations",
+        operation: "ListKeyRotations",
+        functions: &["C_GetAttributeValue"],
+        loss: "it is not shown how often symmetric keys were rotated",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:DeriveSharedSecret",
+        operation: "DeriveSharedSecret",
+        functions: &["C_DeriveKey"],
+        loss: "EC keys agree on no secrets",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:Decapsulate",
+        operation: "Decapsulate",
+        functions: &["C_DecapsulateKey"],
+        loss: "ML-KEM keys decapsulate nothing",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:GenerateRandom",
+        operation: "GenerateRandom",
+        functions: &["C_GenerateRandom"],
+        loss: "there are no random bytes from KMS; those of this machine need `random = \"local\"`",
+        need: Need::Function,
+        scope: Scope::Account,
+    },
+    Permission {
+        action: "kms:CreateKey",
+        operation: "CreateKey",
+        functions: &[PAIR, KEY],
+        loss: "no keys are made",
+        need: Need::Function,
+        scope: Scope::NewKey,
+    },
+    Permission {
+        action: "kms:TagResource",
+        operation: "TagResource",
+        functions: &[
+            PAIR,
+            KEY,
+            "C_SetAttributeValue",
+            "C_CreateObject",
+            "C_CopyObject",
+        ],
+        loss: "no keys are made or renamed, and certificates are kept in `certificate_directory` alone",
+        need: Need::Function,
+        scope: Scope::Tags,
+    },
+    Permission {
+        action: "kms:UntagResource",
+        operation: "UntagResource",
+        functions: &["C_DestroyObject"],
+        loss: "certificates in the tags of keys stay there",
+        need: Need::Function,
+        scope: Scope::TagKeys,
+    },
+    Permission {
+        action: "kms:ScheduleKeyDeletion",
+        operation: "ScheduleKeyDeletion",
+        functions: &["C_DestroyObject"],
+        loss: "no keys are destroyed, unless `on_destroy = \"disable\"`",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:DisableKey",
+        operation: "DisableKey",
+        functions: &["C_DestroyObject"],
+        loss: "no keys are destroyed in a token with `on_destroy = \"disable\"`",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+];
+
+/// How IAM names the action that it denies, which need not be that of the operation: a key is made
+/// with its tags.
+const DENIED: &str = "not authorized to perform: ";
+/// How it says that a statement denies it, so that no other can allow it.
+const EXPLICIT: &str = "with an explicit deny";
+
+/// The action that this answer of `AccessDeniedException` is about.
+pub(super) fn denied_action<'a>(operation: &'a str, message: &'a str) -> Cow<'a, str> {
+    let named = message.split_once(DENIED).map(|(_, rest)| rest);
+    let named = named.and_then(|rest| rest.split_ascii_whitespace().next());
+    named.map_or_else(|| action_of(operation), Cow::Borrowed)
+}
+
+/// What a person should know and do about a denied operation, as a clause without capital and full
+/// stop.
+pub(super) fn advice(operation: &str, message: &str) -> String {
+    let action = denied_action(operation, message);
+    let permission = PERMISSIONS.iter().find(|row| row.action == action);
+    let loss = permission.map_or_else(String::new, |permission| {
+        let whom = match permission.need {
+            Need::Token => "no token works without it",
+            Need::Function => "nothing else fails",
+            Need::Nothing => "nothing fails",
+        };
+        format!(
+            "without {action} {} ({}; {whom}): ",
+            permission.loss,
+            permission.functions.join(", ")
+        )
+    });
+    let place = match permission {
+        Some(permission) if !permission.scope.concerns_key_policies() => "in its IAM policy",
+        _ => "in its IAM policy and in the key policy",
+    };
+    if message.contains(EXPLICIT) {
+        return format!(
+            "{loss}a statement denies {action} to the caller: take it out or narrow it"
+        );
+    }
+    format!("{loss}allow the action {action} to the caller {place}")
+}
+
+fn action_of(operation: &str) -> Cow<'_, str> {
+    let row = PERMISSIONS.iter().find(|row| row.operation == operation);
+    row.map_or_else(
+        || Cow::Owned(format!("kms:{operation}")),
+        |row| Cow::Borrowed(row.action),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_stands_in_the_table_once() {
+        let distinct: std::collections::BTreeSet<_> =
+            PERMISSIONS.iter().map(|row| row.action).collect();
+        assert_eq!(distinct.len(), PERMISSIONS.len());
+    }
+
+    #[test]
+    fn the_action_is_the_one_that_iam_names_or_else_that_of_the_operation() {
+        let words = "User: arn:aws:iam::111122223333:user/ca is not authorized to perform: \
+                     kms:TagResource because no identity-based policy allows the action";
+        assert_eq!(denied_action("CreateKey", words), "kms:TagResource");
+        assert_eq!(denied_action("CreateKey", "no"), "kms:CreateKey");
+        assert_eq!(denied_action("ReplicateKey", ""), "kms:ReplicateKey");
+    }
+
+    #[test]
+    fn the_advice_says_what_is_lost_and_where_to_allow_the_action() {
+        assert_eq!(
+            advice("Sign", ""),
+            "without kms:Sign nothing is signed (C_Sign*; nothing else fails): allow the action kms:Sign to the caller in its IAM policy and in the key policy"
+        );
+        let of_account = advice("ListAliases", "");
+        assert!(of_account.ends_with("kms:ListAliases to the caller in its IAM policy"));
+        let linked = "not authorized to perform: iam:CreateServiceLinkedRole on resource: *";
+        assert_eq!(
+            advice("CreateKey", linked),
+            "allow the action iam:CreateServiceLinkedRole to the caller in its IAM policy and in the \
+             key policy"
+        );
+    }
+
+    #[test]
+    fn an_explicit_deny_is_not_answered_with_the_advice_to_allow() {
+        let words = "not authorized to perform: kms:Sign on resource: k with an explicit deny in an \
+                     identity-based policy";
+        assert!(
+            advice("Sign", words)
+                .ends_with("denies kms:Sign to the caller: take it out or narrow it")
+        );
+    }
+}
