@@ -97,14 +97,7 @@ fn every_listed_mechanism_works_and_has_the_info_that_says_so() {
                 assert_encrypts(&client, &kms, key, key);
                 assert_wraps(&client, &kms, key, key);
             }
-            // What is encrypted anew is a ciphertext.
-            CKF_ENCRYPT => {
-                let kms = Mechanism::plain(KMS_SYMMETRIC_MECHANISM);
-                let keys = [symmetric_key(&client), symmetric_key(&client)];
-                let first = client.ciphertext(&kms, keys[0], b"data");
-                let second = client.ciphertext(&Mechanism::plain(*type_), keys[1], &first);
-                assert_eq!(client.plaintext(&kms, keys[1], &second).ok(), b"data");
-            }
+            CKF_ENCRYPT => assert_reencrypts(&client, *type_),
             CKF_GENERATE => {
                 let made = generate_secret(&client, *type_);
                 assert!(made.is_ok(), "{type_:#x} {made:x?}\n{}", client.log());
@@ -429,6 +422,16 @@ fn generate_secret(client: &Client, type_: CK_MECHANISM_TYPE) -> Result<CK_OBJEC
         template.push((CKA_VALUE_LEN, len.to_ne_bytes().to_vec()));
     }
     client.generate_key(&Mechanism::plain(type_), &template)
+}
+
+/// What is encrypted anew is a ciphertext.
+#[track_caller]
+fn assert_reencrypts(client: &Client, type_: CK_MECHANISM_TYPE) {
+    let kms = Mechanism::plain(KMS_SYMMETRIC_MECHANISM);
+    let keys = [symmetric_key(client), symmetric_key(client)];
+    let first = client.ciphertext(&kms, keys[0], b"data");
+    let second = client.ciphertext(&Mechanism::plain(type_), keys[1], &first);
+    assert_eq!(client.plaintext(&kms, keys[1], &second).ok(), b"data");
 }
 
 #[track_caller]
