@@ -32,7 +32,7 @@ impl Cloud {
         let config = directory.path().join("config.toml");
         let log = directory.path().join("log");
         let text = format!(
-            "[[token]]\nregion = \"{REGION}\"\nendpoint = \"{}\"\n\
+            "[[token]]\nregion = \"{REGION}\"\nendpoint = \"{}\"\nmiss_refresh_interval = 0.01\n\
              [log]\nlevel = \"info\"\nfile = \"{}\"\n",
             ministack.endpoint(),
             log.display()
