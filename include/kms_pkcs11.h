@@ -71,6 +71,12 @@
 #define KMS_PKCS11_TAG_KEY_TYPE "p11:key-type"
 
 /*
+ * Tag of a KMS key that the module made: 32 hexadecimal digits that no other key has. A key whose creation was not
+ * answered is found by it.
+ */
+#define KMS_PKCS11_TAG_CREATED "p11:created"
+
+/*
  * Symmetric keys of KMS (CKO_SECRET_KEY, CKK_AES, made by CKM_AES_KEY_GEN with CKA_TOKEN and CKA_VALUE_LEN 32).
  *
  * CKM_KMS_SYMMETRIC, each time with one request to KMS:

@@ -90,7 +90,9 @@ fn the_tags_of_the_header_are_those_of_a_generated_key() {
     assert_eq!(tag("LABEL"), "private");
     assert_eq!(tag("PUBLIC_ID"), "7075626c6963");
     assert_eq!(tag("PUBLIC_LABEL"), "public");
-    assert_eq!(tags.len(), 4);
+    let mark = tag("CREATED");
+    assert!(mark.len() == 32 && mark.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    assert_eq!(tags.len(), 5);
 }
 
 #[test]

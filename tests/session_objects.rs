@@ -58,6 +58,30 @@ for name in ['44', '65', '87']:
 const MESSAGE: &[u8] = b"a message of somebody else";
 
 #[test]
+fn private_objects_of_sessions_go_with_the_login_and_public_ones_stay() {
+    let world = World::start();
+    let (first, second) = (world.module.session(), world.module.session());
+    let secret = |private| {
+        [
+            ulong(CKA_CLASS, CKO_SECRET_KEY),
+            ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET),
+            bytes(CKA_VALUE, b"a secret"),
+            flag(CKA_PRIVATE, private),
+        ]
+    };
+    let private = [first, second].map(|session| session.create(&secret(true)).unwrap());
+    let public = first.create(&secret(false)).unwrap();
+    first.login(CKU_USER, "1234").unwrap();
+    first.logout().unwrap();
+    for key in private {
+        let gone = second.get(key, CKA_CLASS);
+        assert_eq!(gone, Err(CKR_OBJECT_HANDLE_INVALID));
+    }
+    assert_eq!(second.get(public, CKA_PRIVATE), Ok(vec![0]));
+    assert_eq!(world.take_calls(), calls([]));
+}
+
+#[test]
 fn an_imported_public_key_verifies_what_others_signed_and_nothing_else() {
     let world = World::start();
     let session = world.module.session();

@@ -125,6 +125,37 @@ pub(crate) enum Parameter {
         source: CK_RSA_PKCS_OAEP_SOURCE_TYPE,
         label: Input<'static>,
     },
+    /// A `CK_ULONG`: the bytes of a MAC.
+    Number(CK_ULONG),
+    Gcm {
+        iv: &'static [u8],
+        aad: &'static [u8],
+        tag_bits: CK_ULONG,
+    },
+    Ctr {
+        bits: CK_ULONG,
+        block: [u8; 16],
+    },
+    Ecdh {
+        kdf: CK_EC_KDF_TYPE,
+        shared: &'static [u8],
+        public: &'static [u8],
+    },
+    /// HKDF that extracts, with the salt that is given, and expands.
+    Hkdf {
+        hash: CK_MECHANISM_TYPE,
+        salt: &'static [u8],
+        info: &'static [u8],
+    },
+    EdDsa {
+        prehash: bool,
+        context: &'static [u8],
+    },
+    /// `CK_SIGN_ADDITIONAL_CONTEXT`.
+    SignContext {
+        hedge: CK_HEDGE_TYPE,
+        context: &'static [u8],
+    },
 }
 
 impl Mechanism {

@@ -11,10 +11,10 @@ use crate::child::write_line;
 use crate::compare::Pair;
 use crate::ctx::Ctx;
 use crate::driver::Module;
-use crate::openssl::Signed;
+use crate::outside::Signed;
 use crate::reference::Reference;
 use crate::subjects::{Subject, Subjects};
-use crate::transcript::Transcript;
+use crate::transcript::{Step, Transcript};
 
 /// A signature and all that it takes to verify it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub(crate) struct Evidence {
     mechanism: CK_MECHANISM_TYPE,
     /// `hashAlg`, `mgf` and `sLen` of a PSS parameter.
     pss: Option<(CK_MECHANISM_TYPE, CK_RSA_PKCS_MGF_TYPE, CK_ULONG)>,
+    /// The context of an ML-DSA signature.
+    #[serde(default)]
+    context: Option<Vec<u8>>,
     data: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -61,15 +64,18 @@ impl Evidence {
         signed: Signed,
         signature: &[u8],
     ) -> Self {
-        let pss = match signed.mechanism.parameter {
-            Parameter::Pss { hash, mgf, salt } => Some((hash, mgf, salt)),
-            _ => None,
-        };
+        let (mut pss, mut context) = (None, None);
+        match signed.mechanism.parameter {
+            Parameter::Pss { hash, mgf, salt } => pss = Some((hash, mgf, salt)),
+            Parameter::SignContext { context: given, .. } => context = Some(given.to_vec()),
+            _ => {}
+        }
         Self {
             step,
             public,
             mechanism: signed.mechanism.kind,
             pss,
+            context,
             data: signed.data,
             signature: signature.to_vec(),
         }
@@ -114,7 +120,17 @@ impl Evidence {
                 let mechanism = Mechanism::pss(self.mechanism, hash, mgf, salt);
                 (mechanism, self.data.clone())
             }
-            (None, _) => (Mechanism::plain(self.mechanism), self.data.clone()),
+            (None, _) => {
+                let plain = Mechanism::plain(self.mechanism);
+                let with_context = self.context.as_ref().map(|context| {
+                    plain.with(Parameter::SignContext {
+                        hedge: CKH_HEDGE_PREFERRED,
+                        // As long as this process, which ends with the verification.
+                        context: context.clone().leak(),
+                    })
+                });
+                (with_context.unwrap_or(plain), self.data.clone())
+            }
         }
     }
 }
@@ -138,17 +154,14 @@ pub(crate) fn serve(
 /// One side of a pair.
 type Side = fn(&mut Pair) -> &mut Transcript;
 
-/// Has every signature in these transcripts verified by the module it is compared with, as far as that
-/// imports public keys. One that does not verify becomes a failure of its scenario.
+/// Has every signature in these transcripts verified by the module it is compared with. One that does not
+/// verify becomes a step of its maker's, which no step of the other's can equal.
 pub(crate) fn verify(subjects: &Subjects, pairs: &mut [Pair]) -> io::Result<Vec<Crossing>> {
     let (ours, theirs): (Side, Side) = (|pair| &mut pair.ours, |pair| &mut pair.theirs);
     let mut crossings = Vec::new();
     for reference in Reference::ALL {
         let (module, other) = (&subjects.module, subjects.of(reference));
         for (maker, side, verifier) in [(module, ours, other), (other, theirs, module)] {
-            if !verifier.imports_public_keys {
-                continue;
-            }
             let pairs = pairs.iter_mut().filter(|pair| pair.reference == reference);
             let signatures = cross(verifier, &mut pairs.map(side).collect::<Vec<_>>())?;
             crossings.push(Crossing {
@@ -162,21 +175,23 @@ pub(crate) fn verify(subjects: &Subjects, pairs: &mut [Pair]) -> io::Result<Vec<
     Ok(crossings)
 }
 
-/// Has the signatures of transcripts verified; answers how many there were.
+/// Has the signatures of transcripts verified; answers how many were good.
 fn cross(verifier: &Subject, transcripts: &mut [&mut Transcript]) -> io::Result<usize> {
     let evidence: Vec<&Evidence> = transcripts.iter().flat_map(|it| &it.signatures).collect();
-    let signatures = evidence.len();
+    let mut good = evidence.len();
     let mut findings = verifier.verify(&evidence)?.into_iter();
     for transcript in transcripts {
         let found = transcript.signatures.iter().zip(findings.by_ref());
-        let failures = found.filter_map(|(evidence, finding)| {
-            let (who, step) = (&verifier.name, &evidence.step);
-            Some(format!(
-                "{who} does not verify the signature of {step}: {}",
-                finding?
-            ))
+        let refused = found.filter_map(|(evidence, finding)| {
+            Some(Step {
+                name: format!("signature of {}, by {}", evidence.step, verifier.name),
+                rv: finding?,
+                details: Vec::new(),
+            })
         });
-        transcript.failures.extend(failures.collect::<Vec<_>>());
+        let refused: Vec<Step> = refused.collect();
+        good -= refused.len();
+        transcript.steps.extend(refused);
     }
-    Ok(signatures)
+    Ok(good)
 }

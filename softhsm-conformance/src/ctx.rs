@@ -1,16 +1,16 @@
 //! What a scenario works with: the module's functions, the record of their answers, keys to use.
 
+mod signing;
+
 use std::collections::HashMap;
 
 use cryptoki_sys::*;
+use kms_pkcs11_testkit::hex;
 
-use crate::arguments::{Input, Locking, Mechanism, Output, Place, Template};
-use crate::cross::Evidence;
-use crate::driver::{Answer, Module};
-use crate::keys::KeyPair;
+use crate::arguments::{Locking, Output, Place};
+use crate::driver::Module;
 use crate::names;
-use crate::openssl::{self, Signed};
-use crate::spki;
+use crate::outside::Signed;
 use crate::transcript::{Detail, Step, Transcript};
 
 /// The user's PIN of both tokens.
@@ -31,6 +31,8 @@ pub(crate) struct Ctx {
     pairs: HashMap<CK_OBJECT_HANDLE, CK_OBJECT_HANDLE>,
     /// What each session is signing.
     signing: HashMap<CK_SESSION_HANDLE, Signed>,
+    /// The message that each session is signing by the functions of version 3.0.
+    messages: HashMap<CK_SESSION_HANDLE, Signed>,
 }
 
 impl Ctx {
@@ -43,6 +45,7 @@ impl Ctx {
             note: None,
             pairs: HashMap::new(),
             signing: HashMap::new(),
+            messages: HashMap::new(),
         }
     }
 
@@ -55,6 +58,7 @@ impl Ctx {
         self.calls.clear();
         self.pairs.clear();
         self.signing.clear();
+        self.messages.clear();
         self.recording = true;
         self.note = None;
     }
@@ -95,6 +99,11 @@ impl Ctx {
     /// Records something that follows from the answers and must be the same for both modules.
     pub(crate) fn observe(&mut self, what: &str, finding: impl Into<String>) {
         self.push(what, finding.into(), Vec::new());
+    }
+
+    /// Records bytes that must be the same for both modules.
+    pub(crate) fn observe_bytes(&mut self, what: &str, bytes: &[u8]) {
+        self.observe(what, hex(bytes));
     }
 
     /// Records a fault that fails the run, whatever the other module did.
@@ -174,106 +183,5 @@ impl Ctx {
         let session = self.quietly(|ctx| ctx.open_session(slot, flags, Place::Given));
         assert_ne!(session, CK_INVALID_HANDLE, "C_OpenSession failed");
         session
-    }
-}
-
-/// Signing and generation. Every signature is handed to OpenSSL, and kept for the other module, so that no
-/// scenario can forget to.
-impl Ctx {
-    pub(crate) fn generate_key_pair<'a, 'b>(
-        &mut self,
-        session: CK_SESSION_HANDLE,
-        mechanism: impl Into<Option<Mechanism>>,
-        public: impl Into<Template<'a>>,
-        private: impl Into<Template<'b>>,
-    ) -> Option<KeyPair> {
-        let places = (Place::Given, Place::Given);
-        let (public, private) =
-            self.raw_generate_key_pair(session, mechanism, public, private, places)?;
-        self.know(KeyPair { public, private });
-        Some(KeyPair { public, private })
-    }
-
-    /// Remembers which public key verifies what a private key signs.
-    pub(crate) fn know(&mut self, pair: KeyPair) {
-        self.pairs.insert(pair.private, pair.public);
-    }
-
-    pub(crate) fn sign_init(
-        &mut self,
-        session: CK_SESSION_HANDLE,
-        mechanism: impl Into<Option<Mechanism>>,
-        key: CK_OBJECT_HANDLE,
-    ) -> CK_RV {
-        let mechanism = mechanism.into();
-        let rv = self.raw_sign_init(session, mechanism, key);
-        if let (CKR_OK, Some(mechanism)) = (rv, mechanism) {
-            self.signing.insert(
-                session,
-                Signed {
-                    mechanism,
-                    key,
-                    data: Vec::new(),
-                },
-            );
-        }
-        rv
-    }
-
-    pub(crate) fn sign_update<'a>(
-        &mut self,
-        session: CK_SESSION_HANDLE,
-        data: impl Into<Input<'a>>,
-    ) -> CK_RV {
-        let data = data.into();
-        let rv = self.raw_sign_update(session, data);
-        if rv == CKR_OK {
-            self.signed(session, data);
-        }
-        rv
-    }
-
-    pub(crate) fn sign<'a>(
-        &mut self,
-        session: CK_SESSION_HANDLE,
-        data: impl Into<Input<'a>>,
-        output: Output,
-    ) -> Answer {
-        let data = data.into();
-        let answer = self.raw_sign(session, data, output);
-        if answer.rv == CKR_OK && matches!(output, Output::Room(_)) {
-            self.signed(session, data);
-            self.check_signature(session, &answer.bytes);
-        }
-        answer
-    }
-
-    pub(crate) fn sign_final(&mut self, session: CK_SESSION_HANDLE, output: Output) -> Answer {
-        let answer = self.raw_sign_final(session, output);
-        if answer.rv == CKR_OK && matches!(output, Output::Room(_)) {
-            self.check_signature(session, &answer.bytes);
-        }
-        answer
-    }
-
-    fn signed(&mut self, session: CK_SESSION_HANDLE, data: Input<'_>) {
-        if let (Some(signed), Input::Bytes(data)) = (self.signing.get_mut(&session), data) {
-            signed.data.extend_from_slice(data);
-        }
-    }
-
-    fn check_signature(&mut self, session: CK_SESSION_HANDLE, signature: &[u8]) {
-        let Some(signed) = self.signing.remove(&session) else {
-            return self.fail("a signature came out of an operation that was never started");
-        };
-        let Some(public) = self.pairs.get(&signed.key).copied() else {
-            return self.fail("a signature was made with a key whose public half is unknown");
-        };
-        let public = self.quietly(|ctx| ctx.public_values(session, public));
-        if let Err(reason) = openssl::verify(&spki::of(&public), &signed, signature) {
-            self.fail(&format!("OpenSSL does not verify the signature: {reason}"));
-        }
-        let evidence = Evidence::new(self.last_step(), public, signed, signature);
-        self.transcript.signatures.push(evidence);
     }
 }

@@ -1,12 +1,15 @@
 //! Where kms-pkcs11 and a reference may differ, and why.
 //!
-//! Sections are those of the PKCS #11 Specification 3.1, beside Kryoptic those of 3.2. Every row is an answer that was seen; a row that no
-//! longer occurs fails the run as an unexplained difference does.
+//! Sections are those of the PKCS #11 Specification 3.1, where that is said and beside Kryoptic those of 3.2. Every
+//! row is an answer that was seen; a row that no longer occurs fails the run as an unexplained difference does.
 
 mod across;
 mod cryptography;
 mod interfaces;
+mod newest;
 mod object;
+mod secret_keys;
+mod session_objects;
 mod templates;
 mod token;
 
@@ -71,6 +74,11 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
         differences: object::DIFFERENCES,
     },
     Chapter {
+        title: "Objects of a session",
+        reference: Reference::SoftHsm,
+        differences: session_objects::DIFFERENCES,
+    },
+    Chapter {
         title: "Templates of key pairs",
         reference: Reference::SoftHsm,
         differences: templates::DIFFERENCES,
@@ -81,6 +89,11 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
         differences: cryptography::DIFFERENCES,
     },
     Chapter {
+        title: "Secret keys, agreement, Ed25519",
+        reference: Reference::SoftHsm,
+        differences: secret_keys::DIFFERENCES,
+    },
+    Chapter {
         title: "Kinds of sessions, handles, orders of calls",
         reference: Reference::SoftHsm,
         differences: across::DIFFERENCES,
@@ -89,6 +102,11 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
         title: "Interfaces and functions of versions 3.0 and 3.2",
         reference: Reference::Kryoptic,
         differences: interfaces::DIFFERENCES,
+    },
+    Chapter {
+        title: "ML-DSA, ML-KEM, HKDF, two operations at once, messages",
+        reference: Reference::Kryoptic,
+        differences: newest::DIFFERENCES,
     },
 ];
 

@@ -12,7 +12,8 @@ use libloading::Library;
 use crate::arguments::{Input, Mechanism, Output, Place};
 use crate::ctx::Ctx;
 use crate::describe::{self, Describe};
-use crate::driver::raw::{RawMechanism, Room};
+use crate::driver::mechanism::RawMechanism;
+use crate::driver::raw::Room;
 use crate::guarded::Guarded;
 use crate::transcript::ABSENT;
 
@@ -106,7 +107,20 @@ macro_rules! call {
     };
 }
 
+/// Calls one function of the list of version 3.2; a module without it answers [`ABSENT`].
+macro_rules! call_newest {
+    ($ctx:expr, $function:ident $(, $argument:expr)* $(,)?) => {
+        match $ctx.module.newest.and_then(|list| list.$function) {
+            // SAFETY: as in `call`.
+            Some(function) => unsafe { function($($argument),*) },
+            None => ABSENT,
+        }
+    };
+}
+
 mod cryptography;
+mod mechanism;
+mod messages;
 mod newer;
 mod object;
 mod raw;

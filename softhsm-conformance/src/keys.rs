@@ -27,18 +27,28 @@ pub(crate) enum Kind {
     Rsa(CK_ULONG),
     /// EC on the curve of this DER-encoded object identifier.
     Ec(&'static [u8]),
+    Ed25519,
+    /// ML-DSA with the parameter set of this number.
+    MlDsa(CK_ULONG),
+    /// ML-KEM with the parameter set of this number.
+    MlKem(CK_ULONG),
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     Signing,
     Decryption,
+    Agreement,
+    Encapsulation,
 }
 
 pub(crate) const P256: &[u8] = &[0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
 pub(crate) const P384: &[u8] = &[0x06, 5, 0x2b, 0x81, 0x04, 0, 0x22];
 pub(crate) const P521: &[u8] = &[0x06, 5, 0x2b, 0x81, 0x04, 0, 0x23];
 pub(crate) const SECP256K1: &[u8] = &[0x06, 5, 0x2b, 0x81, 0x04, 0, 0x0a];
+
+/// PrintableString `edwards25519`.
+pub(crate) const EDWARDS25519: &[u8] = b"\x13\x0cedwards25519";
 
 pub(crate) const RSA: Fixture = signing("fixture-rsa-2048", Kind::Rsa(2048));
 pub(crate) const RSA_3072: Fixture = signing("fixture-rsa-3072", Kind::Rsa(3072));
@@ -51,6 +61,27 @@ pub(crate) const RSA_DECRYPTION: Fixture = Fixture {
     kind: Kind::Rsa(2048),
     purpose: Purpose::Decryption,
 };
+
+pub(crate) const AGREEMENT: Fixture = Fixture {
+    label: "fixture-agreement",
+    kind: Kind::Ec(P256),
+    purpose: Purpose::Agreement,
+};
+pub(crate) const ED25519: Fixture = signing("fixture-ed25519", Kind::Ed25519);
+pub(crate) const ML_DSA_44: Fixture = signing("fixture-ml-dsa-44", Kind::MlDsa(CKP_ML_DSA_44));
+pub(crate) const ML_DSA_65: Fixture = signing("fixture-ml-dsa-65", Kind::MlDsa(CKP_ML_DSA_65));
+pub(crate) const ML_DSA_87: Fixture = signing("fixture-ml-dsa-87", Kind::MlDsa(CKP_ML_DSA_87));
+pub(crate) const ML_KEM_512: Fixture = encapsulation("fixture-ml-kem-512", CKP_ML_KEM_512);
+pub(crate) const ML_KEM_768: Fixture = encapsulation("fixture-ml-kem-768", CKP_ML_KEM_768);
+pub(crate) const ML_KEM_1024: Fixture = encapsulation("fixture-ml-kem-1024", CKP_ML_KEM_1024);
+
+const fn encapsulation(label: &'static str, set: CK_ULONG) -> Fixture {
+    Fixture {
+        label,
+        kind: Kind::MlKem(set),
+        purpose: Purpose::Encapsulation,
+    }
+}
 
 const fn signing(label: &'static str, kind: Kind) -> Fixture {
     Fixture {
@@ -74,6 +105,8 @@ impl PairTemplate {
         let (on_public, on_private) = match purpose {
             Purpose::Signing => (CKA_VERIFY, CKA_SIGN),
             Purpose::Decryption => (CKA_ENCRYPT, CKA_DECRYPT),
+            Purpose::Agreement => (CKA_DERIVE, CKA_DERIVE),
+            Purpose::Encapsulation => (CKA_ENCAPSULATE, CKA_DECAPSULATE),
         };
         let mut public = vec![flag(CKA_TOKEN, true), flag(on_public, true)];
         public.extend(names(label));
@@ -94,6 +127,18 @@ impl PairTemplate {
             Kind::Ec(curve) => {
                 public.push(bytes(CKA_EC_PARAMS, curve));
                 CKM_EC_KEY_PAIR_GEN
+            }
+            Kind::Ed25519 => {
+                public.push(bytes(CKA_EC_PARAMS, EDWARDS25519));
+                CKM_EC_EDWARDS_KEY_PAIR_GEN
+            }
+            Kind::MlDsa(set) => {
+                public.push(number(CKA_PARAMETER_SET, set));
+                CKM_ML_DSA_KEY_PAIR_GEN
+            }
+            Kind::MlKem(set) => {
+                public.push(number(CKA_PARAMETER_SET, set));
+                CKM_ML_KEM_KEY_PAIR_GEN
             }
         };
         Self {

@@ -37,7 +37,7 @@ Written by `softhsm-conformance compare --report softhsm-conformance/REPORT.md`,
 when it is not what a run finds. Every scenario goes through the C function lists of kms-pkcs11 and of a reference,
 and every return value, length, attribute and structure that they answer is compared. The reference is SoftHSM2,
 or Kryoptic where SoftHSM2 has no answer, as to everything that came with versions 3.0 and 3.2. Every signature is
-verified by OpenSSL, and by the other module with the public key imported.
+verified by OpenSSL or by Python's cryptography, and by the other module with the public key imported.
 
 ";
 
@@ -179,7 +179,7 @@ Observations are what follows from several answers.
 const DIFFERENCES: &str = "\
 ## Allowed differences
 
-Sections are those of the PKCS #11 Specification 3.1, beside Kryoptic those of 3.2.
+Sections are those of the PKCS #11 Specification 3.1, where that is said and beside Kryoptic those of 3.2.
 ";
 
 const RULES_OF_WALKS: &str = "

@@ -4,27 +4,38 @@
 //! only prepares it is called within [`Ctx::quietly`] or by one of the preparations of [`Ctx`]. It states
 //! no expectation: the reference is the expectation, and where that is wrong, `differences` says so.
 
+mod aes;
+mod agreement;
 mod attributes;
 mod buffers;
+mod certificates;
 mod cipher;
 mod destroy;
 mod digest;
+mod dual;
+mod edwards;
 mod every;
 mod find;
 mod general;
 mod generate;
+mod hkdf;
+mod hmac;
 mod interfaces;
 mod kinds;
 mod login;
 mod orders;
+mod post_quantum;
 mod random;
+mod session_objects;
 mod sessions;
 mod sign;
 mod sign_keys;
+mod signature_first;
 mod slots;
 mod templates;
 mod unsupported;
 mod verify;
+mod wrap;
 
 use crate::ctx::Ctx;
 use crate::reference::Reference;
@@ -52,10 +63,23 @@ const CHAPTERS: &[&[Scenario]] = &[
     find::SCENARIOS,
     attributes::SCENARIOS,
     destroy::SCENARIOS,
+    session_objects::SECRET_KEYS,
+    session_objects::LIVES,
+    session_objects::OTHERS,
+    certificates::SCENARIOS,
     sign::SCENARIOS,
     sign_keys::SCENARIOS,
     verify::SCENARIOS,
     cipher::SCENARIOS,
+    aes::MODES,
+    aes::PARAMETERS,
+    hmac::MACS,
+    hmac::SHORTER,
+    wrap::SCENARIOS,
+    wrap::PADDED,
+    agreement::SCENARIOS,
+    agreement::FUNCTIONS,
+    edwards::SCENARIOS,
     digest::SCENARIOS,
     random::SCENARIOS,
     unsupported::SCENARIOS,
@@ -68,6 +92,15 @@ const CHAPTERS: &[&[Scenario]] = &[
     buffers::SIGNATURES,
     buffers::OTHERS,
     interfaces::SCENARIOS,
+    dual::DUAL,
+    dual::STATES,
+    dual::DIGESTED_KEYS,
+    hkdf::SCENARIOS,
+    post_quantum::SIGNATURES,
+    post_quantum::ENCAPSULATION,
+    signature_first::VERIFY,
+    signature_first::MESSAGES,
+    signature_first::CANCEL,
     // Last, since every key that they make costs those that follow time.
     templates::PUBLIC_BOOLEANS,
     templates::PRIVATE_BOOLEANS,

@@ -2,13 +2,22 @@
 
 use cryptoki_sys::*;
 
+use crate::keys::P256;
+
 /// `rsaEncryption` with its NULL parameters, as an `AlgorithmIdentifier`.
 const RSA_ENCRYPTION: &[u8] = &[
     0x30, 13, 0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0,
 ];
+/// `id-Ed25519` (RFC 8410) as an `AlgorithmIdentifier`.
+const ED25519: &[u8] = &[0x30, 5, 0x06, 3, 0x2b, 0x65, 0x70];
+/// `id-ml-dsa-44`, `-65` and `-87` (RFC 9881) as `AlgorithmIdentifier` but for the last byte, to which the
+/// number of the parameter set is added.
+const ML_DSA: &[u8] = &[0x30, 11, 0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 0x10];
 /// The object identifier `id-ecPublicKey`.
 const EC_PUBLIC_KEY: &[u8] = &[0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
 
+/// `[0]`, where an `ECPrivateKey` has its curve.
+const CURVE_OF_PRIVATE_KEY: u8 = 0xa0;
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
@@ -20,16 +29,34 @@ pub(crate) fn of(public: &[(CK_ATTRIBUTE_TYPE, Vec<u8>)]) -> Vec<u8> {
         let found = public.iter().find(|(kind, _)| *kind == wanted);
         found.map(|(_, value)| value.as_slice())
     };
-    match (
-        value(CKA_MODULUS),
-        value(CKA_PUBLIC_EXPONENT),
-        value(CKA_EC_PARAMS),
-        value(CKA_EC_POINT),
-    ) {
-        (Some(modulus), Some(exponent), _, _) => rsa(modulus, exponent),
-        (_, _, Some(curve), Some(point)) => ec(curve, point),
-        _ => panic!("a key shows neither an RSA nor an EC public key"),
+    let needed =
+        |wanted| value(wanted).unwrap_or_else(|| panic!("a public key has no {wanted:#x}"));
+    match number(needed(CKA_KEY_TYPE)) {
+        CKK_RSA => rsa(needed(CKA_MODULUS), needed(CKA_PUBLIC_EXPONENT)),
+        CKK_EC => ec(needed(CKA_EC_PARAMS), needed(CKA_EC_POINT)),
+        CKK_EC_EDWARDS => element(
+            SEQUENCE,
+            &[ED25519, &bits(octets(needed(CKA_EC_POINT)))].concat(),
+        ),
+        CKK_ML_DSA => ml_dsa(number(needed(CKA_PARAMETER_SET)), needed(CKA_VALUE)),
+        other => panic!("a public key is of type {other:#x}"),
     }
+}
+
+/// The value of an attribute that is a `CK_ULONG`.
+fn number(value: &[u8]) -> CK_ULONG {
+    value
+        .try_into()
+        .map_or(CK_UNAVAILABLE_INFORMATION, CK_ULONG::from_ne_bytes)
+}
+
+/// The `SubjectPublicKeyInfo` of an ML-DSA key, from the number of its parameter set and its bytes.
+fn ml_dsa(set: CK_ULONG, key: &[u8]) -> Vec<u8> {
+    let mut algorithm = ML_DSA.to_vec();
+    if let (Some(last), Ok(set)) = (algorithm.last_mut(), u8::try_from(set)) {
+        *last += set;
+    }
+    element(SEQUENCE, &[algorithm, bits(key)].concat())
 }
 
 /// The `SubjectPublicKeyInfo` of an RSA key, from big-endian numbers.
@@ -42,6 +69,16 @@ fn rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
 fn ec(curve: &[u8], point: &[u8]) -> Vec<u8> {
     let algorithm = element(SEQUENCE, &[EC_PUBLIC_KEY, curve].concat());
     element(SEQUENCE, &[algorithm, bits(octets(point))].concat())
+}
+
+/// The `ECPrivateKey` of a number on P-256.
+pub(crate) fn p256_private(number: &[u8; 32]) -> Vec<u8> {
+    let curve = element(CURVE_OF_PRIVATE_KEY, P256);
+    let version = integer(&[1]);
+    element(
+        SEQUENCE,
+        &[version, element(OCTET_STRING, number), curve].concat(),
+    )
 }
 
 /// An ECDSA signature as SEQUENCE of its two numbers, from r‖s.

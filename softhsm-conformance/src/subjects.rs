@@ -52,7 +52,6 @@ impl Subjects {
             module: libraries.module,
             environment: kms_environment(&emulator),
             may_crash: false,
-            imports_public_keys: false,
         };
         let (softhsm_token, softhsm) = tokens::softhsm()?;
         let (kryoptic_token, kryoptic) = tokens::kryoptic(&libraries.kryoptic)?;
@@ -61,7 +60,6 @@ impl Subjects {
             module,
             environment: vec![environment],
             may_crash: true,
-            imports_public_keys: true,
         };
         Ok(Self {
             module,
@@ -126,8 +124,6 @@ pub(crate) struct Subject {
     environment: Vec<(&'static str, OsString)>,
     /// Whether a crash is an answer, to be listed among the differences, rather than a failure.
     may_crash: bool,
-    /// Whether it verifies the signatures of others: `C_CreateObject` takes public keys.
-    pub(crate) imports_public_keys: bool,
 }
 
 impl Subject {

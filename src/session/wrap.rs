@@ -66,7 +66,7 @@ impl Session {
             (Wrapping::Aes(form), key) => {
                 let value = unwrap_aes(form, key, wrapped)?;
                 match form {
-                    Form::Kw => without_fill(value, template, wanted)?,
+                    Form::Kw => without_fill(value, wanted),
                     Form::Kwp => value,
                 }
             }
@@ -185,24 +185,15 @@ fn filled(form: Form, value: &[u8]) -> Zeroizing<Vec<u8>> {
     filled
 }
 
-/// What KW wrapped, cut to the length that the template names. It must name one where the key type
-/// leaves the number of zeros open.
-fn without_fill(
-    value: Zeroizing<Vec<u8>>,
-    template: &Template<'_>,
-    wanted: Option<usize>,
-) -> Result<Zeroizing<Vec<u8>>> {
+/// What KW wrapped, cut to the length that the template wants (PKCS#11 3.2, 6.16.3). KW does not tell
+/// how many of the last bytes are filling: a template without a length takes them for the key's.
+fn without_fill(value: Zeroizing<Vec<u8>>, wanted: Option<usize>) -> Zeroizing<Vec<u8>> {
     match wanted {
         Some(len) if filled_len(Form::Kw, len) == value.len() => {
-            Ok(Zeroizing::new(value[..len].to_vec()))
+            Zeroizing::new(value[..len].to_vec())
         }
-        // For the caller to refuse.
-        Some(_) => Ok(value),
-        None if template.ulong(CKA_KEY_TYPE)? == Some(CKK_AES) => Ok(value),
-        None => Err(Error::new(
-            CKR_TEMPLATE_INCOMPLETE,
-            "CKA_VALUE_LEN: CKM_AES_KEY_WRAP does not tell how many of the last bytes are filling",
-        )),
+        // A length that cannot be is for the caller to refuse.
+        _ => value,
     }
 }
 

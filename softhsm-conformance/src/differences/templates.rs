@@ -4,6 +4,20 @@ use super::{Backs, Difference, rows};
 
 pub(super) const DIFFERENCES: &[Difference] = &[
     Difference {
+        backs: Backs::Both,
+        section: "4.4 Storage objects, 4.1.1 Creating objects",
+        why: "A token need not make what it cannot: the deletion of a key in KMS is IAM's to forbid, \
+              not the key's own.",
+        seen: rows! {
+            "template: CKA_DESTROYABLE, public" {
+                "C_GenerateKeyPair (false)": "CKR_OK" => "CKR_TEMPLATE_INCONSISTENT",
+            }
+            "template: CKA_DESTROYABLE, private" {
+                "C_GenerateKeyPair (false)": "CKR_OK" => "CKR_TEMPLATE_INCONSISTENT",
+            }
+        },
+    },
+    Difference {
         backs: Backs::Module,
         section: "4.1.1 Creating objects",
         why: "A boolean is one byte that is CK_TRUE or CK_FALSE, and a number as long as \

@@ -5,7 +5,8 @@ use cryptoki_sys::*;
 use crate::arguments::{Input, Mechanism, Output, Place, Template};
 use crate::ctx::Ctx;
 use crate::describe;
-use crate::driver::raw::{Answer, RawMechanism, RawTemplate, Room};
+use crate::driver::mechanism::RawMechanism;
+use crate::driver::raw::{Answer, RawTemplate, Room};
 use crate::guarded::Guarded;
 use crate::transcript::ABSENT;
 

@@ -7,7 +7,8 @@ use cryptoki_sys::*;
 use crate::arguments::{Input, Mechanism, Output, Place, Template};
 use crate::ctx::Ctx;
 use crate::describe;
-use crate::driver::raw::{Answer, RawMechanism, RawTemplate, Room};
+use crate::driver::mechanism::RawMechanism;
+use crate::driver::raw::{Answer, RawTemplate, Room};
 use crate::driver::{GetInterface, GetInterfaceList};
 use crate::guarded::{Cell, Guarded};
 use crate::transcript::{ABSENT, Detail};
@@ -22,17 +23,6 @@ impl Cell for CK_INTERFACE {
     fn is_canary(&self) -> bool {
         self.pInterfaceName.is_null() && self.pFunctionList.is_null() && self.flags.is_canary()
     }
-}
-
-/// Calls one function of the list of version 3.2; a module without it answers [`ABSENT`].
-macro_rules! call_newest {
-    ($ctx:expr, $function:ident $(, $argument:expr)* $(,)?) => {
-        match $ctx.module.newest.and_then(|list| list.$function) {
-            // SAFETY: as in `call`.
-            Some(function) => unsafe { function($($argument),*) },
-            None => ABSENT,
-        }
-    };
 }
 
 /// Interfaces.

@@ -116,6 +116,7 @@ impl Ctx {
         }
         if !describe::has_attributes(rv) {
             details.clear();
+            values.fill(None);
         }
         self.record("C_GetAttributeValue", rv, details);
         values

@@ -1,12 +1,11 @@
 //! Arguments in the form in which C wants them, alive as long as the call.
 
-use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ptr;
 
 use cryptoki_sys::*;
 
-use crate::arguments::{Attribute, Input, Mechanism, Output, Parameter, Template};
+use crate::arguments::{Attribute, Input, Output, Template};
 use crate::ctx::Ctx;
 use crate::guarded::{Cell, Guarded};
 use crate::transcript::Detail;
@@ -157,82 +156,6 @@ impl Input<'_> {
         match self {
             Self::Bytes(bytes) => (bytes.as_ptr().cast_mut(), bytes.len() as CK_ULONG),
             Self::Null(length) => (ptr::null_mut(), length),
-        }
-    }
-}
-
-/// A `CK_MECHANISM` with its parameter, or NULL.
-pub(super) struct RawMechanism {
-    raw: Option<CK_MECHANISM>,
-    parameter: RawParameter,
-}
-
-enum RawParameter {
-    Elsewhere(*mut c_void, CK_ULONG),
-    Pss(CK_RSA_PKCS_PSS_PARAMS),
-    Oaep(CK_RSA_PKCS_OAEP_PARAMS),
-}
-
-impl RawMechanism {
-    pub(super) fn new(mechanism: Option<Mechanism>) -> Self {
-        let raw = mechanism.map(|mechanism| CK_MECHANISM {
-            mechanism: mechanism.kind,
-            pParameter: ptr::null_mut(),
-            ulParameterLen: 0,
-        });
-        let parameter = mechanism.map_or(Parameter::None, |mechanism| mechanism.parameter);
-        Self {
-            raw,
-            parameter: RawParameter::new(parameter),
-        }
-    }
-
-    /// The mechanism, pointing to its parameter where that is now.
-    pub(super) fn pointer(&mut self) -> *mut CK_MECHANISM {
-        let Some(raw) = &mut self.raw else {
-            return ptr::null_mut();
-        };
-        (raw.pParameter, raw.ulParameterLen) = self.parameter.parts();
-        raw
-    }
-}
-
-impl RawParameter {
-    fn new(parameter: Parameter) -> Self {
-        match parameter {
-            Parameter::None => Self::Elsewhere(ptr::null_mut(), 0),
-            Parameter::Null(length) => Self::Elsewhere(ptr::null_mut(), length),
-            Parameter::Bytes(bytes) => {
-                Self::Elsewhere(bytes.as_ptr().cast_mut().cast(), bytes.len() as CK_ULONG)
-            }
-            Parameter::Pss { hash, mgf, salt } => Self::Pss(CK_RSA_PKCS_PSS_PARAMS {
-                hashAlg: hash,
-                mgf,
-                sLen: salt,
-            }),
-            Parameter::Oaep {
-                hash,
-                mgf,
-                source,
-                label,
-            } => {
-                let (data, length) = label.parts();
-                Self::Oaep(CK_RSA_PKCS_OAEP_PARAMS {
-                    hashAlg: hash,
-                    mgf,
-                    source,
-                    pSourceData: data.cast(),
-                    ulSourceDataLen: length,
-                })
-            }
-        }
-    }
-
-    fn parts(&mut self) -> (*mut c_void, CK_ULONG) {
-        match self {
-            Self::Elsewhere(pointer, length) => (*pointer, *length),
-            Self::Pss(raw) => (ptr::from_mut(raw).cast(), size_of_val(raw) as CK_ULONG),
-            Self::Oaep(raw) => (ptr::from_mut(raw).cast(), size_of_val(raw) as CK_ULONG),
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         let wrapping = ctx.fixture(keys::RSA_DECRYPTION);
         ctx.wrap_key(session, OAEP, wrapping.public, key.private, Room(512));
     }),
-    scenario("keys: unwrapped by a key that may not", |ctx| {
+    scenario("keys: unwrapped from what is no ciphertext", |ctx| {
         let session = ctx.session();
         let key = ctx.fixture(keys::RSA_DECRYPTION);
         let template = [

@@ -1,5 +1,7 @@
 //! The vocabulary of a walk: calls as plain data, which print as the lines of a scenario.
 
+mod print;
+
 use std::fmt::{self, Display, Formatter};
 
 use cryptoki_sys::*;
@@ -9,6 +11,7 @@ use crate::arguments::Output::{NoLength, Query, Room};
 use crate::arguments::{Attribute, Input, Mechanism, bytes, flag, number};
 use crate::keys::{self, Kind, PairTemplate, Purpose};
 use crate::mechanisms::*;
+use crate::secrets;
 
 /// Sessions that a walk has variables for.
 pub(crate) const SESSIONS: usize = 3;
@@ -31,6 +34,9 @@ pub(crate) enum Call {
     SetAttributeValue(Session, Object, Change),
     GenerateKeyPair(Session, Template),
     DestroyObject(Session, Object),
+    /// `C_CreateObject` of a secret key that lives as long as this session.
+    CreateSecret(Session),
+    CopyObject(Session, Object, Change),
     GenerateRandom(Session, Space),
     Init(Operation, Session, Scheme, Object),
     /// `C_Sign`, `C_Digest`, `C_Encrypt` or `C_Decrypt`.
@@ -55,6 +61,8 @@ pub(crate) struct Session(pub(crate) usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Object {
     Key(Key, Half),
+    /// The secret key that the walk created last.
+    Secret,
     Nothing,
 }
 
@@ -180,6 +188,10 @@ words! {
         RsaPss = Some(RSA_PSS),
         Sha256RsaPss = Some(SHA256_RSA_PSS),
         Oaep = Some(OAEP),
+        AesCbc = Some(AES_CBC),
+        AesCbcPad = Some(AES_CBC_PAD),
+        AesCtr = Some(AES_CTR),
+        AesGcm = Some(AES_GCM),
         Sha256 = Some(SHA256),
         Sha512 = Some(Mechanism::plain(CKM_SHA512)),
         Unknown = Some(Mechanism::plain(0x4242_4242)),
@@ -217,6 +229,14 @@ words! {
     }
 }
 
+/// The template of a secret key that everybody sees, so that the login is no matter.
+pub(crate) fn secret() -> Vec<Attribute> {
+    let may = [CKA_ENCRYPT, CKA_DECRYPT];
+    let mut template = secrets::template(CKK_AES, &secrets::value(32), &may);
+    template.extend([flag(CKA_PRIVATE, false), bytes(CKA_LABEL, b"walk")]);
+    template
+}
+
 fn own_pair() -> PairTemplate {
     PairTemplate::new(Kind::Ec(keys::P256), Purpose::Signing, "walk")
 }
@@ -238,6 +258,8 @@ impl Call {
             | Self::SetAttributeValue(session, ..)
             | Self::GenerateKeyPair(session, _)
             | Self::DestroyObject(session, _)
+            | Self::CreateSecret(session)
+            | Self::CopyObject(session, ..)
             | Self::GenerateRandom(session, _)
             | Self::Init(_, session, ..)
             | Self::Whole(_, session, ..)
@@ -256,6 +278,7 @@ impl Call {
             Self::Init(operation, _, _, object) if operation != Operation::Digest => Some(object),
             Self::GetAttributeValue(_, object, _)
             | Self::SetAttributeValue(_, object, _)
+            | Self::CopyObject(_, object, _)
             | Self::DestroyObject(_, object) => Some(object),
             _ => None,
         }
@@ -299,144 +322,5 @@ impl Call {
             }
             _ => None,
         }
-    }
-}
-
-/// The call as a line of a scenario.
-impl Display for Call {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Initialize => write!(f, "ctx.initialize(Locking::OS);"),
-            Self::Finalize => write!(f, "ctx.finalize(Null);"),
-            Self::OpenSession(session, access) => {
-                write!(
-                    f,
-                    "let {session} = ctx.open_session(slot, {access}, Given);"
-                )
-            }
-            Self::CloseSession(session) => write!(f, "ctx.close_session({session});"),
-            Self::CloseAllSessions => write!(f, "ctx.close_all_sessions(slot);"),
-            Self::GetSessionInfo(session) => write!(f, "ctx.get_session_info({session}, Given);"),
-            Self::Login(session, user, pin) => write!(f, "ctx.login({session}, {user}, {pin});"),
-            Self::Logout(session) => write!(f, "ctx.logout({session});"),
-            Self::FindObjectsInit(session, search) => {
-                write!(f, "ctx.find_objects_init({session}, &{search});")
-            }
-            Self::FindObjects(session, space) => {
-                write!(f, "ctx.find_objects({session}, {space});")
-            }
-            Self::FindObjectsFinal(session) => write!(f, "ctx.find_objects_final({session});"),
-            Self::GetAttributeValue(session, object, wanted) => {
-                let wanted = wanted
-                    .iter()
-                    .map(|(kind, space)| format!("({kind}, {space})"));
-                let wanted = wanted.collect::<Vec<_>>().join(", ");
-                write!(
-                    f,
-                    "ctx.get_attribute_value({session}, {object}, &[{wanted}]);"
-                )
-            }
-            Self::SetAttributeValue(session, object, change) => {
-                write!(
-                    f,
-                    "ctx.set_attribute_value({session}, {object}, &[{change}]);"
-                )
-            }
-            Self::GenerateKeyPair(session, pair) => {
-                write!(f, "let own = generate(ctx, {session}, {pair});")
-            }
-            Self::DestroyObject(session, object) => {
-                write!(f, "ctx.destroy_object({session}, {object});")
-            }
-            Self::GenerateRandom(session, space) => {
-                write!(f, "ctx.generate_random({session}, {space});")
-            }
-            Self::Init(Operation::Digest, session, scheme, _) => {
-                write!(f, "ctx.digest_init({session}, {scheme});")
-            }
-            Self::Init(operation, session, scheme, key) => {
-                write!(f, "ctx.{operation}_init({session}, {scheme}, {key});")
-            }
-            Self::Whole(Operation::Sign, session, data, space) => {
-                write!(
-                    f,
-                    "let signature = ctx.sign({session}, {data}, {space}).bytes;"
-                )
-            }
-            Self::Whole(Operation::Encrypt, session, data, space) => {
-                write!(
-                    f,
-                    "let ciphertext = ctx.encrypt({session}, {data}, {space}).bytes;"
-                )
-            }
-            Self::Whole(operation, session, data, space) => {
-                write!(f, "ctx.{operation}({session}, {data}, {space});")
-            }
-            Self::Part(operation, session, data) => {
-                write!(f, "ctx.{operation}_update({session}, {data});")
-            }
-            Self::Final(Operation::Sign, session, space) => {
-                write!(
-                    f,
-                    "let signature = ctx.sign_final({session}, {space}).bytes;"
-                )
-            }
-            Self::Final(operation, session, space) => {
-                write!(f, "ctx.{operation}_final({session}, {space});")
-            }
-            Self::Verify(session, data, signature) => {
-                write!(f, "ctx.verify({session}, {data}, {signature});")
-            }
-            Self::VerifyFinal(session, signature) => {
-                write!(f, "ctx.verify_final({session}, {signature});")
-            }
-            Self::VerifyMade(session) => write!(f, "ctx.verify({session}, signed, &signature);"),
-            Self::DecryptMade(session, space) => {
-                write!(f, "ctx.decrypt({session}, &ciphertext, {space});")
-            }
-        }
-    }
-}
-
-impl Display for Session {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "session_{}", self.0)
-    }
-}
-
-impl Display for Object {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self::Key(key, half) = self else {
-            return f.write_str("NO_OBJECT");
-        };
-        let half = match half {
-            Half::Public => "public",
-            Half::Private => "private",
-        };
-        write!(f, "{key}.{half}")
-    }
-}
-
-impl Display for Key {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ec => "ec",
-            Self::Rsa => "rsa",
-            Self::Decryption => "decryption",
-            Self::Own => "own",
-        })
-    }
-}
-
-impl Display for Operation {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Find => "find_objects",
-            Self::Sign => "sign",
-            Self::Verify => "verify",
-            Self::Encrypt => "encrypt",
-            Self::Decrypt => "decrypt",
-            Self::Digest => "digest",
-        })
     }
 }

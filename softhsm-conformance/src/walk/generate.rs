@@ -31,6 +31,9 @@ pub(crate) fn next(rng: &mut Rng, state: &State) -> Call {
     if state.own.is_some() && percent(rng, 20) {
         return about_own(rng, session);
     }
+    if percent(rng, 15) {
+        return about_secret(rng, session, state);
+    }
     match &open.active {
         Some(active) if percent(rng, 65) => continued(rng, session, active),
         _ => anything(rng, session),
@@ -88,6 +91,36 @@ fn about_own(rng: &mut Rng, session: Session) -> Call {
             session,
             Scheme::Ecdsa,
             object,
+        ),
+    }
+}
+
+/// Something with the secret key of a session, or one to begin with.
+fn about_secret(rng: &mut Rng, session: Session, state: &State) -> Call {
+    let schemes = [
+        Scheme::AesCbc,
+        Scheme::AesCbcPad,
+        Scheme::AesCtr,
+        Scheme::AesGcm,
+    ];
+    match rng.u8(..12) {
+        _ if state.secret.is_none() => Call::CreateSecret(session),
+        0 => Call::DestroyObject(session, Object::Secret),
+        1 => Call::CreateSecret(session),
+        2 => Call::CopyObject(session, Object::Secret, any(rng, Change::ALL)),
+        3 => Call::SetAttributeValue(session, Object::Secret, any(rng, Change::ALL)),
+        4 => Call::GetAttributeValue(session, Object::Secret, wanted(rng)),
+        5 | 6 => Call::Init(
+            Operation::Decrypt,
+            session,
+            any(rng, &schemes),
+            Object::Secret,
+        ),
+        _ => Call::Init(
+            Operation::Encrypt,
+            session,
+            any(rng, &schemes),
+            Object::Secret,
         ),
     }
 }

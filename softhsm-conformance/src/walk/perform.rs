@@ -7,7 +7,7 @@ use std::path::Path;
 use cryptoki_sys::*;
 use serde::{Deserialize, Serialize};
 
-use super::call::{Access, Call, Half, Key, Object, Operation, SESSIONS, Session};
+use super::call::{Access, Call, Half, Key, Object, Operation, SESSIONS, Session, secret};
 use crate::arguments::{Locking, Output, Place};
 use crate::child::{message, write_line};
 use crate::ctx::{Ctx, PIN};
@@ -64,6 +64,7 @@ struct Walker {
     rsa: KeyPair,
     decryption: KeyPair,
     own: KeyPair,
+    secret: CK_OBJECT_HANDLE,
     /// What each session has been given to sign.
     signing: [Vec<u8>; SESSIONS],
     /// The data and the signature that was made of it last.
@@ -86,6 +87,7 @@ impl Walker {
             rsa: NO_PAIR,
             decryption: NO_PAIR,
             own: NO_PAIR,
+            secret: NO_OBJECT,
             signing: Default::default(),
             signed: Default::default(),
             ciphertext: Vec::new(),
@@ -129,6 +131,7 @@ impl Walker {
     /// Handles of before are nobody's after `C_Finalize`.
     fn forget(&mut self) {
         self.sessions = [NO_SESSION; SESSIONS];
+        self.secret = NO_OBJECT;
         for pair in [
             &mut self.ec,
             &mut self.rsa,
@@ -247,6 +250,16 @@ impl Walker {
                     ctx.generate_key_pair(session, pair.mechanism, &pair.public, &pair.private);
                 self.own = made.unwrap_or(self.own);
             }
+            Call::CreateSecret(_) => {
+                let made = ctx.create_object(session, &secret(), Place::Given);
+                if made != CK_INVALID_HANDLE {
+                    self.secret = made;
+                }
+            }
+            Call::CopyObject(_, _, change) => {
+                let copy = ctx.copy_object(session, object, &[change.value()], Place::Given);
+                ctx.quietly(|ctx| ctx.destroy_object(session, copy));
+            }
             Call::DestroyObject(_, which) => self.destroy(session, object, *which),
             Call::GenerateRandom(_, space) => {
                 ctx.generate_random(session, space.value());
@@ -336,8 +349,10 @@ impl Walker {
     }
 
     fn object(&self, object: Object) -> CK_OBJECT_HANDLE {
-        let Object::Key(key, half) = object else {
-            return NO_OBJECT;
+        let (key, half) = match object {
+            Object::Key(key, half) => (key, half),
+            Object::Secret => return self.secret,
+            Object::Nothing => return NO_OBJECT,
         };
         let pair = match key {
             Key::Ec => self.ec,

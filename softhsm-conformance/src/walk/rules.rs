@@ -56,6 +56,7 @@ fn exists(object: Object, state: &State) -> bool {
     match object {
         Object::Key(Key::Own, _) => state.own.is_some(),
         Object::Key(..) => true,
+        Object::Secret => state.secret.is_some(),
         Object::Nothing => false,
     }
 }
@@ -68,7 +69,9 @@ fn fits(operation: Operation, scheme: Scheme) -> bool {
         | Scheme::Sha256RsaPkcs
         | Scheme::RsaPss
         | Scheme::Sha256RsaPss => matches!(operation, Operation::Sign | Operation::Verify),
-        Scheme::Oaep => matches!(operation, Operation::Encrypt | Operation::Decrypt),
+        Scheme::Oaep | Scheme::AesCbc | Scheme::AesCbcPad | Scheme::AesCtr | Scheme::AesGcm => {
+            matches!(operation, Operation::Encrypt | Operation::Decrypt)
+        }
         Scheme::Sha256 | Scheme::Sha512 => operation == Operation::Digest,
         Scheme::Unknown | Scheme::Null => false,
     }

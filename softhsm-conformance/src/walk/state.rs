@@ -11,6 +11,8 @@ pub(crate) struct State {
     pub(crate) logged_in: bool,
     /// The pair that the walk holds the handles of.
     pub(crate) own: Option<Own>,
+    /// The session whose secret key the walk holds the handle of.
+    pub(crate) secret: Option<Session>,
     /// Whether a template for a pair was refused.
     pub(crate) refused_pair: bool,
     sessions: [Option<Open>; SESSIONS],
@@ -60,9 +62,29 @@ impl State {
         sessions.filter(|session| self.open(*session).is_some())
     }
 
-    /// Whether a call is one that both modules can be put through: a variable holds one handle at a time.
+    /// Whether a call is one that both modules can be put through: a variable holds one handle at a time,
+    /// and what becomes of an operation whose key is destroyed is nowhere said.
     pub(crate) fn permits(&self, call: &Call) -> bool {
-        !matches!(call, Call::OpenSession(session, _) if self.open(*session).is_some())
+        match call {
+            Call::OpenSession(session, _) => self.open(*session).is_none(),
+            Call::DestroyObject(_, Object::Key(Key::Own, _)) => !self.is_at_work(Key::Own),
+            _ => true,
+        }
+    }
+
+    /// Whether an operation with this key is active in any session.
+    fn is_at_work(&self, key: Key) -> bool {
+        let active = self
+            .sessions
+            .iter()
+            .flatten()
+            .filter_map(|open| open.active.as_ref());
+        active
+            .filter_map(|active| match active.key {
+                Object::Key(key, _) => Some(key),
+                Object::Secret | Object::Nothing => None,
+            })
+            .any(|active| active == key)
     }
 
     /// Follows a call that both modules answered with this value.
@@ -84,10 +106,12 @@ impl State {
             }
             Call::CloseSession(session) if ok => {
                 self.sessions[session.0] = None;
+                self.secret.take_if(|owner| *owner == session);
                 self.log_out_with_the_last_session();
             }
             Call::CloseAllSessions if ok => {
                 self.sessions = Default::default();
+                self.secret = None;
                 self.log_out_with_the_last_session();
             }
             Call::Login(_, User::Ordinary, _) if ok => self.logged_in = true,
@@ -96,12 +120,14 @@ impl State {
                 self.own = Some(Own::AsMade);
             }
             Call::GenerateKeyPair(..) => self.refused_pair = true,
-            Call::SetAttributeValue(_, _, Change::Id | Change::EmptyId) if ok => {
+            Call::SetAttributeValue(_, Object::Key(..), Change::Id | Change::EmptyId) if ok => {
                 self.own = Some(Own::Renamed);
             }
             Call::DestroyObject(_, Object::Key(Key::Own, _)) if ok => {
                 self.own = None;
             }
+            Call::CreateSecret(session) if ok => self.secret = Some(session),
+            Call::DestroyObject(_, Object::Secret) if ok => self.secret = None,
             _ => self.follow_operation(call, rv),
         }
     }
@@ -113,6 +139,7 @@ impl State {
             && let Some(open) = &mut self.sessions[session.0]
         {
             open.active = None;
+            self.secret.take_if(|owner| *owner == session);
         }
     }
 

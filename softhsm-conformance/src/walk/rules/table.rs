@@ -149,6 +149,8 @@ pub(crate) const RULES: &[Rule] = &[
             "CKR_OK",
             "CKR_ARGUMENTS_BAD",
             "CKR_BUFFER_TOO_SMALL",
+            "CKR_DATA_LEN_RANGE",
+            "CKR_ENCRYPTED_DATA_LEN_RANGE",
             "CKR_GENERAL_ERROR",
             "CKR_OPERATION_ACTIVE",
             "CKR_SIGNATURE_INVALID",
@@ -262,7 +264,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "There are values for a ciphertext of the wrong length and for one that is invalid; \
               they go before the room for the plaintext, which is not known. SoftHSM2 fails \
               without a reason, or looks at the room alone.",
-        when: |call, state| runs_with(call, state, &[Scheme::Oaep]) && decrypts(call),
+        when: |call, state| runs_with(call, state, CIPHERS) && decrypts(call),
         softhsm: &[
             "CKR_ARGUMENTS_BAD",
             "CKR_BUFFER_TOO_SMALL",
@@ -273,12 +275,23 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         backs: Backs::Both,
         section: "5.2 Conventions for functions returning output in a variable-length buffer",
-        why: "A query answers the longest plaintext of the key, in SoftHSM2 the length of the \
-              modulus; and a plaintext fits where there is room for it, in SoftHSM2 where there \
-              is room for the longest.",
-        when: |call, state| runs_with(call, state, &[Scheme::Oaep]) && decrypts(call),
+        why: "A query answers the longest plaintext of the key or the ciphertext, in SoftHSM2 the \
+              length of the modulus or of the ciphertext; and a plaintext fits where there is room \
+              for it, in SoftHSM2 where there is room for the longest.",
+        when: |call, state| runs_with(call, state, CIPHERS) && decrypts(call),
         softhsm: &["CKR_OK", "CKR_BUFFER_TOO_SMALL"],
         module: &["CKR_OK", "CKR_BUFFER_TOO_SMALL"],
+    },
+    Rule {
+        backs: Backs::Both,
+        section: "5.2 Conventions for functions returning output in a variable-length buffer",
+        why: "A query is about the length of the answer alone. SoftHSM2 refuses data of a length \
+              that the mode does not take at once, and ends the operation.",
+        when: |call, state| {
+            runs_with(call, state, &[Scheme::AesCbc]) && call.space() == Some(Space::Query)
+        },
+        softhsm: &["CKR_DATA_LEN_RANGE", "CKR_ENCRYPTED_DATA_LEN_RANGE"],
+        module: &["CKR_OK"],
     },
     Rule {
         backs: Backs::Both,
@@ -370,6 +383,14 @@ pub(crate) const RULES: &[Rule] = &[
         softhsm: &["CKR_TEMPLATE_INCONSISTENT", "CKR_TEMPLATE_INCOMPLETE"],
         module: &["CKR_SESSION_READ_ONLY"],
     },
+];
+
+const CIPHERS: &[Scheme] = &[
+    Scheme::Oaep,
+    Scheme::AesCbc,
+    Scheme::AesCbcPad,
+    Scheme::AesCtr,
+    Scheme::AesGcm,
 ];
 
 fn decrypts(call: &Call) -> bool {

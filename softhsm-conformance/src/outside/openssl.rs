@@ -4,19 +4,12 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use cryptoki_sys::*;
-use kms_pkcs11_testkit::openssl;
+use kms_pkcs11_testkit::{hex, openssl, openssl_ok};
 use tempfile::TempDir;
 
-use crate::arguments::{Mechanism, Parameter};
+use super::Signed;
+use crate::arguments::Parameter;
 use crate::spki;
-
-/// What a session has been given to sign.
-#[derive(Clone, Debug)]
-pub(crate) struct Signed {
-    pub(crate) mechanism: Mechanism,
-    pub(crate) key: CK_OBJECT_HANDLE,
-    pub(crate) data: Vec<u8>,
-}
 
 /// How OpenSSL is asked to verify what a mechanism signs.
 struct Recipe {
@@ -32,6 +25,8 @@ enum Padding {
     Pss,
     /// ECDSA: r‖s becomes DER.
     None,
+    /// Ed25519, which hashes by itself: the signature is as OpenSSL has it.
+    Edwards,
 }
 
 const RECIPES: &[Recipe] = &[
@@ -51,6 +46,7 @@ const RECIPES: &[Recipe] = &[
     recipe(CKM_ECDSA_SHA256, Some("sha256"), Padding::None),
     recipe(CKM_ECDSA_SHA384, Some("sha384"), Padding::None),
     recipe(CKM_ECDSA_SHA512, Some("sha512"), Padding::None),
+    recipe(CKM_EDDSA, None, Padding::Edwards),
 ];
 
 const fn recipe(
@@ -69,14 +65,14 @@ const fn recipe(
 const LONGEST_DIGEST: usize = 64;
 
 /// Verifies a signature under a `SubjectPublicKeyInfo`; says what OpenSSL said when it does not verify.
-pub(crate) fn verify(spki: &[u8], signed: &Signed, signature: &[u8]) -> Result<(), String> {
+pub(super) fn verify(spki: &[u8], signed: &Signed, signature: &[u8]) -> Result<(), String> {
     let recipe = RECIPES
         .iter()
         .find(|recipe| recipe.mechanism == signed.mechanism.kind)
         .ok_or_else(|| format!("no recipe for mechanism {:#x}", signed.mechanism.kind))?;
     let signature = match recipe.padding {
         Padding::None => spki::ecdsa(signature),
-        Padding::Pkcs1 | Padding::Pss => signature.to_vec(),
+        Padding::Pkcs1 | Padding::Pss | Padding::Edwards => signature.to_vec(),
     };
     let files = Files::new(spki, recipe.looked_at(&signed.data), &signature)
         .map_err(|error| error.to_string())?;
@@ -107,6 +103,47 @@ impl Recipe {
     fn recovers(&self) -> bool {
         self.padding == Padding::Pkcs1 && self.digest.is_none()
     }
+}
+
+/// The secret that a private key agrees on with a `SubjectPublicKeyInfo`.
+pub(crate) fn agreed(private: &[u8], spki: &[u8]) -> Vec<u8> {
+    let directory = TempDir::new().unwrap_or_else(|error| panic!("no directory: {error}"));
+    let path = |name: &str, content: &[u8]| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, content).unwrap_or_else(|error| panic!("no file {name}: {error}"));
+        path.into_os_string()
+    };
+    let text = OsString::from;
+    openssl_ok(
+        [
+            text("pkeyutl"),
+            text("-derive"),
+            text("-keyform"),
+            text("DER"),
+            text("-inkey"),
+            path("private", private),
+            text("-peerform"),
+            text("DER"),
+            text("-peerkey"),
+            path("public", spki),
+        ],
+        &[],
+    )
+}
+
+/// What the key derivation function of X9.63 makes of a secret.
+pub(crate) fn x963(secret: &[u8], digest: &str, shared: &[u8], length: usize) -> Vec<u8> {
+    let option = |option: String| [OsString::from("-kdfopt"), OsString::from(option)];
+    let mut arguments = vec![OsString::from("kdf")];
+    arguments.extend(["-binary", "-keylen"].map(OsString::from));
+    arguments.push(length.to_string().into());
+    arguments.extend(option(format!("digest:{digest}")));
+    arguments.extend(option(format!("hexsecret:{}", hex(secret))));
+    if !shared.is_empty() {
+        arguments.extend(option(format!("hexinfo:{}", hex(shared))));
+    }
+    arguments.push("X963KDF".into());
+    openssl_ok(arguments, &[])
 }
 
 /// The files between this program and OpenSSL.
@@ -143,6 +180,9 @@ impl Files {
         if let Some(digest) = recipe.digest {
             arguments.extend([text("-rawin"), text("-digest"), text(digest)]);
         }
+        if recipe.padding == Padding::Edwards {
+            arguments.push(text("-rawin"));
+        }
         for option in padding(recipe, parameter) {
             arguments.extend([text("-pkeyopt"), OsString::from(option)]);
         }
@@ -153,7 +193,7 @@ impl Files {
 /// The options that describe the padding of an RSA signature.
 fn padding(recipe: &Recipe, parameter: Parameter) -> Vec<String> {
     match (recipe.padding, parameter) {
-        (Padding::None, _) => Vec::new(),
+        (Padding::None | Padding::Edwards, _) => Vec::new(),
         (Padding::Pss, Parameter::Pss { hash, salt, .. }) => {
             let mut options = vec![
                 "rsa_padding_mode:pss".to_owned(),
