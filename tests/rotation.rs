@@ -166,6 +166,10 @@ fn rotation_that_may_not_be_asked_hides_nothing_else() {
     assert_eq!(session.get_raw(key, &mut template), CKR_FUNCTION_REJECTED);
     assert_eq!(template[0].ulValueLen, CK_UNAVAILABLE_INFORMATION);
     assert_eq!((enabled, &name), ([0xff], b"kek"));
+    world.fail("ListKeyRotations", "AccessDeniedException", 1);
+    let refused = session.get(key, CKA_KMS_ON_DEMAND_ROTATIONS);
+    assert_eq!(refused, Err(CKR_FUNCTION_REJECTED));
+    assert!(world.log().contains("kms:ListKeyRotations"));
     // A key that is none of these has none of these attributes.
     let (_, pair) = session.generate_p256("pair", "pair").unwrap();
     world.take_calls();
