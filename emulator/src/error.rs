@@ -38,6 +38,7 @@ with_message! {
     invalid_marker = "InvalidMarkerException",
     invalid_parameter = "InvalidParameterException",
     invalid_state = "KMSInvalidStateException",
+    limit_exceeded = "LimitExceededException",
     malformed_policy = "MalformedPolicyDocumentException",
     missing_authentication = "MissingAuthenticationTokenException",
     not_found = "NotFoundException",

@@ -1,6 +1,7 @@
 //! A key: what is fixed at creation, and what changes in its life.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -30,10 +31,19 @@ pub(crate) struct Key {
     pub(crate) unseen: StaleReads,
     /// Listings that do not show the key yet.
     pub(crate) unlisted: StaleReads,
+    pub(crate) automatic_rotation: Option<AutomaticRotation>,
+    pub(crate) managed_by_aws: bool,
 }
 
-/// What is fixed at creation, or replaced as a whole by an import. Shared, so that cryptography runs
-/// without the store's lock.
+/// New material at regular times.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct AutomaticRotation {
+    pub(crate) period_days: u32,
+    pub(crate) since: Timestamp,
+}
+
+/// What is fixed at creation, or replaced as a whole by an import or a rotation. Shared, so that
+/// cryptography runs without the store's lock.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyCore {
     pub(crate) id: String,
@@ -45,6 +55,10 @@ pub(crate) struct KeyCore {
     pub(crate) origin: Origin,
     /// Absent in a key that waits for its import.
     pub(crate) material: Option<Arc<Material>>,
+    /// The same key before its last rotation: its ciphertexts can still be decrypted.
+    pub(crate) former: Option<Arc<KeyCore>>,
+    /// When a rotation brought this material.
+    pub(crate) rotated: Option<Timestamp>,
 }
 
 /// Where the material of a key comes from.
@@ -110,6 +124,8 @@ impl Key {
             import_tokens: Vec::new(),
             unseen: StaleReads::default(),
             unlisted: StaleReads::default(),
+            automatic_rotation: None,
+            managed_by_aws: false,
         }
     }
 
@@ -175,7 +191,7 @@ impl Key {
             "Description": self.description,
             "Enabled": self.state == KeyState::Enabled,
             "KeyId": core.id,
-            "KeyManager": "CUSTOMER",
+            "KeyManager": if self.managed_by_aws { "AWS" } else { "CUSTOMER" },
             "KeySpec": core.spec.name,
             "KeyState": self.state.name(),
             "KeyUsage": core.usage.name(),
@@ -207,6 +223,26 @@ impl Key {
 }
 
 impl KeyCore {
+    /// The key with new material.
+    pub(crate) fn rotated(former: &Arc<Self>, material: Material, date: Timestamp) -> Self {
+        Self {
+            material: Some(Arc::new(material)),
+            former: Some(Arc::clone(former)),
+            rotated: Some(date),
+            ..Self::clone(former)
+        }
+    }
+
+    /// The key with each of its materials, the latest first.
+    pub(crate) fn generations(&self) -> impl Iterator<Item = &Self> {
+        iter::successors(Some(self), |core| core.former.as_deref())
+    }
+
+    /// How often the key was rotated.
+    pub(crate) fn generation(&self) -> usize {
+        self.generations().count() - 1
+    }
+
     /// The material, for an operation that needs this usage.
     pub(crate) fn material_for(&self, usage: KeyUsage, operation: &str) -> ApiResult<&Material> {
         if self.usage != usage {
@@ -232,8 +268,13 @@ impl KeyCore {
     pub(crate) fn material_id(&self) -> Option<String> {
         let symmetric = self.spec.is_symmetric_encryption();
         let had_material = self.material.is_some() || self.import().is_some();
-        (symmetric && had_material)
-            .then(|| random::hex(digest(&SHA256, self.id.as_bytes()).as_ref()))
+        (symmetric && had_material).then(|| {
+            let named = match self.generation() {
+                0 => self.id.clone(),
+                generation => format!("{}#{generation}", self.id),
+            };
+            random::hex(digest(&SHA256, named.as_bytes()).as_ref())
+        })
     }
 
     pub(crate) fn import(&self) -> Option<&Import> {

@@ -56,6 +56,8 @@ pub(crate) struct Blueprint {
     pub(crate) multi_region: bool,
     /// Whether its material is to be imported later.
     pub(crate) external: bool,
+    /// Whether AWS makes it for a service of its own.
+    pub(crate) managed_by_aws: bool,
 }
 
 impl Service {
@@ -130,8 +132,12 @@ impl Service {
             created: Timestamp::now(),
             origin,
             material,
+            former: None,
+            rotated: None,
         };
-        Ok(Key::new(core, blueprint.description, blueprint.tags))
+        let mut key = Key::new(core, blueprint.description, blueprint.tags);
+        key.managed_by_aws = blueprint.managed_by_aws;
+        Ok(key)
     }
 
     /// Makes the key visible, after the configured number of stale reads.

@@ -25,7 +25,9 @@ mod reading;
 mod renewal;
 mod request;
 mod retry;
+mod rotation;
 mod settings;
+mod symmetric;
 mod tagging;
 #[cfg(test)]
 mod tests;
@@ -45,9 +47,9 @@ pub(crate) use settings::AwsSettings;
 use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
-    Alias, EncryptionAlgorithm, Identity, ImportParameters, KeyAnswer, KeyEntry, KeySpec, KeyUsage,
-    Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType, NewKey, Search, SigningAlgorithm, Tags,
-    WrappingAlgorithm,
+    Alias, DataKey, EncryptionAlgorithm, EncryptionContext, Identity, ImportParameters, KeyAnswer,
+    KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType, Move,
+    NewKey, RotationCounts, RotationStatus, Search, SigningAlgorithm, Tags, WrappingAlgorithm,
 };
 use crate::metrics::Metrics;
 use request::Requests;
@@ -373,21 +375,84 @@ impl Kms for AwsKms {
         )
     }
 
+    fn encrypt(
+        &self,
+        key: &KeyEntry,
+        plaintext: &[u8],
+        context: &EncryptionContext,
+    ) -> Result<Vec<u8>, KmsError> {
+        let (key, context) = (key.clone(), context.clone());
+        let plaintext = Zeroizing::new(plaintext.to_vec());
+        self.run(
+            "Encrypt",
+            self.deadline(),
+            move |requests, deadline| async move {
+                requests.encrypt(&key, &plaintext, context, deadline).await
+            },
+        )
+    }
+
     fn decrypt(
         &self,
         key: &KeyEntry,
         algorithm: EncryptionAlgorithm,
         ciphertext: &[u8],
+        context: &EncryptionContext,
     ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        let (key, ciphertext) = (key.clone(), ciphertext.to_vec());
+        let (key, ciphertext, context) = (key.clone(), ciphertext.to_vec(), context.clone());
         self.run(
             "Decrypt",
             self.deadline(),
             move |requests, deadline| async move {
                 requests
-                    .decrypt(&key, algorithm, ciphertext, deadline)
+                    .decrypt(&key, algorithm, ciphertext, context, deadline)
                     .await
             },
+        )
+    }
+
+    fn generate_data_key(
+        &self,
+        key: &KeyEntry,
+        len: usize,
+        context: &EncryptionContext,
+    ) -> Result<DataKey, KmsError> {
+        let (key, context) = (key.clone(), context.clone());
+        self.run(
+            "GenerateDataKey",
+            self.deadline(),
+            move |requests, deadline| async move {
+                requests
+                    .generate_data_key(&key, len, context, deadline)
+                    .await
+            },
+        )
+    }
+
+    fn re_encrypt(&self, request: &Move) -> Result<Vec<u8>, KmsError> {
+        let request = request.clone();
+        self.run(
+            "ReEncrypt",
+            self.deadline(),
+            |requests, deadline| async move { requests.re_encrypt(request, deadline).await },
+        )
+    }
+
+    fn rotation_status(&self, key: &KeyEntry) -> Result<RotationStatus, KmsError> {
+        let key = key.clone();
+        self.run(
+            "GetKeyRotationStatus",
+            self.deadline(),
+            |requests, deadline| async move { requests.rotation_status(&key, deadline).await },
+        )
+    }
+
+    fn rotation_counts(&self, key: &KeyEntry) -> Result<RotationCounts, KmsError> {
+        let key = key.clone();
+        self.run(
+            "ListKeyRotations",
+            self.deadline(),
+            |requests, deadline| async move { requests.rotation_counts(&key, deadline).await },
         )
     }
 

@@ -61,6 +61,7 @@ wire_names! {
         Hmac256 = "HMAC_256",
         Hmac384 = "HMAC_384",
         Hmac512 = "HMAC_512",
+        SymmetricDefault = "SYMMETRIC_DEFAULT",
     }
 }
 
@@ -69,7 +70,7 @@ impl KeySpec {
     pub(crate) fn is_symmetric(self) -> bool {
         matches!(
             self,
-            Self::Hmac224 | Self::Hmac256 | Self::Hmac384 | Self::Hmac512
+            Self::Hmac224 | Self::Hmac256 | Self::Hmac384 | Self::Hmac512 | Self::SymmetricDefault
         )
     }
 }
@@ -115,10 +116,11 @@ wire_names! {
 }
 
 wire_names! {
-    /// `EncryptionAlgorithm` of the Decrypt operation.
+    /// `EncryptionAlgorithm` of the Encrypt, Decrypt and `ReEncrypt` operations.
     EncryptionAlgorithm {
         RsaOaepSha1 = "RSAES_OAEP_SHA_1",
         RsaOaepSha256 = "RSAES_OAEP_SHA_256",
+        SymmetricDefault = "SYMMETRIC_DEFAULT",
     }
 }
 

@@ -34,6 +34,10 @@ pub(crate) enum Shape {
     Ecdh,
     /// CK_HKDF_PARAMS.
     Hkdf,
+    /// KMS_PKCS11_SYMMETRIC_PARAMS, or none.
+    KmsSymmetric,
+    /// KMS_PKCS11_REENCRYPT_PARAMS, or none.
+    KmsReEncrypt,
 }
 
 /// A caller's parameter.
@@ -96,6 +100,17 @@ pub(crate) enum Parameter<'a> {
         salt: &'a [u8],
         salt_key: CK_OBJECT_HANDLE,
         info: &'a [u8],
+    },
+    KmsSymmetric {
+        key: CK_OBJECT_HANDLE,
+        /// `None` for a NULL pointer.
+        context: Option<&'a [u8]>,
+    },
+    KmsReEncrypt {
+        source_key: CK_OBJECT_HANDLE,
+        /// `None` for a NULL pointer, as in the next one.
+        source: Option<&'a [u8]>,
+        destination: Option<&'a [u8]>,
     },
     /// Not the structure that the mechanism takes: bytes of this number, or with bad pointers.
     Malformed(usize),

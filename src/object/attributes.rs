@@ -11,9 +11,10 @@ use super::value::{Shape, Value, flag, mechanisms, ulong};
 use super::{Key, KeyMaterial, KmsView, Part, local, spec};
 use crate::crypto::{PublicKey, edwards};
 use crate::error::{Error, Result};
-use crate::kms::KeyUsage;
+use crate::kms::{KeyUsage, RotationCounts, RotationStatus};
 use crate::mechanism;
 use crate::v3_2::*;
+use crate::vendor::*;
 
 /// How a new key comes into KMS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,15 @@ enum Source {
     Material(fn(KmsView<'_>) -> Cow<'_, [u8]>),
     /// The key itself, which never leaves KMS.
     Secret,
+    /// Not kept: KMS is asked each time.
+    Live(Asked),
+}
+
+/// A question to KMS, and the attribute's value in its answer.
+#[derive(Clone, Copy)]
+pub(crate) enum Asked {
+    Status(fn(&RotationStatus) -> Vec<u8>),
+    Counts(fn(&RotationCounts) -> Vec<u8>),
 }
 
 /// The objects that have an attribute.
@@ -104,11 +114,13 @@ macro_rules! rows {
     };
 }
 
-use Source::{Constant, Listing, Material, Secret};
+use Asked::{Counts, Status};
+use Source::{Constant, Listing, Live, Material, Secret};
 
 const ANY: &[CK_KEY_TYPE] = &[];
 const RSA: &[CK_KEY_TYPE] = &[CKK_RSA];
 const CURVES: &[CK_KEY_TYPE] = &[CKK_EC, CKK_EC_EDWARDS];
+const AES: &[CK_KEY_TYPE] = &[CKK_AES];
 const LATTICES: &[CK_KEY_TYPE] = &[CKK_ML_DSA, CKK_ML_KEM];
 
 const TABLE: &[Row] = rows! {
@@ -162,14 +174,22 @@ const TABLE: &[Row] = rows! {
 
     // Secret keys (4.10)
     CKA_VERIFY              Flag  Secret  ANY, Material(signs), Input;
-    CKA_ENCRYPT             Flag  Secret  ANY, Constant(|_| flag(false)), Dropped;
-    CKA_DECRYPT             Flag  Secret  ANY, Constant(|_| flag(false)), Dropped;
-    CKA_WRAP                Flag  Secret  ANY, Constant(|_| flag(false)), Dropped;
-    CKA_UNWRAP              Flag  Secret  ANY, Constant(|_| flag(false)), Dropped;
+    CKA_ENCRYPT             Flag  Secret  ANY, Material(encrypts), Input;
+    CKA_DECRYPT             Flag  Secret  ANY, Material(encrypts), Input;
+    CKA_WRAP                Flag  Secret  ANY, Material(encrypts), Input;
+    CKA_UNWRAP              Flag  Secret  ANY, Material(encrypts), Input;
     CKA_TRUSTED             Flag  Secret  ANY, Constant(|_| flag(false)), AsReported;
     CKA_WRAP_TEMPLATE       Bytes Secret  ANY, Constant(|_| Vec::new()), AsReported;
     CKA_VALUE               Bytes Secret  ANY, Secret, Value;
     CKA_VALUE_LEN           Ulong Secret  ANY, Material(value_len), Input;
+
+    // Symmetric keys, of the module's own
+    CKA_KMS_ROTATION_ENABLED Flag Secret  AES, Live(Status(|status| flag(status.enabled))), Never;
+    CKA_KMS_ROTATION_PERIOD Ulong Secret  AES, Live(Status(|status| ulong(status.period_days.unwrap_or(0).into()))), Never;
+    CKA_KMS_NEXT_ROTATION   Date  Secret  AES, Live(Status(|status| date(status.next.as_deref()))), Never;
+    CKA_KMS_ON_DEMAND_ROTATION Date Secret AES, Live(Status(|status| date(status.on_demand.as_deref()))), Never;
+    CKA_KMS_AUTOMATIC_ROTATIONS Ulong Secret AES, Live(Counts(|counts| ulong(counts.automatic.into()))), Never;
+    CKA_KMS_ON_DEMAND_ROTATIONS Ulong Secret AES, Live(Counts(|counts| ulong(counts.on_demand.into()))), Never;
 
     // RSA keys (6.1)
     CKA_MODULUS             Bytes Pair    RSA, Material(modulus), Value;
@@ -206,7 +226,7 @@ pub(crate) fn read<'a>(
             None => Value::Absent,
             Some(Constant(value)) => Value::Known(value(part).into()),
             Some(Listing(value)) => Value::Known(value(key, part)),
-            Some(Material(_) | Secret) => Value::NotFetched,
+            Some(Material(_) | Secret | Live(_)) => Value::NotFetched,
         };
     };
     read_known(
@@ -229,6 +249,17 @@ pub(crate) fn read_known(object: KmsView<'_>, type_: CK_ATTRIBUTE_TYPE) -> Value
         Some(Listing(value)) => Value::Known(value(object.key, object.part)),
         Some(Material(value)) => Value::Known(value(object)),
         Some(Secret) => Value::Sensitive,
+        Some(Live(_)) => Value::NotFetched,
+    }
+}
+
+/// What KMS has to be asked to read an attribute; `None` where it need not be.
+pub(crate) fn asked(object: KmsView<'_>, type_: CK_ATTRIBUTE_TYPE) -> Option<Asked> {
+    let key_type = object.key_type();
+    let row = rows(type_, object.part).find(|row| row.is_of(key_type))?;
+    match row.source {
+        Live(asked) => Some(asked),
+        Constant(_) | Listing(_) | Material(_) | Secret => None,
     }
 }
 
@@ -331,6 +362,16 @@ fn signs(key: KmsView<'_>) -> Cow<'static, [u8]> {
     flag(key.material.usage == usage).into()
 }
 
+/// Whether a secret key encrypts and wraps, and the other way round: KMS has one usage for all four.
+fn encrypts(key: KmsView<'_>) -> Cow<'static, [u8]> {
+    usage(key, &[Part::Secret], KeyUsage::EncryptDecrypt)
+}
+
+/// A CK_DATE; empty where there is none.
+fn date(day: Option<&str>) -> Vec<u8> {
+    day.unwrap_or_default().as_bytes().to_vec()
+}
+
 /// The mechanism that makes such keys; that of an imported key is unknown.
 fn key_gen_mechanism(key: KmsView<'_>) -> Cow<'static, [u8]> {
     let by_type = || {
@@ -353,7 +394,7 @@ fn allowed_mechanisms(key: KmsView<'_>) -> Cow<'_, [u8]> {
 
 fn value_len(key: KmsView<'_>) -> Cow<'static, [u8]> {
     let facts = spec::HmacFacts::of_spec(key.material.spec);
-    ulong(facts.map_or(0, spec::HmacFacts::key_len) as CK_ULONG).into()
+    ulong(facts.map_or(spec::SYMMETRIC_KEY_LEN, spec::HmacFacts::key_len) as CK_ULONG).into()
 }
 
 fn public<'a>(key: KmsView<'a>, part: impl Fn(&'a PublicKey) -> &'a [u8]) -> Cow<'a, [u8]> {

@@ -110,7 +110,7 @@ impl KeyMaterial {
         } = *answer;
         let public = match answer.public.as_deref() {
             Some(der) => Some(PublicKey::from_spki(der)?),
-            None if spec::HmacFacts::of_spec(spec).is_some() => None,
+            None if spec.is_symmetric() => None,
             None => return Err(MaterialError::NoPublicHalf(spec)),
         };
         if let Some(public) = &public

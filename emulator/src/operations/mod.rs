@@ -11,6 +11,7 @@ mod lifecycle;
 mod mac;
 mod page;
 mod random;
+mod rotation;
 mod signing;
 mod tagging;
 mod tags;
@@ -51,7 +52,7 @@ const TAGGING: &str = "ResourceGroupsTaggingAPI_20170126";
 pub(crate) const SERVICES: [&str; 2] = [KMS, TAGGING];
 
 /// The most called first: the table is searched from the top.
-static OPERATIONS: [Operation; 35] = [
+static OPERATIONS: [Operation; 40] = [
     read("Sign", signing::sign),
     read("Decrypt", encryption::decrypt),
     read("Verify", signing::verify),
@@ -88,6 +89,8 @@ static OPERATIONS: [Operation; 35] = [
         ..read("GetResources", tagging::get_resources)
     },
     read("GenerateRandom", random::generate_random),
+    read("GetKeyRotationStatus", rotation::get_key_rotation_status),
+    read("ListKeyRotations", rotation::list_key_rotations),
     Operation {
         slow: true,
         ..change("CreateKey", keys::create_key)
@@ -111,6 +114,9 @@ static OPERATIONS: [Operation; 35] = [
     change("DisableKey", lifecycle::disable_key),
     change("ScheduleKeyDeletion", lifecycle::schedule_key_deletion),
     change("CancelKeyDeletion", lifecycle::cancel_key_deletion),
+    change("EnableKeyRotation", rotation::enable_key_rotation),
+    change("DisableKeyRotation", rotation::disable_key_rotation),
+    change("RotateKeyOnDemand", rotation::rotate_key_on_demand),
 ];
 
 /// Characters of a key id, ARN or alias in a request.

@@ -24,5 +24,6 @@ mod ml_dsa;
 mod ml_kem;
 mod protocol;
 mod recorded;
+mod rotation;
 mod sdk;
 mod state;

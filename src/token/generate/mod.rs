@@ -67,19 +67,19 @@ impl Token {
         })
     }
 
-    /// Makes an HMAC key in KMS and waits until it can be used.
+    /// Makes an HMAC key or a symmetric one in KMS and waits until it can be used.
     pub(crate) fn generate_secret(
         &self,
         mechanism: Mechanism<'_>,
         template: &Template<'_>,
     ) -> Result<CK_OBJECT_HANDLE> {
         self.check_makes_keys()?;
-        let (spec, key_type) = secret::kind(mechanism, template)?;
+        let (spec, usage, key_type) = secret::kind(mechanism, template)?;
         self.check_keeps(&[template])?;
         let names = names(template);
         let entry = self.create(&Wanted {
             spec,
-            usage: KeyUsage::GenerateVerifyMac,
+            usage,
             names: PairNames {
                 private: names.clone(),
                 public: names,
