@@ -2,7 +2,7 @@
  * kms-pkcs11: a PKCS#11 module whose keys live in AWS KMS.
  *
  * What is the module's own beside the standard, for programs in C. Include it next to any pkcs11.h: it needs
- * none, and defines neither types nor functions.
+ * none. Its two structures are the parameters of the module's own mechanisms.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -75,6 +75,67 @@
  * answered is found by it.
  */
 #define KMS_PKCS11_TAG_CREATED "p11:created"
+
+/*
+ * Symmetric keys of KMS (CKO_SECRET_KEY, CKK_AES, made by CKM_AES_KEY_GEN with CKA_TOKEN and CKA_VALUE_LEN 32).
+ *
+ * CKM_KMS_SYMMETRIC, each time with one request to KMS:
+ *     C_Encrypt, C_Decrypt    1 to 4096 bytes in one part
+ *     C_WrapKey, C_UnwrapKey  secret keys of the session
+ *     C_GenerateKey           a data key: a secret key of the session, made by KMS, whose encrypted copy is
+ *                             CKA_KMS_CIPHERTEXT; KMS_PKCS11_SYMMETRIC_PARAMS names the KMS key
+ * Ciphertexts and wrapped keys are those of KMS: any client of KMS can decrypt them, and the other way round.
+ *
+ * CKM_KMS_REENCRYPT: C_Encrypt, whose data is such a ciphertext and whose answer is one of the key that
+ * C_EncryptInit names. The plaintext does not leave KMS.
+ */
+#define CKM_KMS_SYMMETRIC 0xCB4D0001UL
+#define CKM_KMS_REENCRYPT 0xCB4D0002UL
+
+/* The copy of a data key that KMS encrypted: what C_UnwrapKey takes. Bytes. */
+#define CKA_KMS_CIPHERTEXT 0xCB4D0001UL
+
+/*
+ * The rotation of a symmetric key of KMS. KMS is asked each time one of these is read: once a call for the first
+ * four, and once for the last two. No find looks at them.
+ */
+#define CKA_KMS_ROTATION_ENABLED 0xCB4D0002UL    /* CK_BBOOL: KMS rotates the key by itself */
+#define CKA_KMS_ROTATION_PERIOD 0xCB4D0003UL     /* CK_ULONG: days between two of these rotations, or 0 */
+#define CKA_KMS_NEXT_ROTATION 0xCB4D0004UL       /* CK_DATE: the next of these rotations, or empty */
+#define CKA_KMS_ON_DEMAND_ROTATION 0xCB4D0005UL  /* CK_DATE: when the one on demand began that is under way, or empty */
+#define CKA_KMS_AUTOMATIC_ROTATIONS 0xCB4D0006UL /* CK_ULONG: how many of the first kind there were */
+#define CKA_KMS_ON_DEMAND_ROTATIONS 0xCB4D0007UL /* CK_ULONG: how many of the second kind */
+
+/*
+ * An encryption context: names and values in turn, each UTF-8 and followed by a NUL.
+ *
+ *     "application\0recordings\0cluster\0example.com\0"
+ *
+ * What is encrypted with a context is decrypted with the same one alone. It is no secret: AWS logs it. A NULL
+ * pointer means the token's own context, which is encryption_context in the configuration; so does no parameter
+ * at all. A pointer with the length 0 means no context.
+ */
+
+/* Parameter of CKM_KMS_SYMMETRIC, or none. */
+typedef struct KMS_PKCS11_SYMMETRIC_PARAMS {
+    unsigned long hKey;            /* C_GenerateKey: the KMS key; 0 in other functions */
+    const unsigned char *pContext; /* an encryption context */
+    unsigned long ulContextLen;    /* its bytes, the last NUL included */
+} KMS_PKCS11_SYMMETRIC_PARAMS;
+
+/* Parameter of CKM_KMS_REENCRYPT, or none. */
+typedef struct KMS_PKCS11_REENCRYPT_PARAMS {
+    unsigned long hSourceKey;            /* the key of the ciphertext, or 0: the one that it names */
+    const unsigned char *pSourceContext; /* the ciphertext's encryption context */
+    unsigned long ulSourceContextLen;
+    const unsigned char *pContext;       /* that of the new one */
+    unsigned long ulContextLen;
+} KMS_PKCS11_REENCRYPT_PARAMS;
+
+/* The most bytes of a plaintext of CKM_KMS_SYMMETRIC, of a ciphertext, and of a data key. */
+#define KMS_PKCS11_MAX_PLAINTEXT 4096
+#define KMS_PKCS11_MAX_CIPHERTEXT 6144
+#define KMS_PKCS11_MAX_DATA_KEY 1024
 
 /* The most bytes of a CKA_ID, and of a CKA_LABEL without characters that need "=XX". */
 #define KMS_PKCS11_MAX_ID 128

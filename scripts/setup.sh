@@ -22,6 +22,7 @@ readonly TEST_PACKAGES=(
     golang-golang-x-crypto-dev
     libp11-kit-dev                            # a pkcs11.h that is not ours
     libengine-pkcs11-openssl
+    gnutls-bin                                # p11tool, which imports keys
 )
 
 main() {

@@ -20,3 +20,4 @@ mod reply;
 mod session;
 mod token;
 mod v3_2;
+mod vendor;

@@ -451,13 +451,8 @@ fn handles_stay_while_keys_come_and_go() {
 #[test]
 fn damaged_tags_hide_no_other_certificate_and_are_not_written_into() {
     let world = World::start();
-    let created = world.create_keys(&NewKeys {
-        count: 1,
-        key_spec: "ECC_NIST_P256".to_owned(),
-        key_usage: "SIGN_VERIFY".to_owned(),
-        tags: [("p11:cert0.00".to_owned(), "AAAA".to_owned())].into(),
-        alias: None,
-    });
+    let keys = NewKeys::new(1, "ECC_NIST_P256", "SIGN_VERIFY");
+    let created = world.create_keys(&keys.tag("p11:cert0.00", "AAAA"));
     let session = world.module.session();
     assert_eq!(session.find(&[certificates()]), Ok(vec![]));
     let warned = "p11:cert0 is not the DER encoding";

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use common_p11::attribute::{P256, bytes, flag, id, label};
-use common_p11::{World, c_program};
+use common_p11::{World, c_program, kms};
 use cryptoki_sys::*;
 use kms_emulator::{Emulator, Options};
 use kms_pkcs11_testkit::{AccessKey, Token, module, root, run, run_with_input};
@@ -116,6 +116,44 @@ fn names_may_be_as_long_as_the_header_says_and_no_longer() {
 }
 
 #[test]
+fn the_numbers_of_the_header_are_those_of_the_tests() {
+    let header = definitions();
+    let expected = [
+        ("CKM_KMS_SYMMETRIC", kms::CKM_KMS_SYMMETRIC),
+        ("CKM_KMS_REENCRYPT", kms::CKM_KMS_REENCRYPT),
+        ("CKA_KMS_CIPHERTEXT", kms::CKA_KMS_CIPHERTEXT),
+        ("CKA_KMS_ROTATION_ENABLED", kms::CKA_KMS_ROTATION_ENABLED),
+        ("CKA_KMS_ROTATION_PERIOD", kms::CKA_KMS_ROTATION_PERIOD),
+        ("CKA_KMS_NEXT_ROTATION", kms::CKA_KMS_NEXT_ROTATION),
+        (
+            "CKA_KMS_ON_DEMAND_ROTATION",
+            kms::CKA_KMS_ON_DEMAND_ROTATION,
+        ),
+        (
+            "CKA_KMS_AUTOMATIC_ROTATIONS",
+            kms::CKA_KMS_AUTOMATIC_ROTATIONS,
+        ),
+        (
+            "CKA_KMS_ON_DEMAND_ROTATIONS",
+            kms::CKA_KMS_ON_DEMAND_ROTATIONS,
+        ),
+        ("KMS_PKCS11_MAX_CIPHERTEXT", 6144),
+        ("KMS_PKCS11_MAX_PLAINTEXT", 4096),
+        ("KMS_PKCS11_MAX_DATA_KEY", 1024),
+    ];
+    for (name, number) in expected {
+        let text = header[name].trim_end_matches("UL");
+        let defined = match text.strip_prefix("0x") {
+            Some(digits) => CK_ULONG::from_str_radix(digits, 16),
+            None => text.parse(),
+        };
+        assert_eq!(defined, Ok(number), "{name}");
+    }
+    let numbers = header.keys().filter(|name| name.starts_with("CK"));
+    assert_eq!(numbers.count(), 9);
+}
+
+#[test]
 fn the_variables_of_the_header_are_those_of_the_documentation() {
     let documentation = std::fs::read_to_string(root().join("docs/configuration.md")).unwrap();
     let documented: BTreeSet<&str> = documentation
@@ -141,7 +179,11 @@ fn definitions() -> BTreeMap<String, String> {
     output
         .lines()
         .filter_map(|line| line.strip_prefix("#define "))
-        .filter(|line| line.starts_with("KMS_PKCS11_"))
+        .filter(|line| {
+            ["KMS_PKCS11_", "CKM_KMS_", "CKA_KMS_"]
+                .iter()
+                .any(|ours| line.starts_with(ours))
+        })
         .map(|line| line.split_once(' ').unwrap())
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()

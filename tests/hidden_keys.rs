@@ -20,10 +20,10 @@ fn create_keys(world: &World, count: usize) -> Vec<String> {
 }
 
 #[test]
-fn keys_that_the_standard_has_no_use_for_are_not_shown_and_do_no_harm() {
+fn keys_that_aws_made_for_its_own_services_are_not_shown_and_do_no_harm() {
     let world = World::start();
-    let encrypting = NewKeys::new(2, "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT");
-    world.create_keys(&encrypting.tag("p11:label", "key"));
+    let of_aws = NewKeys::new(2, "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").managed_by_aws();
+    world.create_keys(&of_aws.tag("p11:label", "key"));
     create_keys(&world, 2);
     let session = world.module.session();
     for template in [&[][..], &[label("key")]] {

@@ -335,7 +335,7 @@ fn a_template_that_kms_has_no_key_for_is_refused_without_a_request() {
             CKR_TEMPLATE_INCONSISTENT,
         ),
         (CKM_EC_KEY_PAIR_GEN, vec![], CKR_MECHANISM_INVALID),
-        (CKM_AES_KEY_GEN, vec![len(32)], CKR_MECHANISM_INVALID),
+        (CKM_DES3_KEY_GEN, vec![], CKR_MECHANISM_INVALID),
         (CKM_SHA256_HMAC, vec![len(32)], CKR_MECHANISM_INVALID),
     ];
     for (mechanism, template, rv) in cases {

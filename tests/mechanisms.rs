@@ -34,12 +34,7 @@ fn every_listed_mechanism_works_and_has_the_info_that_says_so() {
             }
             SIGN_VERIFY => {
                 let row = signing_row(*type_);
-                let key = match row.scheme {
-                    Scheme::Ecdsa => &ec,
-                    Scheme::Pkcs1 | Scheme::Pss => &rsa,
-                    Scheme::Ed25519 => &ed25519,
-                    Scheme::MlDsa(_) | Scheme::HashMlDsa(_) => &ml_dsa,
-                };
+                let key = signing_key(row.scheme, [&ec, &rsa, &ed25519, &ml_dsa]);
                 let data = bytes(row.hash.len, 1);
                 let (input, claim) = match row.input {
                     Input::Raw => (data.clone(), Claim::Raw(&data)),
@@ -74,6 +69,12 @@ fn every_listed_mechanism_works_and_has_the_info_that_says_so() {
                 let key = aes_key(&client, CKA_ENCRYPT, CKA_DECRYPT);
                 assert_encrypts(&client, &cipher, key, key);
             }
+            WRAP_UNWRAP if *type_ == CKM_RSA_AES_KEY_WRAP => {
+                for aes_bits in [128, 192, 256] {
+                    let mechanism = Mechanism::rsa_aes(aes_bits, &SHA_256);
+                    assert_wraps(&client, &mechanism, decrypting.public, decrypting.private);
+                }
+            }
             WRAP_UNWRAP => {
                 let key = aes_key(&client, CKA_WRAP, CKA_UNWRAP);
                 assert_wraps(&client, &Mechanism::plain(*type_), key, key);
@@ -91,6 +92,13 @@ fn every_listed_mechanism_works_and_has_the_info_that_says_so() {
                 let rv = generate(&client, *type_);
                 assert_eq!(rv, CKR_OK, "{type_:#x}\n{}", client.log());
             }
+            KMS_SYMMETRIC => {
+                let kms = Mechanism::plain(*type_);
+                let key = symmetric_key(&client);
+                assert_encrypts(&client, &kms, key, key);
+                assert_wraps(&client, &kms, key, key);
+            }
+            CKF_ENCRYPT => assert_reencrypts(&client, *type_),
             CKF_GENERATE => {
                 let made = generate_secret(&client, *type_);
                 assert!(made.is_ok(), "{type_:#x} {made:x?}\n{}", client.log());
@@ -387,6 +395,15 @@ fn a_pair_that_kms_does_not_make_as_asked_is_refused_without_a_request() {
     assert_eq!(calls.total, 0);
 }
 
+fn signing_key(scheme: Scheme, [ec, rsa, ed25519, ml_dsa]: [&Key; 4]) -> &Key {
+    match scheme {
+        Scheme::Ecdsa => ec,
+        Scheme::Pkcs1 | Scheme::Pss => rsa,
+        Scheme::Ed25519 => ed25519,
+        Scheme::MlDsa(_) | Scheme::HashMlDsa(_) => ml_dsa,
+    }
+}
+
 #[track_caller]
 fn generate(client: &Client, type_: CK_MECHANISM_TYPE) -> CK_RV {
     let flag = |type_| (type_, vec![CK_TRUE]);
@@ -406,15 +423,30 @@ fn generate(client: &Client, type_: CK_MECHANISM_TYPE) -> CK_RV {
     )
 }
 
-/// An HMAC key, of 32 bytes where the mechanism leaves that open.
+/// A secret key in KMS, of 32 bytes where the mechanism leaves that open.
 #[track_caller]
 fn generate_secret(client: &Client, type_: CK_MECHANISM_TYPE) -> Result<CK_OBJECT_HANDLE, CK_RV> {
     let len: CK_ULONG = 32;
-    let mut template = vec![(CKA_TOKEN, vec![CK_TRUE]), (CKA_SIGN, vec![CK_TRUE])];
-    if type_ == CKM_GENERIC_SECRET_KEY_GEN {
+    let mut template = vec![(CKA_TOKEN, vec![CK_TRUE])];
+    if matches!(type_, CKM_GENERIC_SECRET_KEY_GEN | CKM_AES_KEY_GEN) {
         template.push((CKA_VALUE_LEN, len.to_ne_bytes().to_vec()));
     }
     client.generate_key(&Mechanism::plain(type_), &template)
+}
+
+/// What is encrypted anew is a ciphertext.
+#[track_caller]
+fn assert_reencrypts(client: &Client, type_: CK_MECHANISM_TYPE) {
+    let kms = Mechanism::plain(KMS_SYMMETRIC_MECHANISM);
+    let keys = [symmetric_key(client), symmetric_key(client)];
+    let first = client.ciphertext(&kms, keys[0], b"data");
+    let second = client.ciphertext(&Mechanism::plain(type_), keys[1], &first);
+    assert_eq!(client.plaintext(&kms, keys[1], &second).ok(), b"data");
+}
+
+#[track_caller]
+fn symmetric_key(client: &Client) -> CK_OBJECT_HANDLE {
+    generate_secret(client, CKM_AES_KEY_GEN).unwrap()
 }
 
 #[track_caller]
@@ -636,4 +668,7 @@ const SIZES: [(CK_MECHANISM_TYPE, CK_ULONG, CK_ULONG); 10] = [
 ];
 const WRAP_UNWRAP: CK_FLAGS = CKF_WRAP | CKF_UNWRAP;
 const ENCRYPT_DECRYPT_WRAP_UNWRAP: CK_FLAGS = ENCRYPT_DECRYPT | WRAP_UNWRAP;
+/// What CKM_KMS_SYMMETRIC does, and its number.
+const KMS_SYMMETRIC: CK_FLAGS = CKF_GENERATE | ENCRYPT_DECRYPT_WRAP_UNWRAP;
+const KMS_SYMMETRIC_MECHANISM: CK_MECHANISM_TYPE = 0xcb4d_0001;
 const ENCAPSULATE_DECAPSULATE: CK_FLAGS = CKF_ENCAPSULATE | CKF_DECAPSULATE;

@@ -188,6 +188,7 @@ impl World {
         );
         let actions = [
             "kms:ListKeys",
+            "kms:ListAliases",
             "kms:ListResourceTags",
             "kms:GetPublicKey",
             "kms:Sign",

@@ -106,7 +106,8 @@ fn a_denied_tagging_api_is_done_without_and_the_log_says_once_which_action_is_mi
     eventually(|| world.emulator.calls().of("ListKeys") > 0);
     assert_eq!(world.take_calls().get("GetResources"), None);
     let log = world.log();
-    let told = log.lines().filter(|line| line.contains("tag:GetResources"));
+    let warnings = log.lines().filter(|line| line.contains(" WARN "));
+    let told = warnings.filter(|line| line.contains("tag:GetResources"));
     assert_eq!(told.count(), 1, "{log}");
 }
 

@@ -24,6 +24,9 @@ pub struct NewKeys {
     /// With its prefix: `alias/test-{n}`.
     #[serde(default)]
     pub alias: Option<String>,
+    /// Whether AWS made them for a service of its own.
+    #[serde(default)]
+    pub managed_by_aws: bool,
 }
 
 /// A key that was created.
@@ -52,6 +55,7 @@ impl NewKeys {
             key_usage: key_usage.into(),
             tags: BTreeMap::new(),
             alias: None,
+            managed_by_aws: false,
         }
     }
 
@@ -66,6 +70,13 @@ impl NewKeys {
     #[must_use]
     pub fn alias(mut self, template: impl Into<String>) -> Self {
         self.alias = Some(template.into());
+        self
+    }
+
+    /// As AWS makes them for a service of its own.
+    #[must_use]
+    pub fn managed_by_aws(mut self) -> Self {
+        self.managed_by_aws = true;
         self
     }
 
@@ -116,6 +127,7 @@ impl NewKeys {
                 .collect(),
             multi_region: false,
             external: false,
+            managed_by_aws: self.managed_by_aws,
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let share = self.count.div_ceil(threads).max(1);

@@ -12,6 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
 use crate::error::{ApiError, ApiResult};
+use crate::timestamp::Timestamp;
 
 /// The members of a request that have not been read yet.
 #[derive(Debug)]
@@ -135,6 +136,15 @@ impl Input {
         }
         // A number that is out of u32 is out of range, and was reported.
         Ok(Some(u32::try_from(number).unwrap_or_default()))
+    }
+
+    /// Seconds since the epoch, with a fraction.
+    pub(crate) fn timestamp(&mut self, name: &str) -> ApiResult<Option<Timestamp>> {
+        let Some(value) = self.take(name) else {
+            return Ok(None);
+        };
+        let seconds = value.as_f64().ok_or_else(|| not_a(&value, "Timestamp"))?;
+        Ok(Some(Timestamp::of_seconds(seconds)))
     }
 
     pub(crate) fn flag(&mut self, name: &str) -> ApiResult<bool> {

@@ -1,8 +1,10 @@
 //! A key: what is fixed at creation, and what changes in its life.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -13,6 +15,7 @@ use crate::material::Material;
 use crate::random;
 use crate::spec::{KeySpec, KeyUsage};
 use crate::timestamp::Timestamp;
+use crate::wrapping::{Wrapping, WrappingKey};
 
 pub(crate) type Tags = BTreeMap<String, String>;
 
@@ -22,14 +25,26 @@ pub(crate) struct Key {
     pub(crate) description: String,
     pub(crate) state: KeyState,
     pub(crate) tags: Eventual<Tags>,
+    /// What was handed out for an import and may still be used.
+    pub(crate) import_tokens: Vec<ImportToken>,
     /// Reads that do not find the key yet.
     pub(crate) unseen: StaleReads,
     /// Listings that do not show the key yet.
     pub(crate) unlisted: StaleReads,
+    pub(crate) automatic_rotation: Option<AutomaticRotation>,
+    pub(crate) managed_by_aws: bool,
 }
 
-/// What is fixed at creation. Shared, so that cryptography runs without the store's lock.
-#[derive(Debug)]
+/// New material at regular times.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct AutomaticRotation {
+    pub(crate) period_days: u32,
+    pub(crate) since: Timestamp,
+}
+
+/// What is fixed at creation, or replaced as a whole by an import or a rotation. Shared, so that
+/// cryptography runs without the store's lock.
+#[derive(Clone, Debug)]
 pub(crate) struct KeyCore {
     pub(crate) id: String,
     pub(crate) arn: String,
@@ -37,8 +52,39 @@ pub(crate) struct KeyCore {
     pub(crate) usage: KeyUsage,
     pub(crate) multi_region: bool,
     pub(crate) created: Timestamp,
+    pub(crate) origin: Origin,
     /// Absent in a key that waits for its import.
-    pub(crate) material: Option<Material>,
+    pub(crate) material: Option<Arc<Material>>,
+    /// The same key before its last rotation: its ciphertexts can still be decrypted.
+    pub(crate) former: Option<Arc<KeyCore>>,
+    /// When a rotation brought this material.
+    pub(crate) rotated: Option<Timestamp>,
+}
+
+/// Where the material of a key comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Kms,
+    /// It is imported; `None` in a key that never had any.
+    External(Option<Import>),
+}
+
+/// The last import of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Import {
+    /// SHA-256 of the material: no other can take its place.
+    pub(crate) fingerprint: Vec<u8>,
+    /// When the material expires, if it does.
+    pub(crate) valid_to: Option<Timestamp>,
+}
+
+/// An import token, and what belongs to it.
+#[derive(Debug)]
+pub(crate) struct ImportToken {
+    pub(crate) token: Vec<u8>,
+    pub(crate) wrapping: &'static Wrapping,
+    pub(crate) key: &'static WrappingKey,
+    pub(crate) valid_to: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,8 +121,33 @@ impl Key {
             description,
             state,
             tags: Eventual::settled(tags),
+            import_tokens: Vec::new(),
             unseen: StaleReads::default(),
             unlisted: StaleReads::default(),
+            automatic_rotation: None,
+            managed_by_aws: false,
+        }
+    }
+
+    /// Takes the material of an import, or takes it away; `None` leaves the key waiting for its import.
+    pub(crate) fn set_material(&mut self, material: Option<Arc<Material>>, origin: Origin) {
+        self.state = match (&material, self.state) {
+            (None, _) => KeyState::PendingImport,
+            (Some(_), KeyState::PendingImport) => KeyState::Enabled,
+            (Some(_), state) => state,
+        };
+        self.core = Arc::new(KeyCore {
+            origin,
+            material,
+            ..(*self.core).clone()
+        });
+    }
+
+    /// Takes away material that has expired by now.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        let valid_to = self.core.import().and_then(|import| import.valid_to);
+        if self.core.material.is_some() && valid_to.is_some_and(|end| end <= now) {
+            self.set_material(None, self.core.origin.clone());
         }
     }
 
@@ -120,16 +191,22 @@ impl Key {
             "Description": self.description,
             "Enabled": self.state == KeyState::Enabled,
             "KeyId": core.id,
-            "KeyManager": "CUSTOMER",
+            "KeyManager": if self.managed_by_aws { "AWS" } else { "CUSTOMER" },
             "KeySpec": core.spec.name,
             "KeyState": self.state.name(),
             "KeyUsage": core.usage.name(),
             "MultiRegion": core.multi_region,
-            "Origin": core.origin(),
+            "Origin": core.origin.name(),
             core.usage.algorithms_member(): core.spec.algorithm_names(core.usage),
         });
         if let Some(id) = core.material_id() {
             metadata["CurrentKeyMaterialId"] = id.into();
+        }
+        if let (Some(import), true) = (core.import(), core.material.is_some()) {
+            metadata["ExpirationModel"] = import.expiration_model().into();
+            if let Some(valid_to) = import.valid_to {
+                metadata["ValidTo"] = valid_to.seconds().into();
+            }
         }
         if let KeyState::PendingDeletion { date, .. } = self.state {
             metadata["DeletionDate"] = date.seconds().into();
@@ -146,6 +223,26 @@ impl Key {
 }
 
 impl KeyCore {
+    /// The key with new material.
+    pub(crate) fn rotated(former: &Arc<Self>, material: Material, date: Timestamp) -> Self {
+        Self {
+            material: Some(Arc::new(material)),
+            former: Some(Arc::clone(former)),
+            rotated: Some(date),
+            ..Self::clone(former)
+        }
+    }
+
+    /// The key with each of its materials, the latest first.
+    pub(crate) fn generations(&self) -> impl Iterator<Item = &Self> {
+        iter::successors(Some(self), |core| core.former.as_deref())
+    }
+
+    /// How often the key was rotated.
+    pub(crate) fn generation(&self) -> usize {
+        self.generations().count() - 1
+    }
+
     /// The material, for an operation that needs this usage.
     pub(crate) fn material_for(&self, usage: KeyUsage, operation: &str) -> ApiResult<&Material> {
         if self.usage != usage {
@@ -155,7 +252,7 @@ impl KeyCore {
             )));
         }
         let pending = || ApiError::invalid_state(format!("{} is pending import.", self.arn));
-        self.material.as_ref().ok_or_else(pending)
+        self.material.as_deref().ok_or_else(pending)
     }
 
     /// The error of an algorithm that keys of this spec cannot compute.
@@ -166,20 +263,53 @@ impl KeyCore {
         ))
     }
 
-    /// The id of the material of a symmetric encryption key; other keys have none.
+    /// The id of the material of a symmetric encryption key, also of one that was taken away; other
+    /// keys have none.
     pub(crate) fn material_id(&self) -> Option<String> {
-        let symmetric = self.spec.is_symmetric_encryption() && self.material.is_some();
-        symmetric.then(|| {
-            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.id.as_bytes());
-            random::hex(digest.as_ref())
+        let symmetric = self.spec.is_symmetric_encryption();
+        let had_material = self.material.is_some() || self.import().is_some();
+        (symmetric && had_material).then(|| {
+            let named = match self.generation() {
+                0 => self.id.clone(),
+                generation => format!("{}#{generation}", self.id),
+            };
+            random::hex(digest(&SHA256, named.as_bytes()).as_ref())
         })
     }
 
-    pub(crate) fn origin(&self) -> &'static str {
-        if self.material.is_some() {
-            "AWS_KMS"
-        } else {
-            "EXTERNAL"
+    pub(crate) fn import(&self) -> Option<&Import> {
+        match &self.origin {
+            Origin::Kms => None,
+            Origin::External(import) => import.as_ref(),
+        }
+    }
+}
+
+impl Origin {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Kms => "AWS_KMS",
+            Self::External(_) => "EXTERNAL",
+        }
+    }
+
+    /// Refuses what is done to keys whose material is imported, and to no others.
+    pub(crate) fn require_external(&self, arn: &str) -> ApiResult<()> {
+        match self {
+            Self::External(_) => Ok(()),
+            Self::Kms => Err(ApiError::unsupported(format!(
+                "{arn} origin is {} which is not valid for this operation.",
+                self.name()
+            ))),
+        }
+    }
+}
+
+impl Import {
+    fn expiration_model(&self) -> &'static str {
+        match self.valid_to {
+            None => "KEY_MATERIAL_DOES_NOT_EXPIRE",
+            Some(_) => "KEY_MATERIAL_EXPIRES",
         }
     }
 }

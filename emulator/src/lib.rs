@@ -30,6 +30,7 @@ mod spec;
 mod state_file;
 mod store;
 mod timestamp;
+mod wrapping;
 
 pub use bulk::{CreatedKey, NewKeys, NewKeysError};
 pub use calls::Calls;

@@ -10,7 +10,7 @@ use crate::calls::CallLog;
 use crate::consistency::StaleReads;
 use crate::error::{ApiError, ApiResult};
 use crate::fault::Faults;
-use crate::key::{Key, KeyCore, Requires, Tags};
+use crate::key::{Key, KeyCore, Origin, Requires, Tags};
 use crate::key_ref::{KeyRef, Site};
 use crate::material::Material;
 use crate::quota::Quotas;
@@ -56,6 +56,8 @@ pub(crate) struct Blueprint {
     pub(crate) multi_region: bool,
     /// Whether its material is to be imported later.
     pub(crate) external: bool,
+    /// Whether AWS makes it for a service of its own.
+    pub(crate) managed_by_aws: bool,
 }
 
 impl Service {
@@ -96,9 +98,11 @@ impl Service {
                 .visible_alias_target(name)
                 .ok_or_else(|| self.no_alias(name))?,
         };
-        store.visible_key(&id).ok_or_else(|| {
+        let key = store.visible_key(&id).ok_or_else(|| {
             ApiError::not_found(format!("Key '{}' does not exist", self.site.key_arn(&id)))
-        })
+        })?;
+        key.expire(Timestamp::now());
+        Ok(key)
     }
 
     pub(crate) fn no_alias(&self, name: &str) -> ApiError {
@@ -113,10 +117,11 @@ impl Service {
         } else {
             uuid
         };
-        let material = if blueprint.external {
-            None
+        let (origin, material) = if blueprint.external {
+            (Origin::External(None), None)
         } else {
-            Some(Material::generate(blueprint.spec, blueprint.usage)?)
+            let made = Material::generate(blueprint.spec, blueprint.usage)?;
+            (Origin::Kms, Some(Arc::new(made)))
         };
         let core = KeyCore {
             arn: self.site.key_arn(&id),
@@ -125,9 +130,14 @@ impl Service {
             usage: blueprint.usage,
             multi_region: blueprint.multi_region,
             created: Timestamp::now(),
+            origin,
             material,
+            former: None,
+            rotated: None,
         };
-        Ok(Key::new(core, blueprint.description, blueprint.tags))
+        let mut key = Key::new(core, blueprint.description, blueprint.tags);
+        key.managed_by_aws = blueprint.managed_by_aws;
+        Ok(key)
     }
 
     /// Makes the key visible, after the configured number of stale reads.

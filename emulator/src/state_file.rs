@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -14,7 +15,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::consistency::Eventual;
-use crate::key::{Key, KeyCore, KeyState, Tags};
+use crate::key::{AutomaticRotation, Import, Key, KeyCore, KeyState, Origin, Tags};
 use crate::key_ref::Site;
 use crate::material::Material;
 use crate::spec::{KeySpec, KeyUsage};
@@ -65,6 +66,23 @@ struct StoredKey {
     tags: Tags,
     /// Base64; absent in a key that waits for its import.
     material: Option<String>,
+    /// The materials that came after it, the oldest first.
+    #[serde(default)]
+    rotations: Vec<StoredRotation>,
+    /// Absent in a key whose material is KMS's own, or was never imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    import: Option<Import>,
+    #[serde(default)]
+    automatic_rotation: Option<AutomaticRotation>,
+    #[serde(default)]
+    managed_by_aws: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRotation {
+    date: Timestamp,
+    /// Base64.
+    material: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -188,17 +206,26 @@ impl Document {
 impl StoredKey {
     fn of(key: &Key) -> Result<Self, StateFileError> {
         let core = &*key.core;
-        let material = match &core.material {
-            None => None,
-            Some(material) => match material.to_bytes() {
-                Ok(bytes) => Some(BASE64_STANDARD.encode(bytes)),
-                Err(_) => {
-                    return Err(StateFileError::DamagedKey {
-                        id: core.id.clone(),
-                    });
-                }
-            },
+        let damaged = || StateFileError::DamagedKey {
+            id: core.id.clone(),
         };
+        let encode = |material: &Material| {
+            let bytes = material.to_bytes().map_err(|_| damaged())?;
+            Ok::<_, StateFileError>(BASE64_STANDARD.encode(bytes))
+        };
+        let mut material = None;
+        let mut rotations = Vec::new();
+        for core in core.generations() {
+            let encoded = core.material.as_deref().map(encode).transpose()?;
+            match core.rotated {
+                Some(date) => rotations.push(StoredRotation {
+                    date,
+                    material: encoded.ok_or_else(damaged)?,
+                }),
+                None => material = encoded,
+            }
+        }
+        rotations.reverse();
         Ok(Self {
             id: core.id.clone(),
             spec: core.spec.name.to_owned(),
@@ -209,30 +236,48 @@ impl StoredKey {
             state: key.state,
             tags: key.tags.current().clone(),
             material,
+            import: core.import().cloned(),
+            rotations,
+            automatic_rotation: key.automatic_rotation,
+            managed_by_aws: key.managed_by_aws,
         })
     }
 
     fn into_key(self, site: &Site) -> Option<Key> {
         let spec = KeySpec::by_name(&self.spec)?;
         let usage = KeyUsage::by_name(&self.usage)?;
+        let decode = |encoded: String| {
+            let bytes = BASE64_STANDARD.decode(encoded).ok()?;
+            Material::from_bytes(spec, usage, &bytes).ok()
+        };
         let material = match self.material {
             None => None,
-            Some(encoded) => {
-                let bytes = BASE64_STANDARD.decode(encoded).ok()?;
-                Some(Material::from_bytes(spec, usage, &bytes).ok()?)
-            }
+            Some(encoded) => Some(Arc::new(decode(encoded)?)),
         };
-        let core = KeyCore {
+        let origin = match self.import {
+            None if material.is_some() => Origin::Kms,
+            import => Origin::External(import),
+        };
+        let mut core = KeyCore {
             arn: site.key_arn(&self.id),
             id: self.id,
             spec,
             usage,
             multi_region: self.multi_region,
             created: self.created,
+            origin,
             material,
+            former: None,
+            rotated: None,
         };
+        for rotation in self.rotations {
+            let material = decode(rotation.material)?;
+            core = KeyCore::rotated(&Arc::new(core), material, rotation.date);
+        }
         let mut key = Key::new(core, self.description, self.tags);
         key.state = self.state;
+        key.automatic_rotation = self.automatic_rotation;
+        key.managed_by_aws = self.managed_by_aws;
         Some(key)
     }
 }

@@ -17,6 +17,16 @@ impl Timestamp {
         Self(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// A number of the JSON protocol; what is no point in time after 1970 is its beginning.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast saturates"
+    )]
+    pub(crate) fn of_seconds(seconds: f64) -> Self {
+        Self((seconds * 1000.0) as u64)
+    }
+
     pub(crate) fn plus_days(self, days: u32) -> Self {
         let window = Duration::from_hours(24) * days;
         Self(self.0 + u64::try_from(window.as_millis()).unwrap_or(u64::MAX))

@@ -9,6 +9,7 @@ use super::v3_2::{CK_HASH_SIGN_ADDITIONAL_CONTEXT, CK_SIGN_ADDITIONAL_CONTEXT};
 use crate::error::Result;
 use crate::mechanism::parameter::{Parameter, Shape};
 use crate::mechanism::{Mechanism, parameter_shape};
+use crate::vendor::{KMS_PKCS11_REENCRYPT_PARAMS, KMS_PKCS11_SYMMETRIC_PARAMS};
 
 /// The mechanism with its parameter, as its type has it. A parameter that is not the structure it should be
 /// stays a fact for the mechanism to refuse: what a function checks first is its own business.
@@ -75,6 +76,19 @@ unsafe fn parse<'a>(bytes: &'a [u8], shape: Shape) -> Option<Parameter<'a>> {
                 label: slice(params.pSourceData.cast(), params.ulSourceDataLen).ok()?,
             }
         }
+        Shape::RsaAes => {
+            let params: CK_RSA_AES_KEY_WRAP_PARAMS = structure(bytes)?;
+            let len = size_of::<CK_RSA_PKCS_OAEP_PARAMS>() as CK_ULONG;
+            let oaep: CK_RSA_PKCS_OAEP_PARAMS =
+                structure(slice(params.pOAEPParams.cast(), len).ok()?)?;
+            Parameter::RsaAes {
+                aes_bits: params.ulAESKeyBits,
+                hash: oaep.hashAlg,
+                mgf: oaep.mgf,
+                source: oaep.source,
+                label: slice(oaep.pSourceData.cast(), oaep.ulSourceDataLen).ok()?,
+            }
+        }
         Shape::EdDsa => {
             let params: CK_EDDSA_PARAMS = structure(bytes)?;
             Parameter::EdDsa {
@@ -132,7 +146,40 @@ unsafe fn parse<'a>(bytes: &'a [u8], shape: Shape) -> Option<Parameter<'a>> {
                 info: slice(params.pInfo, params.ulInfoLen).ok()?,
             }
         }
+        // SAFETY: by this function's contract.
+        Shape::KmsSymmetric | Shape::KmsReEncrypt => unsafe { parse_vendor(bytes, shape) }?,
     })
+}
+
+/// The same for the structures of the module's own, in which a NULL pointer says something else than no bytes.
+///
+/// # Safety
+///
+/// As of [`parse`].
+unsafe fn parse_vendor<'a>(bytes: &'a [u8], shape: Shape) -> Option<Parameter<'a>> {
+    let context = |pointer: CK_BYTE_PTR, len: CK_ULONG| -> Option<Option<&'a [u8]>> {
+        // SAFETY: by this function's contract.
+        let bytes = unsafe { input(pointer.cast_const(), len) }.ok()?;
+        Some((!pointer.is_null()).then_some(bytes))
+    };
+    match shape {
+        Shape::KmsSymmetric => {
+            let params: KMS_PKCS11_SYMMETRIC_PARAMS = structure(bytes)?;
+            Some(Parameter::KmsSymmetric {
+                key: params.hKey,
+                context: context(params.pContext, params.ulContextLen)?,
+            })
+        }
+        Shape::KmsReEncrypt => {
+            let params: KMS_PKCS11_REENCRYPT_PARAMS = structure(bytes)?;
+            Some(Parameter::KmsReEncrypt {
+                source_key: params.hSourceKey,
+                source: context(params.pSourceContext, params.ulSourceContextLen)?,
+                destination: context(params.pContext, params.ulContextLen)?,
+            })
+        }
+        _ => None,
+    }
 }
 
 /// A type that any bytes of its size are a value of.
@@ -152,8 +199,10 @@ macro_rules! plain {
 }
 
 plain! {
-    CK_ULONG CK_RSA_PKCS_PSS_PARAMS CK_RSA_PKCS_OAEP_PARAMS CK_EDDSA_PARAMS CK_SIGN_ADDITIONAL_CONTEXT
-    CK_HASH_SIGN_ADDITIONAL_CONTEXT CK_AES_CTR_PARAMS CK_GCM_PARAMS CK_GCM_MESSAGE_PARAMS CK_ECDH1_DERIVE_PARAMS CK_HKDF_PARAMS
+    CK_ULONG CK_RSA_PKCS_PSS_PARAMS CK_RSA_PKCS_OAEP_PARAMS CK_RSA_AES_KEY_WRAP_PARAMS CK_EDDSA_PARAMS
+    CK_SIGN_ADDITIONAL_CONTEXT CK_HASH_SIGN_ADDITIONAL_CONTEXT CK_AES_CTR_PARAMS CK_GCM_PARAMS
+    CK_GCM_MESSAGE_PARAMS CK_ECDH1_DERIVE_PARAMS CK_HKDF_PARAMS
+    KMS_PKCS11_SYMMETRIC_PARAMS KMS_PKCS11_REENCRYPT_PARAMS
 }
 
 /// The structure that the bytes are, wherever they lie.

@@ -179,6 +179,20 @@ text_type! {
     "at most 256 letters, digits, blanks or any of _.:/=+-@"
 }
 
+text_type! {
+    /// A name in an encryption context.
+    ContextName,
+    |text| !text.is_empty() && !text.contains(char::is_control),
+    "one character or more, none of them a control character"
+}
+
+text_type! {
+    /// A value in an encryption context.
+    ContextValue,
+    |text| !text.contains(char::is_control),
+    "a text without control characters"
+}
+
 impl Default for Description {
     fn default() -> Self {
         Self("kms-pkcs11".to_owned())
@@ -347,6 +361,14 @@ mod tests {
         refuses::<TagKey>(&["", &"x".repeat(129), "a*", "a\tb", "a,b"]);
         accepts::<TagValue>(&["", "teleport.example.com", &"é".repeat(256)]);
         refuses::<TagValue>(&[&"x".repeat(257), "a&b", "a\n"]);
+    }
+
+    #[test]
+    fn a_context_is_of_texts_without_control_characters() {
+        accepts::<ContextName>(&["application", "aws:s3:arn", "ключ", " "]);
+        refuses::<ContextName>(&["", "a\0", "a\nb"]);
+        accepts::<ContextValue>(&["", "arn:aws:s3:::recordings/*", "é"]);
+        refuses::<ContextValue>(&["\0", "a\tb"]);
     }
 
     #[test]

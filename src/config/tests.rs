@@ -8,7 +8,7 @@ use super::log::LEVELS;
 use super::selection::Selection;
 use super::token::{OnDestroy, RandomSource};
 use super::*;
-use crate::kms::{KeySpec, KeyUsage, Tags};
+use crate::kms::{EncryptionContext, KeySpec, KeyUsage, Tags};
 
 const EXAMPLE: &str = include_str!("../../docs/config.example.toml");
 const MANUAL: &str = include_str!("../../docs/configuration.md");
@@ -123,10 +123,12 @@ fn every_setting_is_read_into_its_own_place() {
         on_destroy = "disable"
         deletion_window_days = 8
         rsa_usage_when_both = "decrypt"
+        import_lifetime_days = 365
         description = ""
         policy_file = "/etc/policy.json"
         multi_region = true
         random = "local"
+        encryption_context = { application = "recordings", "a b" = "" }
         deadline = 1
         account = "111122223333"
         allow = [{ aws_account = "111122223333" }, { aws_arn = "arn:aws:sts::*:assumed-role/a/*" }]
@@ -144,6 +146,8 @@ fn every_setting_is_read_into_its_own_place() {
     );
     let tags = [("Team", "payments"), ("cost centre", "")];
     let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let context = [("application", "recordings"), ("a b", "")];
+    let context = context.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let expected = TokenConfig {
         label: "b".parse().unwrap(),
         region: Some("eu-north-1".parse().unwrap()),
@@ -183,10 +187,12 @@ fn every_setting_is_read_into_its_own_place() {
         on_destroy: OnDestroy::Disable,
         deletion_window_days: 8,
         rsa_usage_when_both: token.rsa_usage_when_both,
+        import_lifetime_days: Some(365),
         description: "".parse().unwrap(),
         policy_file: Some("/etc/policy.json".into()),
         multi_region: true,
         random: RandomSource::Local,
+        encryption_context: EncryptionContext::from(context),
         deadline: Duration::from_secs(1),
         connect_timeout: Duration::from_millis(250),
         attempt_timeout: Duration::from_secs(1000),
@@ -276,8 +282,8 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
              profile, fips, dualstack, ca_bundle, assume_role, account, allow, pin, pin_hash, \
              pin_hash_file, tags, keys, discovery, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
-             rsa_usage_when_both, description, new_key_tags, policy_file, multi_region, random, \
-             deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
+             rsa_usage_when_both, import_lifetime_days, description, new_key_tags, policy_file, multi_region, random, \
+             encryption_context, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
              refresh_interval, miss_refresh_interval, retries, concurrency, rates",
         ),
         (

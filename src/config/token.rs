@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use super::ConfigError;
 use super::caller::CallerRules;
-use super::names::{AbsolutePath, Description, Endpoint, Label, Profile, Region};
+use super::names::{
+    AbsolutePath, ContextName, ContextValue, Description, Endpoint, Label, Profile, Region,
+};
 use super::pin::PinMode;
 use super::rates::Rates;
 use super::role::RoleConfig;
 use super::section::{Entry, Section, integer, one_of};
 use super::selection::{MOST_TAGS, Selection, read_tags};
-use crate::kms::{KeySpec, KeyUsage, Tags};
+use crate::kms::{EncryptionContext, KeySpec, KeyUsage, Tags};
 
 /// One token: which keys it shows, what it does with them, and how it talks to KMS.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +49,8 @@ pub(crate) struct TokenConfig {
     /// Days between `ScheduleKeyDeletion` and the end of the key: 7 to 30.
     pub(crate) deletion_window_days: u8,
     pub(crate) rsa_usage_when_both: RsaUsage,
+    /// Days until the material of an imported key expires, 1 to 365; `None`: never.
+    pub(crate) import_lifetime_days: Option<u16>,
     pub(crate) description: Description,
     /// What created keys are tagged with beside [`tags`](Self::tags).
     pub(crate) new_key_tags: Tags,
@@ -55,6 +59,8 @@ pub(crate) struct TokenConfig {
     /// Whether created keys may be replicated to other regions.
     pub(crate) multi_region: bool,
     pub(crate) random: RandomSource,
+    /// What ciphertexts of symmetric keys are bound to where the caller names no context.
+    pub(crate) encryption_context: EncryptionContext,
 
     /// For one operation of KMS, retries included.
     pub(crate) deadline: Duration,
@@ -75,6 +81,9 @@ pub(crate) struct TokenConfig {
     pub(crate) concurrency: usize,
     pub(crate) rates: Rates,
 }
+
+/// Entries of an encryption context; more than anybody needs.
+const MOST_CONTEXT: usize = 32;
 
 impl TokenConfig {
     pub(super) fn read(mut section: Section<'_>) -> Result<Self, ConfigError> {
@@ -115,6 +124,10 @@ impl TokenConfig {
         section.set("on_destroy", &mut token.on_destroy, one_of(&ON_DESTROY))?;
         section.set("deletion_window_days", window, integer(7..=30))?;
         section.set("rsa_usage_when_both", usage, RsaUsage::read)?;
+        let lifetime = &mut token.import_lifetime_days;
+        section.set("import_lifetime_days", lifetime, |entry| {
+            integer(1..=365)(entry).map(Some)
+        })?;
         section.set("description", &mut token.description, Entry::parse)?;
         token.new_key_tags = read_new_key_tags(&mut section, token.tags())?;
         section.set("policy_file", &mut token.policy_file, |entry| {
@@ -122,6 +135,8 @@ impl TokenConfig {
         })?;
         section.set("multi_region", &mut token.multi_region, Entry::flag)?;
         section.set("random", &mut token.random, one_of(&RANDOM))?;
+        let context = &mut token.encryption_context;
+        section.set("encryption_context", context, read_context)?;
 
         for (key, duration) in [
             ("deadline", &mut token.deadline),
@@ -140,6 +155,12 @@ impl TokenConfig {
 
         section.finish()?;
         Ok(token)
+    }
+
+    /// How long the material of imported keys lasts, if not for ever.
+    pub(crate) fn import_lifetime(&self) -> Option<Duration> {
+        let days = self.import_lifetime_days?;
+        Some(Duration::from_hours(24) * u32::from(days))
     }
 
     /// The tags that the token's keys carry, and that created keys get.
@@ -172,11 +193,13 @@ impl Default for TokenConfig {
             on_destroy: OnDestroy::Schedule,
             deletion_window_days: 30,
             rsa_usage_when_both: RsaUsage::default(),
+            import_lifetime_days: None,
             description: Description::default(),
             new_key_tags: Tags::new(),
             policy_file: None,
             multi_region: false,
             random: RandomSource::Kms,
+            encryption_context: EncryptionContext::new(),
             deadline: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(2),
             attempt_timeout: Duration::from_secs(5),
@@ -189,6 +212,20 @@ impl Default for TokenConfig {
             rates: Rates::default(),
         }
     }
+}
+
+fn read_context(entry: Entry<'_>) -> Result<EncryptionContext, ConfigError> {
+    let allowed =
+        format!("a table of 1 to {MOST_CONTEXT} texts, such as {{ application = \"recordings\" }}");
+    entry
+        .pairs(1..=MOST_CONTEXT, &allowed)?
+        .into_iter()
+        .map(|(name, value)| {
+            let name: ContextName = name.parse()?;
+            let value: ContextValue = value.parse()?;
+            Ok((name.as_str().to_owned(), value.as_str().to_owned()))
+        })
+        .collect()
 }
 
 fn read_paths(entry: Entry<'_>) -> Result<Vec<PathBuf>, ConfigError> {

@@ -10,6 +10,7 @@ use cryptoki_sys::*;
 
 use super::markdown;
 use crate::mechanism;
+use crate::vendor::{CKM_KMS_REENCRYPT, CKM_KMS_SYMMETRIC};
 
 const RSA: &str = "RSA_2048, RSA_3072, RSA_4096";
 const ECC: &str = "ECC_NIST_P256, ECC_NIST_P384, ECC_NIST_P521";
@@ -123,8 +124,8 @@ const ALGORITHMS: &[Row] = &[
     (
         "SYMMETRIC_DEFAULT",
         "SYMMETRIC_DEFAULT",
-        &[],
-        "left out: its ciphertext is an opaque blob of KMS's, which no mechanism describes",
+        &[CKM_KMS_SYMMETRIC, CKM_KMS_REENCRYPT],
+        "mechanisms of the module's own: no standard one has KMS's ciphertext, which is opaque",
     ),
     (
         "ECDH",

@@ -4,6 +4,7 @@ use cryptoki_sys::*;
 
 use super::markdown;
 use crate::mechanism::{self, Row};
+use crate::vendor::{CKM_KMS_REENCRYPT, CKM_KMS_SYMMETRIC};
 
 /// What a row of the mechanism table says, in words.
 pub(super) fn table() -> String {
@@ -75,6 +76,15 @@ const REQUESTS: &[(CK_FLAGS, &[CK_KEY_TYPE], &str)] = &[
     (CKF_DECAPSULATE, PAIRS, "`Decapsulate`"),
 ];
 
+/// The same for the symmetric keys of KMS, by mechanism: other AES keys are used here.
+const SYMMETRIC: &[(CK_MECHANISM_TYPE, CK_FLAGS, &str)] = &[
+    (CKM_AES_KEY_GEN, CKF_GENERATE, "`CreateKey`"),
+    (CKM_KMS_SYMMETRIC, CKF_GENERATE, "`GenerateDataKey`"),
+    (CKM_KMS_SYMMETRIC, CKF_ENCRYPT | CKF_WRAP, "`Encrypt`"),
+    (CKM_KMS_SYMMETRIC, CKF_DECRYPT | CKF_UNWRAP, "`Decrypt`"),
+    (CKM_KMS_REENCRYPT, CKF_ENCRYPT, "`ReEncrypt`"),
+];
+
 fn uses(row: &Row) -> String {
     let uses = USES.iter().filter(|(flag, _)| row.flags & flag != 0);
     let uses: Vec<String> = uses
@@ -82,7 +92,13 @@ fn uses(row: &Row) -> String {
             let request = REQUESTS.iter().find(|(flags, types, _)| {
                 flags & flag != 0 && row.key_types.iter().any(|type_| types.contains(type_))
             });
-            let place = request.map_or("here", |(_, _, operation)| operation);
+            let symmetric = SYMMETRIC
+                .iter()
+                .find(|(type_, flags, _)| *type_ == row.type_ && flags & flag != 0);
+            let place = match (request, symmetric) {
+                (Some((_, _, operation)), _) | (_, Some((_, _, operation))) => operation,
+                (None, None) => "here",
+            };
             format!("{verb}: {place}")
         })
         .collect();
@@ -128,6 +144,7 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("None", ""),
     ("Pss", "`CK_RSA_PKCS_PSS_PARAMS`"),
     ("Oaep", "`CK_RSA_PKCS_OAEP_PARAMS`"),
+    ("RsaAes", "`CK_RSA_AES_KEY_WRAP_PARAMS`"),
     ("EdDsa", "none, or `CK_EDDSA_PARAMS`"),
     ("SignContext", "none, or `CK_SIGN_ADDITIONAL_CONTEXT`"),
     ("HashSignContext", "`CK_HASH_SIGN_ADDITIONAL_CONTEXT`"),
@@ -137,6 +154,8 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("Gcm", "`CK_GCM_PARAMS`"),
     ("Ecdh", "`CK_ECDH1_DERIVE_PARAMS`"),
     ("Hkdf", "`CK_HKDF_PARAMS`"),
+    ("KmsSymmetric", "none, or `KMS_PKCS11_SYMMETRIC_PARAMS`"),
+    ("KmsReEncrypt", "none, or `KMS_PKCS11_REENCRYPT_PARAMS`"),
 ];
 
 fn parameter(row: &Row) -> String {
@@ -150,6 +169,15 @@ fn parameter(row: &Row) -> String {
 
 /// What KMS does not take of what the specification allows.
 const LIMITS: &[(&[CK_MECHANISM_TYPE], &str)] = &[
+    (&[CKM_AES_KEY_GEN], "keys of the token, of 32 bytes"),
+    (
+        &[CKM_KMS_SYMMETRIC],
+        "a key in KMS; data of 1 to 4096 bytes in one part; data keys of 1 to 1024 bytes",
+    ),
+    (
+        &[CKM_KMS_REENCRYPT],
+        "a key in KMS; a ciphertext of KMS in one part",
+    ),
     (
         &[CKM_RSA_PKCS],
         "a DigestInfo of SHA-256, SHA-384 or SHA-512, in one part",

@@ -16,6 +16,7 @@ mod cryptography;
 mod denied;
 mod failure;
 mod fresh;
+mod import;
 mod limiter;
 mod listing;
 mod operations;
@@ -24,7 +25,9 @@ mod reading;
 mod renewal;
 mod request;
 mod retry;
+mod rotation;
 mod settings;
+mod symmetric;
 mod tagging;
 #[cfg(test)]
 mod tests;
@@ -45,8 +48,9 @@ pub(crate) use settings::AwsSettings;
 use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
-    Alias, EncryptionAlgorithm, Identity, KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind,
-    MacAlgorithm, MessageType, NewKey, Search, SigningAlgorithm, Tags,
+    Alias, DataKey, EncryptionAlgorithm, EncryptionContext, Identity, ImportParameters, KeyAnswer,
+    KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType, Move,
+    NewKey, RotationCounts, RotationStatus, Search, SigningAlgorithm, Tags, WrappingAlgorithm,
 };
 use crate::metrics::Metrics;
 use request::Requests;
@@ -130,6 +134,11 @@ impl AwsKms {
         self.requests.settings().deadline
     }
 
+    /// For what waits for a new key.
+    fn ready_timeout(&self) -> Duration {
+        self.requests.settings().key_ready_timeout
+    }
+
     fn listing_deadline(&self) -> Duration {
         self.requests.settings().listing_deadline
     }
@@ -197,10 +206,88 @@ impl Kms for AwsKms {
     ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
         let (request, search) = (request.clone(), search.clone());
         // To ask for the key, to look for it where the answer was lost, to wait for it.
-        let budget = 2 * self.deadline() + self.requests.settings().key_ready_timeout;
+        let budget = 2 * self.deadline() + self.ready_timeout();
         self.run("CreateKey", budget, |requests, _| async move {
             requests.create_key(&request, &search).await
         })
+    }
+
+    fn create_key_for_import(
+        &self,
+        request: &NewKey,
+        search: &Search,
+    ) -> Result<KeyEntry, KmsError> {
+        let (request, search) = (request.clone(), search.clone());
+        let budget = 2 * self.deadline();
+        self.run("CreateKey", budget, |requests, _| async move {
+            requests.create_key_for_import(&request, &search).await
+        })
+    }
+
+    fn awaits_import(
+        &self,
+        key: &KeyEntry,
+        spec: KeySpec,
+        usage: KeyUsage,
+    ) -> Result<bool, KmsError> {
+        let key = key.clone();
+        self.run(
+            "DescribeKey",
+            self.deadline(),
+            move |requests, deadline| async move {
+                requests.awaits_import(&key, spec, usage, deadline).await
+            },
+        )
+    }
+
+    fn import_parameters(
+        &self,
+        key: &KeyEntry,
+        wrapping: WrappingAlgorithm,
+    ) -> Result<ImportParameters, KmsError> {
+        let key = key.clone();
+        self.run(
+            "GetParametersForImport",
+            self.ready_timeout(),
+            move |requests, deadline| async move {
+                requests.import_parameters(&key, wrapping, deadline).await
+            },
+        )
+    }
+
+    fn import_material(
+        &self,
+        key: &KeyEntry,
+        token: &[u8],
+        wrapped: &[u8],
+        lifetime: Option<Duration>,
+    ) -> Result<(), KmsError> {
+        let (key, token, wrapped) = (key.clone(), token.to_vec(), wrapped.to_vec());
+        self.run(
+            "ImportKeyMaterial",
+            self.ready_timeout(),
+            move |requests, deadline| async move {
+                requests
+                    .import_material(&key, token, wrapped, lifetime, deadline)
+                    .await
+            },
+        )
+    }
+
+    fn await_key(
+        &self,
+        key: &KeyEntry,
+        spec: KeySpec,
+        usage: KeyUsage,
+    ) -> Result<KeyAnswer, KmsError> {
+        let key = key.clone();
+        self.run(
+            "GetPublicKey",
+            self.ready_timeout(),
+            move |requests, deadline| async move {
+                requests.await_key(&key, spec, usage, deadline).await
+            },
+        )
     }
 
     fn sign(
@@ -289,21 +376,84 @@ impl Kms for AwsKms {
         )
     }
 
+    fn encrypt(
+        &self,
+        key: &KeyEntry,
+        plaintext: &[u8],
+        context: &EncryptionContext,
+    ) -> Result<Vec<u8>, KmsError> {
+        let (key, context) = (key.clone(), context.clone());
+        let plaintext = Zeroizing::new(plaintext.to_vec());
+        self.run(
+            "Encrypt",
+            self.deadline(),
+            move |requests, deadline| async move {
+                requests.encrypt(&key, &plaintext, context, deadline).await
+            },
+        )
+    }
+
     fn decrypt(
         &self,
         key: &KeyEntry,
         algorithm: EncryptionAlgorithm,
         ciphertext: &[u8],
+        context: &EncryptionContext,
     ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        let (key, ciphertext) = (key.clone(), ciphertext.to_vec());
+        let (key, ciphertext, context) = (key.clone(), ciphertext.to_vec(), context.clone());
         self.run(
             "Decrypt",
             self.deadline(),
             move |requests, deadline| async move {
                 requests
-                    .decrypt(&key, algorithm, ciphertext, deadline)
+                    .decrypt(&key, algorithm, ciphertext, context, deadline)
                     .await
             },
+        )
+    }
+
+    fn generate_data_key(
+        &self,
+        key: &KeyEntry,
+        len: usize,
+        context: &EncryptionContext,
+    ) -> Result<DataKey, KmsError> {
+        let (key, context) = (key.clone(), context.clone());
+        self.run(
+            "GenerateDataKey",
+            self.deadline(),
+            move |requests, deadline| async move {
+                requests
+                    .generate_data_key(&key, len, context, deadline)
+                    .await
+            },
+        )
+    }
+
+    fn re_encrypt(&self, request: &Move) -> Result<Vec<u8>, KmsError> {
+        let request = request.clone();
+        self.run(
+            "ReEncrypt",
+            self.deadline(),
+            |requests, deadline| async move { requests.re_encrypt(request, deadline).await },
+        )
+    }
+
+    fn rotation_status(&self, key: &KeyEntry) -> Result<RotationStatus, KmsError> {
+        let key = key.clone();
+        self.run(
+            "GetKeyRotationStatus",
+            self.deadline(),
+            |requests, deadline| async move { requests.rotation_status(&key, deadline).await },
+        )
+    }
+
+    fn rotation_counts(&self, key: &KeyEntry) -> Result<RotationCounts, KmsError> {
+        let key = key.clone();
+        self.run(
+            "ListKeyRotations",
+            self.deadline(),
+            |requests, deadline| async move { requests.rotation_counts(&key, deadline).await },
         )
     }
 

@@ -33,6 +33,9 @@ pub(crate) enum KmsErrorKind {
     InvalidCiphertext,
     /// `KMSInvalidSignatureException`, `KMSInvalidMacException`.
     InvalidSignature,
+    /// Imported material that is none of the key's spec, or other than the key had before
+    /// (`IncorrectKeyMaterialException`).
+    KeyMaterial,
     /// A `ValidationException` that speaks of a length.
     Length,
     /// Any other `ValidationException`.
@@ -179,6 +182,9 @@ impl KmsError {
             Kind::InvalidSignature => {
                 "check that the signature or MAC was made by this key over this data"
             }
+            Kind::KeyMaterial => {
+                "the key takes the material that it had before and no other; give other material a key of its own"
+            }
             Kind::Length => "check the length of the data against what the algorithm takes",
             Kind::Validation => "check the parameters of the request",
             Kind::InvalidAttribute => "check the tags, alias and policy against the rules of KMS",
@@ -246,6 +252,7 @@ impl KmsErrorKind {
         Self::Credentials,
         Self::InvalidCiphertext,
         Self::InvalidSignature,
+        Self::KeyMaterial,
         Self::Length,
         Self::Validation,
         Self::InvalidAttribute,

@@ -13,6 +13,7 @@ mod spec;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -22,10 +23,14 @@ pub(crate) use identity::{IDENTITY_FORMS, Identity};
 pub(crate) use runtime::{Runtime, WithSignalsBlocked};
 pub(crate) use spec::{
     EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, SigningAlgorithm,
+    WrappingAlgorithm,
 };
 
 /// Tags of a key: at most 50 entries.
 pub(crate) type Tags = BTreeMap<String, String>;
+
+/// What a ciphertext of a symmetric key is bound to: names and values, which are no secret.
+pub(crate) type EncryptionContext = BTreeMap<String, String>;
 
 /// A key as a listing names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -84,6 +89,49 @@ pub(crate) enum Search {
     Tagging,
 }
 
+/// What `GetParametersForImport` hands out for one import; valid for a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ImportParameters {
+    /// DER of the `SubjectPublicKeyInfo` of an RSA key of 4096 bits, to wrap the material under.
+    pub(crate) wrapping_key: Vec<u8>,
+    pub(crate) token: Vec<u8>,
+}
+
+/// A key that KMS made for use outside of it.
+pub(crate) struct DataKey {
+    pub(crate) plaintext: Zeroizing<Vec<u8>>,
+    pub(crate) ciphertext: Vec<u8>,
+}
+
+/// What `ReEncrypt` is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Move {
+    pub(crate) ciphertext: Vec<u8>,
+    /// `None`: the key that the ciphertext names.
+    pub(crate) source: Option<KeyEntry>,
+    pub(crate) source_context: EncryptionContext,
+    pub(crate) destination: KeyEntry,
+    pub(crate) context: EncryptionContext,
+}
+
+/// Whether and when a symmetric key gets new material. Days are CK_DATEs: `20270131`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RotationStatus {
+    pub(crate) enabled: bool,
+    /// Between two automatic rotations.
+    pub(crate) period_days: Option<u32>,
+    pub(crate) next: Option<String>,
+    /// When the rotation on demand began that is under way.
+    pub(crate) on_demand: Option<String>,
+}
+
+/// The rotations of a symmetric key so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RotationCounts {
+    pub(crate) automatic: u32,
+    pub(crate) on_demand: u32,
+}
+
 /// What the core needs of KMS. Bulk methods answer per key: one failure never hides another key.
 pub(crate) trait Kms: Send + Sync {
     /// Sends the requests that follow as this identity, if its credentials are good (sts:GetCallerIdentity);
@@ -131,6 +179,49 @@ pub(crate) trait Kms: Send + Sync {
         request: &NewKey,
         search: &Search,
     ) -> Result<(KeyEntry, KeyAnswer), KmsError>;
+
+    /// Makes a key without material, as [`Kms::create_key`] does (with `Origin` EXTERNAL).
+    fn create_key_for_import(
+        &self,
+        request: &NewKey,
+        search: &Search,
+    ) -> Result<KeyEntry, KmsError>;
+
+    /// Whether a key of this spec and usage waits for material, such as that which it had until that
+    /// expired (`DescribeKey`).
+    fn awaits_import(
+        &self,
+        key: &KeyEntry,
+        spec: KeySpec,
+        usage: KeyUsage,
+    ) -> Result<bool, KmsError>;
+
+    /// What material for a key is to be wrapped under (`GetParametersForImport`), waiting for a key
+    /// that was just made.
+    fn import_parameters(
+        &self,
+        key: &KeyEntry,
+        wrapping: WrappingAlgorithm,
+    ) -> Result<ImportParameters, KmsError>;
+
+    /// Hands in wrapped material, which expires after `lifetime` or never (`ImportKeyMaterial`).
+    ///
+    /// Other material than the key had before is [`KmsErrorKind::KeyMaterial`].
+    fn import_material(
+        &self,
+        key: &KeyEntry,
+        token: &[u8],
+        wrapped: &[u8],
+        lifetime: Option<Duration>,
+    ) -> Result<(), KmsError>;
+
+    /// Waits until a key that this process made can be read as [`Kms::read_keys`] reads it.
+    fn await_key(
+        &self,
+        key: &KeyEntry,
+        spec: KeySpec,
+        usage: KeyUsage,
+    ) -> Result<KeyAnswer, KmsError>;
 
     /// Signs a message, or what stands for it (Sign); [`MessageType`] has the lengths.
     ///
@@ -180,13 +271,42 @@ pub(crate) trait Kms: Send + Sync {
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, KmsError>;
 
-    /// Decrypts an RSAES-OAEP ciphertext with an empty label (Decrypt).
+    /// Encrypts 1 to 4096 bytes with a symmetric key (Encrypt).
+    ///
+    /// Answers KMS's blob, which names the key and has at most 6144 bytes.
+    fn encrypt(
+        &self,
+        key: &KeyEntry,
+        plaintext: &[u8],
+        context: &EncryptionContext,
+    ) -> Result<Vec<u8>, KmsError>;
+
+    /// Decrypts a blob of a symmetric key, or an RSAES-OAEP ciphertext, which has no context and an empty
+    /// label (Decrypt).
     fn decrypt(
         &self,
         key: &KeyEntry,
         algorithm: EncryptionAlgorithm,
         ciphertext: &[u8],
+        context: &EncryptionContext,
     ) -> Result<Zeroizing<Vec<u8>>, KmsError>;
+
+    /// A new secret of 1 to 1024 bytes, and the blob of it under a symmetric key (`GenerateDataKey`).
+    fn generate_data_key(
+        &self,
+        key: &KeyEntry,
+        len: usize,
+        context: &EncryptionContext,
+    ) -> Result<DataKey, KmsError>;
+
+    /// Turns a blob of one symmetric key into one of another, whose plaintext stays in KMS (`ReEncrypt`).
+    fn re_encrypt(&self, request: &Move) -> Result<Vec<u8>, KmsError>;
+
+    /// Whether and when a symmetric key is rotated (`GetKeyRotationStatus`).
+    fn rotation_status(&self, key: &KeyEntry) -> Result<RotationStatus, KmsError>;
+
+    /// How often a symmetric key was rotated (`ListKeyRotations`, all pages).
+    fn rotation_counts(&self, key: &KeyEntry) -> Result<RotationCounts, KmsError>;
 
     /// Sets tags, leaving others as they are (`TagResource`).
     fn tag(&self, key: &KeyEntry, tags: &Tags) -> Result<(), KmsError>;

@@ -56,13 +56,16 @@ impl Scope {
 const FIND: &str = "C_FindObjectsInit";
 const PAIR: &str = "C_GenerateKeyPair";
 const KEY: &str = "C_GenerateKey";
+/// Both import keys, too.
+const CREATE: &str = "C_CreateObject";
+const UNWRAP: &str = "C_UnwrapKey";
 
 /// Every action of every request that this module sends.
 pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission {
         action: "kms:ListKeys",
         operation: "ListKeys",
-        functions: &[FIND, PAIR, KEY],
+        functions: &[FIND, PAIR, KEY, CREATE, UNWRAP],
         loss: "no keys are found but those that the token's configuration names in `keys`",
         need: Need::Token,
         scope: Scope::Account,
@@ -87,7 +90,7 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission {
         action: "kms:GetPublicKey",
         operation: "GetPublicKey",
-        functions: &[FIND, "C_GetAttributeValue", PAIR],
+        functions: &[FIND, "C_GetAttributeValue", PAIR, CREATE, UNWRAP],
         loss: "keys are hidden, and new key pairs are of no use",
         need: Need::Token,
         scope: Scope::Key,
@@ -95,8 +98,8 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission {
         action: "kms:DescribeKey",
         operation: "DescribeKey",
-        functions: &[FIND, "C_GetAttributeValue", KEY],
-        loss: "HMAC keys are hidden, and new ones are of no use; a token with `keys` shows none",
+        functions: &[FIND, "C_GetAttributeValue", KEY, CREATE],
+        loss: "HMAC keys and symmetric keys are hidden, and new ones are of no use; a token with `keys` shows none",
         need: Need::Function,
         scope: Scope::Key,
     },
@@ -135,8 +138,56 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission {
         action: "kms:Decrypt",
         operation: "Decrypt",
-        functions: &["C_Decrypt*", "C_UnwrapKey"],
-        loss: "RSA keys decrypt and unwrap nothing",
+        functions: &["C_Decrypt*", UNWRAP],
+        loss: "RSA keys and symmetric keys decrypt and unwrap nothing",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:Encrypt",
+        operation: "Encrypt",
+        functions: &["C_Encrypt*", "C_WrapKey"],
+        loss: "symmetric keys encrypt and wrap nothing",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:GenerateDataKey",
+        operation: "GenerateDataKey",
+        functions: &[KEY],
+        loss: "no data keys are made",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:ReEncryptFrom",
+        operation: "ReEncrypt",
+        functions: &["C_Encrypt*"],
+        loss: "no ciphertext of the key is moved to another one",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:ReEncryptTo",
+        operation: "ReEncrypt",
+        functions: &["C_Encrypt*"],
+        loss: "no ciphertext of another key is moved to the key",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:GetKeyRotationStatus",
+        operation: "GetKeyRotationStatus",
+        functions: &["C_GetAttributeValue"],
+        loss: "it is not shown whether and when symmetric keys are rotated",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:ListKeyRotations",
+        operation: "ListKeyRotations",
+        functions: &["C_GetAttributeValue"],
+        loss: "it is not shown how often symmetric keys were rotated",
         need: Need::Function,
         scope: Scope::Key,
     },
@@ -167,10 +218,26 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission {
         action: "kms:CreateKey",
         operation: "CreateKey",
-        functions: &[PAIR, KEY],
+        functions: &[PAIR, KEY, CREATE, UNWRAP],
         loss: "no keys are made",
         need: Need::Function,
         scope: Scope::NewKey,
+    },
+    Permission {
+        action: "kms:GetParametersForImport",
+        operation: "GetParametersForImport",
+        functions: &[CREATE, UNWRAP],
+        loss: "no keys are imported",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
+        action: "kms:ImportKeyMaterial",
+        operation: "ImportKeyMaterial",
+        functions: &[CREATE, UNWRAP],
+        loss: "no keys are imported",
+        need: Need::Function,
+        scope: Scope::Key,
     },
     Permission {
         action: "kms:TagResource",
@@ -179,7 +246,8 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
             PAIR,
             KEY,
             "C_SetAttributeValue",
-            "C_CreateObject",
+            CREATE,
+            UNWRAP,
             "C_CopyObject",
         ],
         loss: "no keys are made or renamed, and certificates are kept in `certificate_directory` alone",
@@ -197,8 +265,8 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission {
         action: "kms:ScheduleKeyDeletion",
         operation: "ScheduleKeyDeletion",
-        functions: &["C_DestroyObject"],
-        loss: "no keys are destroyed, unless `on_destroy = \"disable\"`",
+        functions: &["C_DestroyObject", CREATE, UNWRAP],
+        loss: "no keys are destroyed, unless `on_destroy = \"disable\"`, and those of imports that failed stay",
         need: Need::Function,
         scope: Scope::Key,
     },

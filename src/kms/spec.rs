@@ -61,6 +61,7 @@ wire_names! {
         Hmac256 = "HMAC_256",
         Hmac384 = "HMAC_384",
         Hmac512 = "HMAC_512",
+        SymmetricDefault = "SYMMETRIC_DEFAULT",
     }
 }
 
@@ -69,7 +70,7 @@ impl KeySpec {
     pub(crate) fn is_symmetric(self) -> bool {
         matches!(
             self,
-            Self::Hmac224 | Self::Hmac256 | Self::Hmac384 | Self::Hmac512
+            Self::Hmac224 | Self::Hmac256 | Self::Hmac384 | Self::Hmac512 | Self::SymmetricDefault
         )
     }
 }
@@ -115,9 +116,20 @@ wire_names! {
 }
 
 wire_names! {
-    /// `EncryptionAlgorithm` of the Decrypt operation.
+    /// `EncryptionAlgorithm` of the Encrypt, Decrypt and `ReEncrypt` operations.
     EncryptionAlgorithm {
         RsaOaepSha1 = "RSAES_OAEP_SHA_1",
+        RsaOaepSha256 = "RSAES_OAEP_SHA_256",
+        SymmetricDefault = "SYMMETRIC_DEFAULT",
+    }
+}
+
+wire_names! {
+    /// `WrappingAlgorithm` of the `GetParametersForImport` operation.
+    WrappingAlgorithm {
+        /// An AES key under RSAES-OAEP, and the material under that with KWP: for private keys.
+        RsaAesKeyWrapSha256 = "RSA_AES_KEY_WRAP_SHA_256",
+        /// The one way for secret keys, which are short enough.
         RsaOaepSha256 = "RSAES_OAEP_SHA_256",
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod message;
 pub(crate) mod parameter;
 mod params;
 pub(crate) mod signature;
+pub(crate) mod symmetric;
 mod usage;
 
 use std::fmt;
@@ -19,12 +20,14 @@ use crate::crypto::Hash;
 use crate::crypto::aes::cbc;
 use crate::crypto::aes::wrap::Form;
 use crate::error::{Error, Result};
-use crate::kms::EncryptionAlgorithm;
+use crate::kms::{EncryptionAlgorithm, EncryptionContext};
 use crate::v3_2::*;
+use crate::vendor::{CKM_KMS_REENCRYPT, CKM_KMS_SYMMETRIC};
 use cipher::{CipherScheme, Mode};
 use derivation::Derivation;
 use parameter::{Parameter, Shape};
 use signature::{Input, Padding, SignatureScheme, Signing};
+use symmetric::{ReEncryption, Symmetric};
 
 pub(crate) use usage::{Use, check, usable_by_kms, usable_by_local};
 
@@ -52,12 +55,20 @@ pub(crate) enum Work {
     GeneratePair,
     /// Makes a secret key for HMAC with this hash, or with the hash of its length.
     GenerateSecret(Option<Hash>),
+    /// Makes a symmetric key.
+    GenerateSymmetric,
     Sign(Signing),
     EncryptOaep,
     /// Encrypts and decrypts with an AES key of a session.
     Encrypt(Mode),
     /// Wraps and unwraps with an AES key of a session.
     WrapKey(Form),
+    /// Wraps and unwraps with an AES key that is under RSAES-OAEP.
+    WrapRsaAes,
+    /// Encrypts, decrypts, wraps, unwraps and makes data keys with a symmetric key, in KMS.
+    KmsSymmetric,
+    /// Turns a ciphertext into one of another symmetric key, in KMS.
+    KmsReEncrypt,
     DeriveEcdh,
     DeriveHkdf,
     Encapsulate,
@@ -107,8 +118,8 @@ struct Family {
 
 /// Curves over a prime field, by OID or name, with uncompressed points.
 const EC_FLAGS: CK_FLAGS = CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
-/// KMS makes the key: the one kind of work that happens there as a whole. Verifying, encrypting
-/// and hashing are local.
+/// KMS makes the key. With the symmetric keys of KMS, this is the kind of work that happens there as a
+/// whole: verifying, encrypting with a public key and hashing are local.
 const GENERATE_PAIR: CK_FLAGS = CKF_HW | CKF_GENERATE_KEY_PAIR;
 const SIGN_VERIFY: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
 const ENCRYPT_DECRYPT: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT;
@@ -131,6 +142,7 @@ families! {
     RSA_PKCS    = [CKK_RSA], 2048..=4096, SIGN_VERIFY, None;
     RSA_PSS     = [CKK_RSA], 2048..=4096, SIGN_VERIFY, Pss;
     RSA_OAEP    = [CKK_RSA], 2048..=4096, ENCRYPT_DECRYPT | WRAP_UNWRAP, Oaep;
+    RSA_AES     = [CKK_RSA], 2048..=4096, WRAP_UNWRAP, RsaAes;
     EC_GEN      = [CKK_EC], 256..=521, GENERATE_PAIR | EC_FLAGS, None;
     ECDSA       = [CKK_EC], 256..=521, SIGN_VERIFY | EC_FLAGS, None;
     EDWARDS_GEN = [CKK_EC_EDWARDS], 255..=255, GENERATE_PAIR | CKF_EC_NAMEDCURVE, None;
@@ -147,11 +159,14 @@ families! {
     SHA256_MAC  = [CKK_GENERIC_SECRET, CKK_SHA256_HMAC], 1..=4096, SIGN_VERIFY, None;
     SHA384_MAC  = [CKK_GENERIC_SECRET, CKK_SHA384_HMAC], 1..=4096, SIGN_VERIFY, None;
     SHA512_MAC  = [CKK_GENERIC_SECRET, CKK_SHA512_HMAC], 1..=4096, SIGN_VERIFY, None;
+    AES_GEN     = [CKK_AES], 32..=32, CKF_HW | CKF_GENERATE, None;
     ECDH        = [CKK_EC], 256..=521, CKF_DERIVE | EC_FLAGS, Ecdh;
     HKDF        = [CKK_GENERIC_SECRET, CKK_HKDF], 1..=4096, CKF_DERIVE, Hkdf;
     ML_KEM      = [CKK_ML_KEM], 800..=1568, ENCAPSULATE_DECAPSULATE, None;
     AES         = [CKK_AES], 16..=32, ENCRYPT_DECRYPT, Bytes;
     AES_WRAP    = [CKK_AES], 16..=32, WRAP_UNWRAP, Bytes;
+    KMS_SYMMETRIC = [CKK_AES], 32..=32, CKF_HW | CKF_GENERATE | ENCRYPT_DECRYPT | WRAP_UNWRAP, KmsSymmetric;
+    KMS_REENCRYPT = [CKK_AES], 32..=32, CKF_HW | CKF_ENCRYPT, KmsReEncrypt;
     DIGEST      = [], 0..=0, CKF_DIGEST, None;
 }
 
@@ -211,6 +226,7 @@ static TABLE: &[Row] = rows! {
     CKM_SHA256_KEY_GEN          SHA256_GEN, Work::GenerateSecret(Some(Sha256));
     CKM_SHA384_KEY_GEN          SHA384_GEN, Work::GenerateSecret(Some(Sha384));
     CKM_SHA512_KEY_GEN          SHA512_GEN, Work::GenerateSecret(Some(Sha512));
+    CKM_AES_KEY_GEN             AES_GEN, Work::GenerateSymmetric;
 
     CKM_RSA_PKCS                RSA_PKCS, rsa(Pkcs1, DigestInfo);
     CKM_SHA256_RSA_PKCS         RSA_PKCS, rsa(Pkcs1, Message(Sha256));
@@ -243,12 +259,16 @@ static TABLE: &[Row] = rows! {
     CKM_SHA512_HMAC_GENERAL     with(SHA512_MAC, Shape::Ulong), hmac(Sha512);
 
     CKM_RSA_PKCS_OAEP           RSA_OAEP, Work::EncryptOaep;
+    CKM_RSA_AES_KEY_WRAP        RSA_AES, Work::WrapRsaAes;
     CKM_AES_CBC                 AES, Work::Encrypt(Mode::Cbc(cbc::Padding::None));
     CKM_AES_CBC_PAD             AES, Work::Encrypt(Mode::Cbc(cbc::Padding::Pkcs7));
     CKM_AES_CTR                 with(AES, Shape::AesCtr), Work::Encrypt(Mode::Ctr);
     CKM_AES_GCM                 with(AES, Shape::Gcm), Work::Encrypt(Mode::Gcm);
     CKM_AES_KEY_WRAP            AES_WRAP, Work::WrapKey(Form::Kw);
     CKM_AES_KEY_WRAP_KWP        AES_WRAP, Work::WrapKey(Form::Kwp);
+
+    CKM_KMS_SYMMETRIC           KMS_SYMMETRIC, Work::KmsSymmetric;
+    CKM_KMS_REENCRYPT           KMS_REENCRYPT, Work::KmsReEncrypt;
 
     CKM_ECDH1_DERIVE            ECDH, Work::DeriveEcdh;
     CKM_ECDH1_COFACTOR_DERIVE   ECDH, Work::DeriveEcdh;
@@ -328,13 +348,19 @@ pub(crate) enum Encryption {
     Oaep(Hash, EncryptionAlgorithm),
     /// Here, with a secret key of a session.
     Cipher(CipherScheme),
+    /// In KMS, with a symmetric key; no context is the token's.
+    Symmetric(Option<EncryptionContext>),
 }
 
 /// How a mechanism wraps and unwraps keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wrapping {
     Oaep(Hash, EncryptionAlgorithm),
     Aes(Form),
+    /// Under an AES key of so many bytes, and that under RSAES-OAEP.
+    RsaAes(usize, Hash, EncryptionAlgorithm),
+    /// In KMS, with a symmetric key; no context is the token's.
+    Symmetric(Option<EncryptionContext>),
 }
 
 /// The encryption that a mechanism and its parameter ask for.
@@ -344,6 +370,7 @@ pub(crate) fn encryption(mechanism: Mechanism<'_>) -> Result<Encryption> {
             params::check_oaep(mechanism).map(|(hash, algorithm)| Encryption::Oaep(hash, algorithm))
         }
         Work::Encrypt(mode) => cipher::check_cipher(mechanism, mode).map(Encryption::Cipher),
+        Work::KmsSymmetric => symmetric::check_context_alone(mechanism).map(Encryption::Symmetric),
         _ => Err(unsuited(mechanism, "encrypts")),
     }
 }
@@ -357,7 +384,26 @@ pub(crate) fn wrapping(mechanism: Mechanism<'_>) -> Result<Wrapping> {
         Work::WrapKey(form) => {
             cipher::check_key_wrap(mechanism, form).map(|()| Wrapping::Aes(form))
         }
+        Work::WrapRsaAes => params::check_rsa_aes(mechanism)
+            .map(|(aes_len, hash, algorithm)| Wrapping::RsaAes(aes_len, hash, algorithm)),
+        Work::KmsSymmetric => symmetric::check_context_alone(mechanism).map(Wrapping::Symmetric),
         _ => Err(unsuited(mechanism, "wraps")),
+    }
+}
+
+/// What a mechanism that encrypts anew under another key asks for; `None` for any other mechanism.
+pub(crate) fn reencryption(mechanism: Mechanism<'_>) -> Result<Option<ReEncryption>> {
+    match find(mechanism.type_)?.work {
+        Work::KmsReEncrypt => symmetric::check_reencryption(mechanism).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// What a mechanism that makes data keys asks for; `None` for any other mechanism.
+pub(crate) fn data_key(mechanism: Mechanism<'_>) -> Result<Option<Symmetric>> {
+    match find(mechanism.type_)?.work {
+        Work::KmsSymmetric => symmetric::check_symmetric(mechanism).map(Some),
+        _ => Ok(None),
     }
 }
 

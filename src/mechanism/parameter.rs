@@ -14,6 +14,8 @@ pub(crate) enum Shape {
     Pss,
     /// CK_RSA_PKCS_OAEP_PARAMS.
     Oaep,
+    /// CK_RSA_AES_KEY_WRAP_PARAMS.
+    RsaAes,
     /// CK_EDDSA_PARAMS, or none.
     EdDsa,
     /// CK_SIGN_ADDITIONAL_CONTEXT, or none.
@@ -32,6 +34,10 @@ pub(crate) enum Shape {
     Ecdh,
     /// CK_HKDF_PARAMS.
     Hkdf,
+    /// KMS_PKCS11_SYMMETRIC_PARAMS, or none.
+    KmsSymmetric,
+    /// KMS_PKCS11_REENCRYPT_PARAMS, or none.
+    KmsReEncrypt,
 }
 
 /// A caller's parameter.
@@ -45,6 +51,13 @@ pub(crate) enum Parameter<'a> {
         salt_len: CK_ULONG,
     },
     Oaep {
+        hash: CK_MECHANISM_TYPE,
+        mgf: CK_RSA_PKCS_MGF_TYPE,
+        source: CK_RSA_PKCS_OAEP_SOURCE_TYPE,
+        label: &'a [u8],
+    },
+    RsaAes {
+        aes_bits: CK_ULONG,
         hash: CK_MECHANISM_TYPE,
         mgf: CK_RSA_PKCS_MGF_TYPE,
         source: CK_RSA_PKCS_OAEP_SOURCE_TYPE,
@@ -87,6 +100,17 @@ pub(crate) enum Parameter<'a> {
         salt: &'a [u8],
         salt_key: CK_OBJECT_HANDLE,
         info: &'a [u8],
+    },
+    KmsSymmetric {
+        key: CK_OBJECT_HANDLE,
+        /// `None` for a NULL pointer.
+        context: Option<&'a [u8]>,
+    },
+    KmsReEncrypt {
+        source_key: CK_OBJECT_HANDLE,
+        /// `None` for a NULL pointer, as in the next one.
+        source: Option<&'a [u8]>,
+        destination: Option<&'a [u8]>,
     },
     /// Not the structure that the mechanism takes: bytes of this number, or with bad pointers.
     Malformed(usize),

@@ -47,23 +47,52 @@ pub(super) fn check_pss(mechanism: Mechanism<'_>, input: Input) -> Result<Signat
     Ok(SignatureScheme::Rsa(Padding::Pss, input))
 }
 
+const OAEP_ADVICE: &str =
+    "KMS decrypts RSAES-OAEP with SHA-1 or SHA-256, MGF1 with the same hash and an empty label";
+
 /// Checks CK_RSA_PKCS_OAEP_PARAMS: one hash for both, no label.
 pub(super) fn check_oaep(mechanism: Mechanism<'_>) -> Result<(Hash, EncryptionAlgorithm)> {
-    const ADVICE: &str = "KMS decrypts RSAES-OAEP with SHA-1 or SHA-256, MGF1 with the same hash and an \
-                          empty label";
-    let Parameter::Oaep {
+    match mechanism.parameter {
+        Parameter::Oaep {
+            hash,
+            mgf,
+            source: CKZ_DATA_SPECIFIED | 0,
+            label: [],
+        } => oaep(hash, mgf),
+        _ => None,
+    }
+    .ok_or_else(|| mechanism.bad_parameter(OAEP_ADVICE))
+}
+
+/// Checks CK_RSA_AES_KEY_WRAP_PARAMS: RSAES-OAEP as above, and the bytes of the AES key.
+pub(super) fn check_rsa_aes(
+    mechanism: Mechanism<'_>,
+) -> Result<(usize, Hash, EncryptionAlgorithm)> {
+    let Parameter::RsaAes {
+        aes_bits,
         hash,
         mgf,
         source: CKZ_DATA_SPECIFIED | 0,
         label: [],
     } = mechanism.parameter
     else {
-        return Err(mechanism.bad_parameter(ADVICE));
+        return Err(mechanism.bad_parameter(OAEP_ADVICE));
     };
-    match same_hash(hash, mgf) {
-        Some(hash @ Hash::Sha1) => Ok((hash, EncryptionAlgorithm::RsaOaepSha1)),
-        Some(hash @ Hash::Sha256) => Ok((hash, EncryptionAlgorithm::RsaOaepSha256)),
-        _ => Err(mechanism.bad_parameter(ADVICE)),
+    let aes_len = match aes_bits {
+        128 => 16,
+        192 => 24,
+        256 => 32,
+        _ => return Err(mechanism.bad_parameter("an AES key has 128, 192 or 256 bits")),
+    };
+    let (hash, algorithm) = oaep(hash, mgf).ok_or_else(|| mechanism.bad_parameter(OAEP_ADVICE))?;
+    Ok((aes_len, hash, algorithm))
+}
+
+fn oaep(hash: CK_MECHANISM_TYPE, mgf: CK_RSA_PKCS_MGF_TYPE) -> Option<(Hash, EncryptionAlgorithm)> {
+    match same_hash(hash, mgf)? {
+        hash @ Hash::Sha1 => Some((hash, EncryptionAlgorithm::RsaOaepSha1)),
+        hash @ Hash::Sha256 => Some((hash, EncryptionAlgorithm::RsaOaepSha256)),
+        _ => None,
     }
 }
 

@@ -164,13 +164,17 @@ pub(crate) fn check(mechanism: Mechanism<'_>, use_: Use, key: &Object) -> Result
             format!("{key}: {usage}"),
         ));
     }
-    if let Object::Kms(object) = key
-        && !row.suits(object.view())
-    {
-        return Err(use_.bad_key_type(format!(
-            "{key}: KMS has no such algorithm for a key of spec {}",
-            object.material.spec
-        )));
+    match key {
+        Object::Kms(object) if !row.suits(object.view()) => {
+            return Err(use_.bad_key_type(format!(
+                "{key}: KMS has no such algorithm for a key of spec {}",
+                object.material.spec
+            )));
+        }
+        Object::Local(_) if row.is_for_kms_alone() => {
+            return Err(use_.bad_key_type(format!("{key}: the mechanism is for keys in KMS")));
+        }
+        _ => {}
     }
     // The specification names no value for it; SoftHSM2 and Kryoptic give this one too. A list without
     // anything in it allows nothing.
@@ -202,7 +206,11 @@ pub(crate) fn usable_by_kms(key: KmsView<'_>) -> Vec<CK_MECHANISM_TYPE> {
 pub(crate) fn usable_by_local(key: &LocalObject) -> Vec<CK_MECHANISM_TYPE> {
     let key_type = key.ulong(CKA_KEY_TYPE);
     let rows = key_type.map(|type_| usable(key.class(), type_, |attribute| key.flag(attribute)));
-    rows.into_iter().flatten().map(|row| row.type_).collect()
+    rows.into_iter()
+        .flatten()
+        .filter(|row| !row.is_for_kms_alone())
+        .map(|row| row.type_)
+        .collect()
 }
 
 fn usable(
@@ -221,14 +229,21 @@ fn usable(
 }
 
 impl Row {
-    /// Whether KMS can do the row's work with a key of the row's type: an HMAC key has one hash.
+    /// Whether KMS can do the row's work with a key of the row's type: an HMAC key has one hash, and a
+    /// symmetric key KMS's own way of encrypting.
     fn suits(&self, key: KmsView<'_>) -> bool {
         match (self.work, key.part) {
             (Work::Sign(Signing::Hmac { hash }), Part::Secret) => {
                 HmacFacts::of_spec(key.material.spec).is_some_and(|facts| facts.hash == hash)
             }
+            (Work::Encrypt(_) | Work::WrapKey(_), Part::Secret) => false,
             _ => true,
         }
+    }
+
+    /// Whether no key of this process can be used with the mechanism.
+    fn is_for_kms_alone(&self) -> bool {
+        matches!(self.work, Work::KmsSymmetric | Work::KmsReEncrypt)
     }
 }
 

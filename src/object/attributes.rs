@@ -11,15 +11,29 @@ use super::value::{Shape, Value, flag, mechanisms, ulong};
 use super::{Key, KeyMaterial, KmsView, Part, local, spec};
 use crate::crypto::{PublicKey, edwards};
 use crate::error::{Error, Result};
-use crate::kms::KeyUsage;
+use crate::kms::{KeyUsage, RotationCounts, RotationStatus};
 use crate::mechanism;
 use crate::v3_2::*;
+use crate::vendor::*;
 
-/// What a template of C_GenerateKeyPair or C_GenerateKey may say about an attribute.
+/// How a new key comes into KMS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Making {
+    /// C_GenerateKeyPair and C_GenerateKey: KMS makes it.
+    Generated,
+    /// C_CreateObject: its value is in the template.
+    Created,
+    /// C_UnwrapKey: its value is not.
+    Unwrapped,
+}
+
+/// What a template of a new key may say about an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AtGenerate {
-    /// Read by the generation: names, usages, parameters, class and key type.
+    /// Read by whatever makes the key: names, usages, parameters, class and key type.
     Input,
+    /// The key itself, or what follows from it: that of C_CreateObject alone may say it.
+    Value,
     /// Only the value that the object will report anyway.
     AsReported,
     /// Any value; the module has no place to keep it.
@@ -39,6 +53,15 @@ enum Source {
     Material(fn(KmsView<'_>) -> Cow<'_, [u8]>),
     /// The key itself, which never leaves KMS.
     Secret,
+    /// Not kept: KMS is asked each time.
+    Live(Asked),
+}
+
+/// A question to KMS, and the attribute's value in its answer.
+#[derive(Clone, Copy)]
+pub(crate) enum Asked {
+    Status(fn(&RotationStatus) -> Vec<u8>),
+    Counts(fn(&RotationCounts) -> Vec<u8>),
 }
 
 /// The objects that have an attribute.
@@ -91,11 +114,13 @@ macro_rules! rows {
     };
 }
 
-use Source::{Constant, Listing, Material, Secret};
+use Asked::{Counts, Status};
+use Source::{Constant, Listing, Live, Material, Secret};
 
 const ANY: &[CK_KEY_TYPE] = &[];
 const RSA: &[CK_KEY_TYPE] = &[CKK_RSA];
 const CURVES: &[CK_KEY_TYPE] = &[CKK_EC, CKK_EC_EDWARDS];
+const AES: &[CK_KEY_TYPE] = &[CKK_AES];
 const LATTICES: &[CK_KEY_TYPE] = &[CKK_ML_DSA, CKK_ML_KEM];
 
 const TABLE: &[Row] = rows! {
@@ -115,13 +140,13 @@ const TABLE: &[Row] = rows! {
     CKA_START_DATE          Date  All     ANY, Constant(|_| Vec::new()), AsReported;
     CKA_END_DATE            Date  All     ANY, Constant(|_| Vec::new()), AsReported;
     CKA_DERIVE              Flag  All     ANY, Material(|key| usage(key, &[Part::Private], KeyUsage::KeyAgreement)), Input;
-    CKA_LOCAL               Flag  All     ANY, Material(|key| flag(key.material.local.unwrap_or(true)).into()), Never;
+    CKA_LOCAL               Flag  All     ANY, Material(|key| flag(key.is_local()).into()), Never;
     CKA_KEY_GEN_MECHANISM   Ulong All     ANY, Material(key_gen_mechanism), Never;
     CKA_ALLOWED_MECHANISMS  Mechanisms All ANY, Material(allowed_mechanisms), Input;
 
     // Public keys (4.8)
     CKA_SUBJECT             Bytes Pair    ANY, Constant(|_| Vec::new()), Dropped;
-    CKA_PUBLIC_KEY_INFO     Bytes Pair    ANY, Material(|key| public(key, PublicKey::spki)), Never;
+    CKA_PUBLIC_KEY_INFO     Bytes Pair    ANY, Material(|key| public(key, PublicKey::spki)), Value;
     CKA_ENCRYPT             Flag  Public  ANY, Material(|key| usage(key, &[Part::Public], KeyUsage::EncryptDecrypt)), Input;
     CKA_VERIFY              Flag  Public  ANY, Material(|key| usage(key, &[Part::Public], KeyUsage::SignVerify)), Input;
     CKA_VERIFY_RECOVER      Flag  Public  ANY, Constant(|_| flag(false)), Dropped;
@@ -139,8 +164,8 @@ const TABLE: &[Row] = rows! {
     CKA_UNWRAP              Flag  Private ANY, Material(|key| usage(key, &[Part::Private], KeyUsage::EncryptDecrypt)), Dropped;
     CKA_DECAPSULATE         Flag  Private ANY, Material(|key| usage(key, &[Part::Private], KeyUsage::EncapsulateDecapsulate)), Input;
     CKA_EXTRACTABLE         Flag  Own     ANY, Constant(|_| flag(false)), AsReported;
-    CKA_ALWAYS_SENSITIVE    Flag  Own     ANY, Material(|key| flag(key.material.local.unwrap_or(true)).into()), Never;
-    CKA_NEVER_EXTRACTABLE   Flag  Own     ANY, Material(|key| flag(key.material.local.unwrap_or(true)).into()), Never;
+    CKA_ALWAYS_SENSITIVE    Flag  Own     ANY, Material(|key| flag(key.is_local()).into()), Never;
+    CKA_NEVER_EXTRACTABLE   Flag  Own     ANY, Material(|key| flag(key.is_local()).into()), Never;
     CKA_WRAP_WITH_TRUSTED   Flag  Own     ANY, Constant(|_| flag(false)), AsReported;
     CKA_UNWRAP_TEMPLATE     Bytes Own     ANY, Constant(|_| Vec::new()), AsReported;
     CKA_DERIVE_TEMPLATE     Bytes Own     ANY, Constant(|_| Vec::new()), AsReported;
@@ -149,30 +174,38 @@ const TABLE: &[Row] = rows! {
 
     // Secret keys (4.10)
     CKA_VERIFY              Flag  Secret  ANY, Material(signs), Input;
-    CKA_ENCRYPT             Flag  Secret  ANY, Constant(|_| flag(false)), Dropped;
-    CKA_DECRYPT             Flag  Secret  ANY, Constant(|_| flag(false)), Dropped;
-    CKA_WRAP                Flag  Secret  ANY, Constant(|_| flag(false)), Dropped;
-    CKA_UNWRAP              Flag  Secret  ANY, Constant(|_| flag(false)), Dropped;
+    CKA_ENCRYPT             Flag  Secret  ANY, Material(encrypts), Input;
+    CKA_DECRYPT             Flag  Secret  ANY, Material(encrypts), Input;
+    CKA_WRAP                Flag  Secret  ANY, Material(encrypts), Input;
+    CKA_UNWRAP              Flag  Secret  ANY, Material(encrypts), Input;
     CKA_TRUSTED             Flag  Secret  ANY, Constant(|_| flag(false)), AsReported;
     CKA_WRAP_TEMPLATE       Bytes Secret  ANY, Constant(|_| Vec::new()), AsReported;
-    CKA_VALUE               Bytes Secret  ANY, Secret, Never;
+    CKA_VALUE               Bytes Secret  ANY, Secret, Value;
     CKA_VALUE_LEN           Ulong Secret  ANY, Material(value_len), Input;
 
+    // Symmetric keys, of the module's own
+    CKA_KMS_ROTATION_ENABLED Flag Secret  AES, Live(Status(|status| flag(status.enabled))), Never;
+    CKA_KMS_ROTATION_PERIOD Ulong Secret  AES, Live(Status(|status| ulong(status.period_days.unwrap_or(0).into()))), Never;
+    CKA_KMS_NEXT_ROTATION   Date  Secret  AES, Live(Status(|status| date(status.next.as_deref()))), Never;
+    CKA_KMS_ON_DEMAND_ROTATION Date Secret AES, Live(Status(|status| date(status.on_demand.as_deref()))), Never;
+    CKA_KMS_AUTOMATIC_ROTATIONS Ulong Secret AES, Live(Counts(|counts| ulong(counts.automatic.into()))), Never;
+    CKA_KMS_ON_DEMAND_ROTATIONS Ulong Secret AES, Live(Counts(|counts| ulong(counts.on_demand.into()))), Never;
+
     // RSA keys (6.1)
-    CKA_MODULUS             Bytes Pair    RSA, Material(modulus), Never;
+    CKA_MODULUS             Bytes Pair    RSA, Material(modulus), Value;
     CKA_MODULUS_BITS        Ulong Public  RSA, Material(modulus_bits), Input;
     CKA_PUBLIC_EXPONENT     Bytes Pair    RSA, Material(public_exponent), Input;
-    CKA_PRIVATE_EXPONENT    Bytes Private RSA, Secret, Never;
-    CKA_PRIME_1             Bytes Private RSA, Secret, Never;
-    CKA_PRIME_2             Bytes Private RSA, Secret, Never;
-    CKA_EXPONENT_1          Bytes Private RSA, Secret, Never;
-    CKA_EXPONENT_2          Bytes Private RSA, Secret, Never;
-    CKA_COEFFICIENT         Bytes Private RSA, Secret, Never;
+    CKA_PRIVATE_EXPONENT    Bytes Private RSA, Secret, Value;
+    CKA_PRIME_1             Bytes Private RSA, Secret, Value;
+    CKA_PRIME_2             Bytes Private RSA, Secret, Value;
+    CKA_EXPONENT_1          Bytes Private RSA, Secret, Value;
+    CKA_EXPONENT_2          Bytes Private RSA, Secret, Value;
+    CKA_COEFFICIENT         Bytes Private RSA, Secret, Value;
 
     // EC and Edwards keys (6.3)
     CKA_EC_PARAMS           Bytes Pair    CURVES, Material(ec_params), Input;
     CKA_EC_POINT            Bytes Public  CURVES, Material(ec_point), Never;
-    CKA_VALUE               Bytes Private CURVES, Secret, Never;
+    CKA_VALUE               Bytes Private CURVES, Secret, Value;
 
     // ML-DSA and ML-KEM keys (6.67, 6.68)
     CKA_PARAMETER_SET       Ulong Pair    LATTICES, Material(parameter_set), Input;
@@ -193,7 +226,7 @@ pub(crate) fn read<'a>(
             None => Value::Absent,
             Some(Constant(value)) => Value::Known(value(part).into()),
             Some(Listing(value)) => Value::Known(value(key, part)),
-            Some(Material(_) | Secret) => Value::NotFetched,
+            Some(Material(_) | Secret | Live(_)) => Value::NotFetched,
         };
     };
     read_known(
@@ -216,6 +249,17 @@ pub(crate) fn read_known(object: KmsView<'_>, type_: CK_ATTRIBUTE_TYPE) -> Value
         Some(Listing(value)) => Value::Known(value(object.key, object.part)),
         Some(Material(value)) => Value::Known(value(object)),
         Some(Secret) => Value::Sensitive,
+        Some(Live(_)) => Value::NotFetched,
+    }
+}
+
+/// What KMS has to be asked to read an attribute; `None` where it need not be.
+pub(crate) fn asked(object: KmsView<'_>, type_: CK_ATTRIBUTE_TYPE) -> Option<Asked> {
+    let key_type = object.key_type();
+    let row = rows(type_, object.part).find(|row| row.is_of(key_type))?;
+    match row.source {
+        Live(asked) => Some(asked),
+        Constant(_) | Listing(_) | Material(_) | Secret => None,
     }
 }
 
@@ -223,6 +267,7 @@ pub(crate) fn read_known(object: KmsView<'_>, type_: CK_ATTRIBUTE_TYPE) -> Value
 ///
 /// What is left to the caller are the attributes that it must interpret.
 pub(crate) fn check_at_generate(
+    making: Making,
     type_: CK_ATTRIBUTE_TYPE,
     value: &[u8],
     part: Part,
@@ -243,12 +288,13 @@ pub(crate) fn check_at_generate(
     };
     match (row.at_generate, row.source) {
         (AtGenerate::Input | AtGenerate::Dropped, _) => Ok(()),
+        (AtGenerate::Value, _) if making == Making::Created => Ok(()),
         (AtGenerate::AsReported, Constant(reported)) if reported(part) == value => Ok(()),
         (AtGenerate::AsReported, _) => Err(Error::new(
             CKR_TEMPLATE_INCONSISTENT,
             format!("a key in KMS cannot have this value of {}", row.name),
         )),
-        (AtGenerate::Never, _) => Err(Error::new(
+        (AtGenerate::Never | AtGenerate::Value, _) => Err(Error::new(
             CKR_ATTRIBUTE_READ_ONLY,
             format!("{} is set by the token", row.name),
         )),
@@ -316,6 +362,16 @@ fn signs(key: KmsView<'_>) -> Cow<'static, [u8]> {
     flag(key.material.usage == usage).into()
 }
 
+/// Whether a secret key encrypts and wraps, and the other way round: KMS has one usage for all four.
+fn encrypts(key: KmsView<'_>) -> Cow<'static, [u8]> {
+    usage(key, &[Part::Secret], KeyUsage::EncryptDecrypt)
+}
+
+/// A CK_DATE; empty where there is none.
+fn date(day: Option<&str>) -> Vec<u8> {
+    day.unwrap_or_default().as_bytes().to_vec()
+}
+
 /// The mechanism that makes such keys; that of an imported key is unknown.
 fn key_gen_mechanism(key: KmsView<'_>) -> Cow<'static, [u8]> {
     let by_type = || {
@@ -323,11 +379,10 @@ fn key_gen_mechanism(key: KmsView<'_>) -> Cow<'static, [u8]> {
         let facts = spec::HMACS.iter().find(|facts| facts.key_type == made_as)?;
         Some(facts.generated_by)
     };
-    let mechanism = match key.material.local {
-        Some(false) => CK_UNAVAILABLE_INFORMATION,
-        _ => by_type().unwrap_or_else(|| spec::generated_by(key.material.spec)),
-    };
-    ulong(mechanism).into()
+    if !key.is_local() {
+        return ulong(CK_UNAVAILABLE_INFORMATION).into();
+    }
+    ulong(by_type().unwrap_or_else(|| spec::generated_by(key.material.spec))).into()
 }
 
 fn allowed_mechanisms(key: KmsView<'_>) -> Cow<'_, [u8]> {
@@ -339,7 +394,7 @@ fn allowed_mechanisms(key: KmsView<'_>) -> Cow<'_, [u8]> {
 
 fn value_len(key: KmsView<'_>) -> Cow<'static, [u8]> {
     let facts = spec::HmacFacts::of_spec(key.material.spec);
-    ulong(facts.map_or(0, spec::HmacFacts::key_len) as CK_ULONG).into()
+    ulong(facts.map_or(spec::SYMMETRIC_KEY_LEN, spec::HmacFacts::key_len) as CK_ULONG).into()
 }
 
 fn public<'a>(key: KmsView<'a>, part: impl Fn(&'a PublicKey) -> &'a [u8]) -> Cow<'a, [u8]> {

@@ -37,7 +37,8 @@ pub(crate) struct Names {
     pub(crate) label: Vec<u8>,
 }
 
-/// What whoever made a key wanted of it beyond what KMS knows; kept in the key's tags.
+/// What the tags of a key tell of it beyond what KMS does: what whoever made it wanted, and where it
+/// comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Restrictions {
     /// CKA_KEY_TYPE of an HMAC key that was made with the type of its hash.
@@ -46,6 +47,8 @@ pub(crate) struct Restrictions {
     pub(crate) mechanisms: Option<Vec<CK_MECHANISM_TYPE>>,
     /// CKA_ALLOWED_MECHANISMS of the public key.
     pub(crate) public_mechanisms: Option<Vec<CK_MECHANISM_TYPE>>,
+    /// The key was handed in by an application.
+    pub(crate) imported: bool,
 }
 
 impl Restrictions {
@@ -107,7 +110,7 @@ impl KeyMaterial {
         } = *answer;
         let public = match answer.public.as_deref() {
             Some(der) => Some(PublicKey::from_spki(der)?),
-            None if spec::HmacFacts::of_spec(spec).is_some() => None,
+            None if spec.is_symmetric() => None,
             None => return Err(MaterialError::NoPublicHalf(spec)),
         };
         if let Some(public) = &public
@@ -176,6 +179,11 @@ pub(crate) struct KmsView<'a> {
 }
 
 impl KmsView<'_> {
+    /// CKA_LOCAL: whether KMS made the key.
+    pub(crate) fn is_local(self) -> bool {
+        !self.key.restrictions.imported && self.material.local.unwrap_or(true)
+    }
+
     pub(crate) fn key_type(self) -> CK_KEY_TYPE {
         let made_as = self.key.restrictions.key_type;
         made_as.unwrap_or_else(|| spec::key_type(self.material.spec))

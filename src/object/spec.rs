@@ -43,6 +43,7 @@ const TABLE: &[Facts] = facts! {
     Hmac256             CKK_GENERIC_SECRET CKM_GENERIC_SECRET_KEY_GEN;
     Hmac384             CKK_GENERIC_SECRET CKM_GENERIC_SECRET_KEY_GEN;
     Hmac512             CKK_GENERIC_SECRET CKM_GENERIC_SECRET_KEY_GEN;
+    SymmetricDefault    CKK_AES            CKM_AES_KEY_GEN;
 };
 
 fn facts(spec: KeySpec) -> Option<&'static Facts> {
@@ -82,6 +83,9 @@ macro_rules! hmac_facts {
         }),+]
     };
 }
+
+/// Bytes of every symmetric key: AES-256.
+pub(crate) const SYMMETRIC_KEY_LEN: usize = 32;
 
 pub(crate) const HMACS: &[HmacFacts] = hmac_facts! {
     Hmac224 Sha224 HmacSha224 CKK_SHA224_HMAC "SHA224_HMAC" CKM_SHA224_KEY_GEN;
@@ -151,7 +155,7 @@ pub(crate) fn parameter_set(key: &PublicKey) -> Option<CK_ULONG> {
 }
 
 /// The spec of a public key.
-pub(super) fn of_key(key: &PublicKey) -> Option<KeySpec> {
+pub(crate) fn of_key(key: &PublicKey) -> Option<KeySpec> {
     match key {
         PublicKey::Rsa(key) => of_rsa(key.modulus_bits()),
         PublicKey::Ec(key) => Some(of_curve(key.curve())),

@@ -1,5 +1,5 @@
-//! C_Decrypt*: RSAES-OAEP with one Decrypt request, or AES with a session's secret key here, in one
-//! part or in many.
+//! C_Decrypt*: with one Decrypt request (RSAES-OAEP, or a symmetric key of KMS), or AES with a session's
+//! secret key here, in one part or in many.
 
 use pkcs11_sys::*;
 use zeroize::Zeroizing;
@@ -7,27 +7,34 @@ use zeroize::Zeroizing;
 use super::Session;
 use super::cipher::{Cipher, Direction};
 use super::encrypt::one_part;
+use super::symmetric::{MAX_PLAINTEXT, bad_len, in_kms, is_ciphertext_len};
 use crate::crypto::{Hash, PublicKey, RsaPublicKey, oaep};
 use crate::error::{Error, Result};
-use crate::kms::EncryptionAlgorithm;
+use crate::kms::{EncryptionAlgorithm, EncryptionContext, Phase};
 use crate::mechanism::{self, Encryption, Mechanism, Use};
-use crate::object::{KmsObject, Object};
+use crate::object::KmsObject;
 use crate::reply::{Reply, Room};
 
 /// A decryption under way.
 pub(super) enum Decrypt {
-    Oaep(Oaep),
+    Kms(KmsDecrypt),
     Cipher(Cipher),
 }
 
 /// A decryption in KMS.
-pub(super) struct Oaep {
+pub(super) struct KmsDecrypt {
     key: KmsObject,
-    hash: Hash,
-    algorithm: EncryptionAlgorithm,
+    scheme: Scheme,
     /// The ciphertext and plaintext of a call whose buffer was too small, so that the next one
     /// costs no request.
     done: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+}
+
+/// What KMS decrypts.
+enum Scheme {
+    Oaep(Hash, EncryptionAlgorithm),
+    /// No context is the token's.
+    Symmetric(Option<EncryptionContext>),
 }
 
 impl Session {
@@ -42,20 +49,18 @@ impl Session {
         self.decrypt.start(|| {
             let encryption = mechanism::encryption(mechanism)?;
             let key = self.key(key, mechanism, Use::Decrypt)?;
-            match (encryption, key) {
-                (Encryption::Oaep(hash, algorithm), Object::Kms(key)) => Ok(Decrypt::Oaep(Oaep {
-                    key,
-                    hash,
-                    algorithm,
-                    done: None,
-                })),
-                (Encryption::Oaep(..), _) => Err(CKR_KEY_TYPE_INCONSISTENT.into()),
-                (Encryption::Cipher(scheme), key) => Ok(Decrypt::Cipher(Cipher::new(
-                    &key,
-                    scheme,
-                    Direction::Decrypt,
-                )?)),
-            }
+            let scheme = match encryption {
+                Encryption::Cipher(scheme) => {
+                    return Cipher::new(&key, scheme, Direction::Decrypt).map(Decrypt::Cipher);
+                }
+                Encryption::Oaep(hash, algorithm) => Scheme::Oaep(hash, algorithm),
+                Encryption::Symmetric(context) => Scheme::Symmetric(context),
+            };
+            Ok(Decrypt::Kms(KmsDecrypt {
+                key: in_kms(key, Use::Decrypt)?,
+                scheme,
+                done: None,
+            }))
         })
     }
 
@@ -65,9 +70,9 @@ impl Session {
                 let (next, reply) = cipher.whole(ciphertext, room)?;
                 Ok((next.map(Decrypt::Cipher), reply))
             }
-            Decrypt::Oaep(oaep) => {
-                let (next, reply) = self.decrypt_oaep(oaep, ciphertext, room)?;
-                Ok((next.map(Decrypt::Oaep), reply))
+            Decrypt::Kms(operation) => {
+                let (next, reply) = self.decrypt_in_kms(operation, ciphertext, room)?;
+                Ok((next.map(Decrypt::Kms), reply))
             }
         })
     }
@@ -86,34 +91,33 @@ impl Session {
         })
     }
 
-    /// A query is answered with the longest plaintext that the key can hold: how long this one is,
-    /// only the decryption tells.
-    fn decrypt_oaep(
+    /// A query is answered with the longest plaintext that there can be: how long this one is, only the
+    /// decryption tells.
+    fn decrypt_in_kms(
         &self,
-        mut operation: Oaep,
+        mut operation: KmsDecrypt,
         ciphertext: &[u8],
         room: Room,
-    ) -> Result<(Option<Oaep>, Reply)> {
-        let key = rsa_pair(&operation.key)?;
+    ) -> Result<(Option<KmsDecrypt>, Reply)> {
         let Room::Bytes(capacity) = room else {
-            let most = oaep::max_plaintext_len(key.modulus_len(), operation.hash);
+            let most = operation.plaintext_len(ciphertext.len())?;
             return Ok((Some(operation), Reply::Length(most)));
         };
-        if ciphertext.len() != key.modulus_len() {
-            return Err(Error::new(
-                CKR_ENCRYPTED_DATA_LEN_RANGE,
-                format!(
-                    "{} bytes of ciphertext; this key's have {}",
-                    ciphertext.len(),
-                    key.modulus_len()
-                ),
-            ));
-        }
+        operation.check_len(ciphertext.len())?;
         let plaintext = match operation.done.take() {
             Some((same, plaintext)) if same == ciphertext => plaintext,
-            _ => self
-                .token
-                .decrypt(&operation.key.key, operation.algorithm, ciphertext)?,
+            _ => match &operation.scheme {
+                Scheme::Oaep(_, algorithm) => {
+                    self.token
+                        .decrypt(&operation.key.key, *algorithm, ciphertext)?
+                }
+                Scheme::Symmetric(context) => self.token.decrypt_symmetric(
+                    &operation.key,
+                    ciphertext,
+                    context.as_ref(),
+                    Phase::Decrypt,
+                )?,
+            },
         };
         if plaintext.len() > capacity {
             let length = Reply::Length(plaintext.len());
@@ -129,8 +133,37 @@ impl Decrypt {
     fn into_cipher(self) -> Result<Cipher> {
         match self {
             Self::Cipher(cipher) => Ok(cipher),
-            Self::Oaep(_) => Err(one_part()),
+            Self::Kms(_) => Err(one_part()),
         }
+    }
+}
+
+impl KmsDecrypt {
+    /// The longest plaintext of a ciphertext of this many bytes.
+    fn plaintext_len(&self, ciphertext: usize) -> Result<usize> {
+        match self.scheme {
+            Scheme::Oaep(hash, _) => {
+                let modulus_len = rsa_pair(&self.key)?.modulus_len();
+                Ok(oaep::max_plaintext_len(modulus_len, hash))
+            }
+            Scheme::Symmetric(_) => Ok(ciphertext.min(MAX_PLAINTEXT)),
+        }
+    }
+
+    /// Refuses a ciphertext that has the length of none.
+    fn check_len(&self, len: usize) -> Result<()> {
+        let reason = match self.scheme {
+            Scheme::Symmetric(_) if is_ciphertext_len(len) => return Ok(()),
+            Scheme::Symmetric(_) => bad_len(len),
+            Scheme::Oaep(..) => {
+                let modulus_len = rsa_pair(&self.key)?.modulus_len();
+                if len == modulus_len {
+                    return Ok(());
+                }
+                format!("{len} bytes of ciphertext; this key's have {modulus_len}")
+            }
+        };
+        Err(Error::new(CKR_ENCRYPTED_DATA_LEN_RANGE, reason))
     }
 }
 

@@ -1,10 +1,11 @@
 //! C_Encrypt*: here, with a public key (RSAES-OAEP, in one part) or with a session's secret key
-//! (AES, in one part or in many).
+//! (AES, in one part or in many); in KMS with a symmetric key, in one part.
 
 use pkcs11_sys::*;
 
 use super::Session;
 use super::cipher::{Cipher, Direction};
+use super::symmetric::KmsEncrypt;
 use crate::crypto::{Hash, PublicKey, RsaPublicKey, oaep};
 use crate::error::{Error, Result};
 use crate::mechanism::{self, Encryption, Mechanism, Use};
@@ -16,6 +17,7 @@ use crate::reply::{Reply, Room};
 pub(super) enum Encrypt {
     Oaep { key: Object, hash: Hash },
     Cipher(Cipher),
+    Kms(KmsEncrypt),
 }
 
 impl Session {
@@ -28,6 +30,11 @@ impl Session {
             return self.encrypt.cancel();
         };
         self.encrypt.start(|| {
+            if let Some(wanted) = mechanism::reencryption(mechanism)? {
+                return self
+                    .reencrypt_init(mechanism, wanted, key)
+                    .map(Encrypt::Kms);
+            }
             let encryption = mechanism::encryption(mechanism)?;
             let key = self.key(key, mechanism, Use::Encrypt)?;
             Ok(match encryption {
@@ -35,6 +42,7 @@ impl Session {
                 Encryption::Cipher(scheme) => {
                     Encrypt::Cipher(Cipher::new(&key, scheme, Direction::Encrypt)?)
                 }
+                Encryption::Symmetric(context) => Encrypt::Kms(KmsEncrypt::with(key, context)?),
             })
         })
     }
@@ -44,6 +52,10 @@ impl Session {
             Encrypt::Cipher(cipher) => {
                 let (next, reply) = cipher.whole(plaintext, room)?;
                 Ok((next.map(Encrypt::Cipher), reply))
+            }
+            Encrypt::Kms(operation) => {
+                let (next, reply) = self.encrypt_in_kms(operation, plaintext, room)?;
+                Ok((next.map(Encrypt::Kms), reply))
             }
             Encrypt::Oaep { key, hash } => {
                 let public = rsa_public_key(&key)?;
@@ -85,7 +97,7 @@ impl Encrypt {
     fn into_cipher(self) -> Result<Cipher> {
         match self {
             Self::Cipher(cipher) => Ok(cipher),
-            Self::Oaep { .. } => Err(one_part()),
+            Self::Oaep { .. } | Self::Kms(_) => Err(one_part()),
         }
     }
 }

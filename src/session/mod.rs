@@ -18,6 +18,7 @@ mod objects;
 mod sign;
 mod slot;
 mod state;
+mod symmetric;
 mod table;
 mod verify;
 mod verify_signature;

@@ -32,7 +32,13 @@ impl Session {
             return self.create_certificate(template);
         }
         self.check_may_make(template)?;
-        self.add_object(local::create(template)?)
+        let to_token = template.flag(CKA_TOKEN)? == Some(true);
+        match template.ulong(CKA_CLASS)? {
+            Some(CKO_PRIVATE_KEY) if to_token => self.token.import_private(template),
+            Some(CKO_SECRET_KEY) if to_token => self.token.import_secret(template),
+            Some(CKO_PUBLIC_KEY) if to_token => self.token.stored_public(template),
+            _ => self.add_object(local::create(template)?),
+        }
     }
 
     /// C_CopyObject: a session object of what is one, or of a public key in KMS; a certificate anywhere.

@@ -1,5 +1,6 @@
-//! C_WrapKey and C_UnwrapKey: the secret keys of sessions, under AES keys of sessions or under RSA
-//! keys. Wrapping is always done here; unwrapping with a private key costs one Decrypt request.
+//! C_WrapKey and C_UnwrapKey: the secret keys of sessions, under AES keys of sessions, under RSA keys or
+//! under symmetric keys of KMS. The latter cost one request, Encrypt or Decrypt; RSA keys cost one Decrypt
+//! to unwrap, and wrap here. A private key that is unwrapped goes into KMS.
 
 use pkcs11_sys::*;
 use zeroize::Zeroizing;
@@ -10,7 +11,7 @@ use super::decrypt::rsa_pair;
 use super::encrypt::{encrypt_oaep, rsa_public_key};
 use crate::crypto::aes::CipherError;
 use crate::crypto::aes::wrap::{self, Form};
-use crate::crypto::oaep;
+use crate::crypto::{Hash, RsaPublicKey, oaep, rsa_aes};
 use crate::error::{Error, Result};
 use crate::mechanism::{self, Mechanism, Use, Wrapping};
 use crate::object::local::secret::{self, Origin};
@@ -34,19 +35,14 @@ impl Session {
             _ => error,
         })?;
         let value = wrappable(&key, &wrapping_key)?;
-        let len = wrapped_len(wrapping, &wrapping_key, value.len())?;
-        if let Some(length) = room.refuse(len) {
-            return Ok(length);
-        }
         match wrapping {
-            Wrapping::Oaep(hash, _) => {
-                Ok(encrypt_oaep(rsa_public_key(&wrapping_key)?, hash, value)?.into())
+            Wrapping::Oaep(hash, _) => wrap_oaep(rsa_public_key(&wrapping_key)?, hash, value, room),
+            Wrapping::Aes(form) => wrap_aes(form, &wrapping_key, value, room),
+            Wrapping::Symmetric(context) => {
+                self.wrap_in_kms(&wrapping_key, value, context.as_ref(), room)
             }
-            Wrapping::Aes(form) => {
-                let kek = aes_key(&wrapping_key, Use::Wrap)?;
-                wrap::wrap(&kek, form, &filled(form, value))
-                    .map(Reply::Bytes)
-                    .map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))
+            Wrapping::RsaAes(aes_len, hash, _) => {
+                wrap_rsa_aes(rsa_public_key(&wrapping_key)?, aes_len, hash, value, room)
             }
         }
     }
@@ -61,21 +57,48 @@ impl Session {
         let wrapping = mechanism::wrapping(mechanism)?;
         let unwrapping_key = self.key(unwrapping_key, mechanism, Use::Unwrap)?;
         if template.ulong(CKA_CLASS)? == Some(CKO_PRIVATE_KEY) {
-            return Err(Error::new(
-                CKR_TEMPLATE_INCONSISTENT,
-                "a private key would have to live in this process: KMS imports key material by an \
-                 interface of its own",
-            ));
+            return self.unwrap_private(&wrapping, &unwrapping_key, wrapped, template);
         }
         secret::check(template, Origin::Unwrapped)?;
         let wanted = secret::wanted_len(template)?;
-        let value = match (wrapping, &unwrapping_key) {
+        let value = self.unwrapped(&wrapping, &unwrapping_key, wrapped)?;
+        let value = match wrapping {
+            Wrapping::Aes(Form::Kw) => without_fill(value, wanted),
+            _ => value,
+        };
+        if wanted.is_some_and(|wanted| wanted != value.len()) {
+            return Err(Error::new(
+                CKR_WRAPPED_KEY_LEN_RANGE,
+                format!("CKA_VALUE_LEN: the wrapped key has {} bytes", value.len()),
+            ));
+        }
+        self.add_object(secret::make(template, value, Origin::Unwrapped)?)
+    }
+
+    /// Imports the private key, which is wrapped as PKCS#8, into KMS.
+    fn unwrap_private(
+        &self,
+        wrapping: &Wrapping,
+        unwrapping_key: &Object,
+        wrapped: &[u8],
+        template: &Template<'_>,
+    ) -> Result<CK_OBJECT_HANDLE> {
+        self.check_read_write()?;
+        self.token.check_import_template(template)?;
+        let pkcs8 = self.unwrapped(wrapping, unwrapping_key, wrapped)?;
+        self.token.import_unwrapped(template, &pkcs8)
+    }
+
+    /// What was wrapped, with the zeros that KW may have behind it.
+    fn unwrapped(
+        &self,
+        wrapping: &Wrapping,
+        unwrapping_key: &Object,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        match (wrapping, unwrapping_key) {
             (Wrapping::Aes(form), key) => {
-                let value = unwrap_aes(form, key, wrapped)?;
-                match form {
-                    Form::Kw => without_fill(value, wanted),
-                    Form::Kwp => value,
-                }
+                wrap::unwrap(&aes_key(key, Use::Unwrap)?, *form, wrapped).map_err(not_unwrapped)
             }
             (Wrapping::Oaep(_, algorithm), Object::Kms(key)) => {
                 let modulus_len = rsa_pair(key)?.modulus_len();
@@ -88,19 +111,33 @@ impl Session {
                         ),
                     ));
                 }
-                self.token.unwrap(&key.key, algorithm, wrapped)?
+                self.token.unwrap(&key.key, *algorithm, wrapped)
             }
-            (Wrapping::Oaep(..), _) => {
-                return Err(Use::Unwrap.bad_key_type("private keys are in KMS"));
+            (Wrapping::RsaAes(_, _, algorithm), Object::Kms(key)) => {
+                let modulus_len = rsa_pair(key)?.modulus_len();
+                let (aes_key, wrapped) =
+                    wrapped.split_at_checked(modulus_len).ok_or_else(|| {
+                        Error::new(
+                            CKR_WRAPPED_KEY_LEN_RANGE,
+                            format!(
+                                "fewer than the {modulus_len} bytes of a ciphertext of this key"
+                            ),
+                        )
+                    })?;
+                // Before KMS is asked.
+                if !Form::Kwp.is_wrapped_len(wrapped.len()) {
+                    return Err(not_unwrapped(CipherError::DataLength));
+                }
+                let aes_key = self.token.unwrap(&key.key, *algorithm, aes_key)?;
+                rsa_aes::unwrap(&aes_key, wrapped).map_err(not_unwrapped)
             }
-        };
-        if wanted.is_some_and(|wanted| wanted != value.len()) {
-            return Err(Error::new(
-                CKR_WRAPPED_KEY_LEN_RANGE,
-                format!("CKA_VALUE_LEN: the wrapped key has {} bytes", value.len()),
-            ));
+            (Wrapping::Oaep(..) | Wrapping::RsaAes(..), _) => {
+                Err(Use::Unwrap.bad_key_type("private keys are in KMS"))
+            }
+            (Wrapping::Symmetric(context), key) => {
+                self.unwrap_in_kms(key, wrapped, context.as_ref())
+            }
         }
-        self.add_object(secret::make(template, value, Origin::Unwrapped)?)
     }
 }
 
@@ -143,22 +180,52 @@ fn not_wrappable() -> Error {
     )
 }
 
-/// The length of a wrapped key of `len` bytes.
-fn wrapped_len(wrapping: Wrapping, wrapping_key: &Object, len: usize) -> Result<usize> {
-    let refused = || {
-        Error::new(
-            CKR_KEY_SIZE_RANGE,
-            format!("a key of {len} bytes is not of a length that the mechanism wraps"),
-        )
-    };
-    match wrapping {
-        Wrapping::Oaep(hash, _) => {
-            let modulus_len = rsa_public_key(wrapping_key)?.modulus_len();
-            let fits = len <= oaep::max_plaintext_len(modulus_len, hash);
-            fits.then_some(modulus_len).ok_or_else(refused)
-        }
-        Wrapping::Aes(form) => form.wrapped_len(filled_len(form, len)).ok_or_else(refused),
+fn wrap_oaep(key: &RsaPublicKey, hash: Hash, value: &[u8], room: Room) -> Result<Reply> {
+    let modulus_len = key.modulus_len();
+    if value.len() > oaep::max_plaintext_len(modulus_len, hash) {
+        return Err(bad_length(value.len()));
     }
+    match room.refuse(modulus_len) {
+        Some(length) => Ok(length),
+        None => Ok(encrypt_oaep(key, hash, value)?.into()),
+    }
+}
+
+fn wrap_rsa_aes(
+    key: &RsaPublicKey,
+    aes_len: usize,
+    hash: Hash,
+    value: &[u8],
+    room: Room,
+) -> Result<Reply> {
+    let len = rsa_aes::wrapped_len(key.modulus_len(), value.len())
+        .ok_or_else(|| bad_length(value.len()))?;
+    if let Some(length) = room.refuse(len) {
+        return Ok(length);
+    }
+    rsa_aes::wrap(key, hash, aes_len, value)
+        .map(Reply::from)
+        .map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))
+}
+
+fn wrap_aes(form: Form, key: &Object, value: &[u8], room: Room) -> Result<Reply> {
+    let len = form
+        .wrapped_len(filled_len(form, value.len()))
+        .ok_or_else(|| bad_length(value.len()))?;
+    if let Some(length) = room.refuse(len) {
+        return Ok(length);
+    }
+    let kek = aes_key(key, Use::Wrap)?;
+    wrap::wrap(&kek, form, &filled(form, value))
+        .map(Reply::Bytes)
+        .map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))
+}
+
+fn bad_length(len: usize) -> Error {
+    Error::new(
+        CKR_KEY_SIZE_RANGE,
+        format!("a key of {len} bytes is not of a length that the mechanism wraps"),
+    )
 }
 
 /// The length of what is wrapped: KW counts in half blocks, and a key is filled up to whole ones.
@@ -188,14 +255,11 @@ fn without_fill(value: Zeroizing<Vec<u8>>, wanted: Option<usize>) -> Zeroizing<V
     }
 }
 
-fn unwrap_aes(form: Form, key: &Object, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-    let kek = aes_key(key, Use::Unwrap)?;
-    wrap::unwrap(&kek, form, wrapped).map_err(|error| {
-        let rv = match error {
-            CipherError::DataLength => CKR_WRAPPED_KEY_LEN_RANGE,
-            CipherError::Invalid => CKR_WRAPPED_KEY_INVALID,
-            _ => CKR_FUNCTION_FAILED,
-        };
-        Error::new(rv, error.to_string())
-    })
+fn not_unwrapped(error: CipherError) -> Error {
+    let rv = match error {
+        CipherError::DataLength => CKR_WRAPPED_KEY_LEN_RANGE,
+        CipherError::Invalid | CipherError::KeyLength(_) => CKR_WRAPPED_KEY_INVALID,
+        _ => CKR_FUNCTION_FAILED,
+    };
+    Error::new(rv, error.to_string())
 }

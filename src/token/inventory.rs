@@ -211,6 +211,19 @@ impl Inventory {
         written.removed.extend(keys);
     }
 
+    /// The keys that carry all of these tags, whether they can be used or not.
+    pub(super) fn with_tags(&self, wanted: &Tags) -> Vec<KeyEntry> {
+        self.merged()
+            .into_iter()
+            .filter(|key| {
+                wanted
+                    .iter()
+                    .all(|(name, value)| key.tags.get(name) == Some(value))
+            })
+            .map(|key| key.entry)
+            .collect()
+    }
+
     /// The tags of a key as they are now.
     pub(super) fn tags_of(&self, entry: &KeyEntry) -> Tags {
         let listed = self.listed.get(&entry.arn);

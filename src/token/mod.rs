@@ -7,6 +7,7 @@ mod find;
 mod flight;
 mod foreign;
 mod generate;
+mod import;
 mod info;
 mod inventory;
 mod locals;
@@ -16,7 +17,9 @@ mod names;
 mod operations;
 mod profiles;
 mod restrictions;
+mod rotation;
 mod session_objects;
+mod symmetric;
 mod view;
 
 use std::sync::Arc;
@@ -25,6 +28,7 @@ use pkcs11_sys::CK_SLOT_ID;
 
 pub(crate) use info::{MANUFACTURER, SessionCounts, VERSION, pad};
 pub(crate) use names::Renaming;
+pub(crate) use symmetric::ReEncrypt;
 
 use crate::config::TokenConfig;
 use crate::kms::{Kms, Runtime};

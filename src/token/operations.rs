@@ -10,7 +10,8 @@ use crate::config::RandomSource;
 use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::kms::{
-    EncryptionAlgorithm, KeyEntry, KmsError, KmsErrorKind, MacAlgorithm, Phase, Tags,
+    EncryptionAlgorithm, EncryptionContext, KeyEntry, KmsError, KmsErrorKind, MacAlgorithm, Phase,
+    Tags,
 };
 use crate::mechanism::signature::Prepared;
 use crate::object::spec::HmacFacts;
@@ -54,7 +55,7 @@ impl Token {
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>> {
         self.kms
-            .decrypt(&key.entry, algorithm, ciphertext)
+            .decrypt(&key.entry, algorithm, ciphertext, &EncryptionContext::new())
             .map_err(|error| self.failed(&key.entry, error, Phase::Decrypt))
     }
 
@@ -66,7 +67,7 @@ impl Token {
         wrapped: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>> {
         self.kms
-            .decrypt(&key.entry, algorithm, wrapped)
+            .decrypt(&key.entry, algorithm, wrapped, &EncryptionContext::new())
             .map_err(|error| self.failed(&key.entry, error, Phase::Unwrap))
     }
 

@@ -1,10 +1,11 @@
-//! What whoever made a key wanted of it beyond what KMS knows, in the key's tags.
+//! What is known of a key beyond what KMS knows, in the key's tags.
 //!
 //! | tag | holds | encoding |
 //! | --- | --- | --- |
 //! | `p11:mechanisms` | CKA_ALLOWED_MECHANISMS of the private or secret key | hexadecimal numbers, separated by spaces |
 //! | `p11:public-mechanisms` | that of the public key | the same |
 //! | `p11:key-type` | CKA_KEY_TYPE of an HMAC key that was made for its hash | `SHA256_HMAC` and its like |
+//! | `p11:origin` | that an application handed the key in | `imported` |
 
 use pkcs11_sys::*;
 
@@ -17,6 +18,8 @@ use crate::object::spec::HMACS;
 const MECHANISMS: &str = "p11:mechanisms";
 const PUBLIC_MECHANISMS: &str = "p11:public-mechanisms";
 const KEY_TYPE: &str = "p11:key-type";
+const ORIGIN: &str = "p11:origin";
+const IMPORTED: &str = "imported";
 
 /// Reads the restrictions. A list that cannot be read allows nothing: whoever wrote it meant to
 /// restrict the key.
@@ -30,6 +33,7 @@ pub(super) fn in_tags(tags: &Tags) -> Restrictions {
             .map(|facts| facts.key_type),
         mechanisms: list_in(MECHANISMS),
         public_mechanisms: list_in(PUBLIC_MECHANISMS),
+        imported: tags.get(ORIGIN).is_some_and(|origin| origin == IMPORTED),
     }
 }
 
@@ -49,6 +53,9 @@ pub(super) fn to_tags(restrictions: &Restrictions) -> Result<Tags> {
         .find(|facts| Some(facts.key_type) == restrictions.key_type);
     if let Some(facts) = facts {
         tags.insert(KEY_TYPE.to_owned(), facts.key_type_name.to_owned());
+    }
+    if restrictions.imported {
+        tags.insert(ORIGIN.to_owned(), IMPORTED.to_owned());
     }
     Ok(tags)
 }
@@ -89,6 +96,7 @@ mod tests {
             key_type: Some(CKK_SHA384_HMAC),
             mechanisms: Some(vec![CKM_SHA256_RSA_PKCS, CKM_RSA_PKCS]),
             public_mechanisms: Some(Vec::new()),
+            imported: true,
         };
         assert_eq!(in_tags(&to_tags(&restrictions).unwrap()), restrictions);
         let none = Restrictions::default();

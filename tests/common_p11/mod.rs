@@ -13,6 +13,7 @@
 
 pub(crate) mod attribute;
 mod cloud;
+pub(crate) mod kms;
 pub(crate) mod names;
 mod session;
 pub(crate) mod walk;

@@ -152,14 +152,26 @@ fn is_enforced(row: &Row) -> bool {
         && row.action.ends_with(row.operation)
 }
 
+/// What symmetric keys need and no other keys: shown role by role in `tests/symmetric_ministack.rs`, and in
+/// `tests/symmetric.rs` and `tests/rotation.rs` what MiniStack does not have.
+const OF_SYMMETRIC_KEYS: [&str; 6] = [
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GetKeyRotationStatus",
+    "kms:ListKeyRotations",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+];
+
 #[test]
-fn every_documented_action_is_in_the_matrix() {
+fn every_documented_action_is_in_the_matrix_or_of_symmetric_keys() {
     let full = documented_policy("full").to_string();
     let documented: BTreeSet<&str> = full
         .split('"')
         .filter(|word| word.starts_with("kms:"))
         .collect();
-    assert_eq!(documented, ROWS.iter().map(|row| row.action).collect());
+    let in_matrix = ROWS.iter().map(|row| row.action);
+    assert_eq!(documented, in_matrix.chain(OF_SYMMETRIC_KEYS).collect());
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Row {
 }
 
 /// One row for each action, as [`Row::operation`] of AWS asks for it.
-pub(crate) const ROWS: [Row; 18] = [
+pub(crate) const ROWS: [Row; 20] = [
     Row::new("kms:ListKeys", "ListKeys", |probe| match probe.name {
         "random" => Done,
         _ => REJECTED,
@@ -79,7 +79,7 @@ pub(crate) const ROWS: [Row; 18] = [
     }),
     Row::new("kms:DescribeKey", "DescribeKey", |probe| match probe.name {
         "find an HMAC key" | "make a MAC" | "verify a MAC" | "verify a MAC that is cut" => Hidden,
-        "generate an HMAC key" => REJECTED,
+        "generate an HMAC key" | "import an HMAC key" => REJECTED,
         _ => Done,
     }),
     Row::new("kms:ListAliases", "ListAliases", |probe| match probe.name {
@@ -123,6 +123,12 @@ pub(crate) const ROWS: [Row; 18] = [
         },
     ),
     Row::new("kms:CreateKey", "CreateKey", no_new_keys),
+    Row::new(
+        "kms:GetParametersForImport",
+        "GetParametersForImport",
+        no_import,
+    ),
+    Row::new("kms:ImportKeyMaterial", "ImportKeyMaterial", no_import),
     // A key is made with its tags.
     Row::new("kms:TagResource", "CreateKey", no_new_keys),
     Row::new("kms:TagResource", "TagResource", |probe| match probe.name {
@@ -155,7 +161,14 @@ pub(crate) const ROWS: [Row; 18] = [
 
 fn no_new_keys(probe: &Probe) -> Outcome {
     match probe.name {
-        "generate a pair" | "generate an HMAC key" => REJECTED,
+        "generate a pair" | "generate an HMAC key" | "import an HMAC key" => REJECTED,
+        _ => Done,
+    }
+}
+
+fn no_import(probe: &Probe) -> Outcome {
+    match probe.name {
+        "import an HMAC key" => REJECTED,
         _ => Done,
     }
 }

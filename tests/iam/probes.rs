@@ -61,7 +61,7 @@ pub(crate) struct Probe {
 
 impl Probe {
     pub(crate) fn makes_keys(&self) -> bool {
-        self.name.starts_with("generate")
+        self.name.starts_with("generate") || self.name.starts_with("import")
     }
 
     /// Whether it looks for an object of the token.
@@ -133,6 +133,16 @@ pub(crate) const PROBES: &[Probe] = probes! {
             label("made"),
         ];
         Ok(session.generate_key(CKM_GENERIC_SECRET_KEY_GEN, &template).map(drop)?)
+    };
+    "import an HMAC key" => |session, _| {
+        let template = [
+            ulong(CKA_CLASS, CKO_SECRET_KEY),
+            ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET),
+            flag(CKA_TOKEN, true),
+            bytes(CKA_VALUE, SECRET),
+            label("imported"),
+        ];
+        Ok(session.create(&template).map(drop)?)
     };
     "store a certificate" => |session, material| {
         let stored = session.create(&certificate_template(&material.certificate, "victim"))?;

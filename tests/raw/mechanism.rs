@@ -156,6 +156,24 @@ impl Mechanism {
         }
     }
 
+    /// RSA AES key wrap, as KMS can undo it: one hash for all of RSAES-OAEP, and no label.
+    pub(crate) fn rsa_aes(aes_bits: CK_ULONG, hash: &Hash) -> Self {
+        let oaep = Box::leak(Box::new(CK_RSA_PKCS_OAEP_PARAMS {
+            hashAlg: hash.mechanism,
+            mgf: hash.mgf,
+            source: CKZ_DATA_SPECIFIED,
+            pSourceData: ptr::null_mut(),
+            ulSourceDataLen: 0,
+        }));
+        Self::with_structure(
+            CKM_RSA_AES_KEY_WRAP,
+            CK_RSA_AES_KEY_WRAP_PARAMS {
+                ulAESKeyBits: aes_bits,
+                pOAEPParams: oaep,
+            },
+        )
+    }
+
     /// A mechanism whose parameter is these bytes.
     pub(crate) fn with_bytes(type_: CK_MECHANISM_TYPE, bytes: &[u8]) -> Self {
         Self {

@@ -28,7 +28,7 @@ pub(super) fn derive_shared_secret(service: &Service, mut input: Input) -> ApiRe
     Ok(json!({
         "KeyAgreementAlgorithm": algorithm,
         "KeyId": core.arn,
-        "KeyOrigin": core.origin(),
+        "KeyOrigin": core.origin.name(),
         "SharedSecret": BASE64_STANDARD.encode(secret),
     }))
 }

@@ -112,9 +112,11 @@ impl Source {
             ));
         }
         let core = service.enabled_key(blob.key_id)?;
-        let material = core.material_for(KeyUsage::EncryptDecrypt, operation)?;
-        let plaintext = blob
-            .open(material, &self.context)
+        core.material_for(KeyUsage::EncryptDecrypt, operation)?;
+        let plaintext = core
+            .generations()
+            .filter_map(|core| core.material.as_ref())
+            .find_map(|material| blob.open(material, &self.context))
             .ok_or_else(invalid_ciphertext)?;
         Ok(Decrypted {
             core,

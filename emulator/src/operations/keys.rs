@@ -59,6 +59,7 @@ pub(super) fn create_key(service: &Service, mut input: Input) -> ApiResult<Value
         tags,
         multi_region,
         external,
+        managed_by_aws: false,
     };
     let key = service.make_key(blueprint)?;
     let metadata = key.metadata(&service.site);

@@ -5,11 +5,13 @@ mod aliases;
 mod data_keys;
 mod encapsulation;
 mod encryption;
+mod import;
 mod keys;
 mod lifecycle;
 mod mac;
 mod page;
 mod random;
+mod rotation;
 mod signing;
 mod tagging;
 mod tags;
@@ -50,7 +52,7 @@ const TAGGING: &str = "ResourceGroupsTaggingAPI_20170126";
 pub(crate) const SERVICES: [&str; 2] = [KMS, TAGGING];
 
 /// The most called first: the table is searched from the top.
-static OPERATIONS: [Operation; 32] = [
+static OPERATIONS: [Operation; 40] = [
     read("Sign", signing::sign),
     read("Decrypt", encryption::decrypt),
     read("Verify", signing::verify),
@@ -87,10 +89,21 @@ static OPERATIONS: [Operation; 32] = [
         ..read("GetResources", tagging::get_resources)
     },
     read("GenerateRandom", random::generate_random),
+    read("GetKeyRotationStatus", rotation::get_key_rotation_status),
+    read("ListKeyRotations", rotation::list_key_rotations),
     Operation {
         slow: true,
         ..change("CreateKey", keys::create_key)
     },
+    Operation {
+        slow: true,
+        ..read("GetParametersForImport", import::get_parameters_for_import)
+    },
+    change("ImportKeyMaterial", import::import_key_material),
+    change(
+        "DeleteImportedKeyMaterial",
+        import::delete_imported_key_material,
+    ),
     change("UpdateKeyDescription", keys::update_key_description),
     change("TagResource", tags::tag_resource),
     change("UntagResource", tags::untag_resource),
@@ -101,6 +114,9 @@ static OPERATIONS: [Operation; 32] = [
     change("DisableKey", lifecycle::disable_key),
     change("ScheduleKeyDeletion", lifecycle::schedule_key_deletion),
     change("CancelKeyDeletion", lifecycle::cancel_key_deletion),
+    change("EnableKeyRotation", rotation::enable_key_rotation),
+    change("DisableKeyRotation", rotation::disable_key_rotation),
+    change("RotateKeyOnDemand", rotation::rotate_key_on_demand),
 ];
 
 /// Characters of a key id, ARN or alias in a request.

@@ -28,17 +28,6 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
-        backs: Backs::Module,
-        section: "5.4.1 C_Initialize",
-        why: "A library that needs threads of its own must refuse to go without them. Requests \
-              to KMS run on such threads; SoftHSM2 has none.",
-        seen: rows! {
-            "initialize: the module may not create threads" {
-                "C_Initialize": "CKR_OK" => "CKR_NEED_TO_CREATE_THREADS",
-            }
-        },
-    },
-    Difference {
         backs: Backs::Both,
         section: "5 Functions",
         why: "A library may leave a function out: its stub answers this value, whatever the \

@@ -151,9 +151,8 @@ unsafe fn check_arguments(args: *const CK_C_INITIALIZE_ARGS) -> Result<Option<St
             "give all four mutex functions, or none",
         ));
     }
-    if args.flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS != 0 {
-        return Err(CKR_NEED_TO_CREATE_THREADS.into());
-    }
+    // CKF_LIBRARY_CANT_CREATE_OS_THREADS is not looked at. NSS and GnuTLS always set it, whether threads
+    // harm them or not, and could do nothing with the refusal: the module would be of no use to them.
     if all && args.flags & CKF_OS_LOCKING_OK == 0 {
         return Err(Error::new(
             CKR_CANT_LOCK,

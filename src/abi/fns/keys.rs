@@ -20,8 +20,7 @@ pub(in super::super) unsafe fn generate(
     check_pointer(key)?;
     // SAFETY: by this function's contract.
     let (mechanism, template) = unsafe { (named(mechanism_)?, template(template_, count)?) };
-    session.check_read_write()?;
-    let handle = session.token().generate_secret(mechanism, &template)?;
+    let handle = session.generate_key(mechanism, &template)?;
     // SAFETY: checked before the key was made.
     unsafe { write(key, handle) }
 }

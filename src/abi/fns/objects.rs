@@ -81,12 +81,18 @@ pub(in super::super) unsafe fn get_attributes(
         // reading and writing by this function's contract.
         unsafe { slice::from_raw_parts_mut(template, count) }
     };
+    let reader = session.token().reader(&object);
     // Every attribute is answered; the first refusal is the function's answer.
     let mut refusal = Ok(());
     for attribute in attributes {
-        let value = object.read(attribute.type_);
-        // SAFETY: by this function's contract.
-        let answered = unsafe { answer(attribute, &value) };
+        let answered = match reader.read(attribute.type_) {
+            // SAFETY: by this function's contract.
+            Ok(value) => unsafe { answer(attribute, &value) },
+            Err(error) => {
+                attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
+                Err(error)
+            }
+        };
         refusal = refusal.and(answered);
     }
     refusal

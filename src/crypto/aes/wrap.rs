@@ -29,7 +29,8 @@ impl Form {
         possible.then_some(wrapped)
     }
 
-    fn is_wrapped_len(self, len: usize) -> bool {
+    /// Whether something wrapped can have this length.
+    pub(crate) fn is_wrapped_len(self, len: usize) -> bool {
         let least = match self {
             Self::Kw => 3 * SEMIBLOCK,
             Self::Kwp => 2 * SEMIBLOCK,

@@ -53,7 +53,6 @@ impl EcPublicKey {
     }
 
     /// The uncompressed point: `04‖x‖y`.
-    #[cfg(test)]
     pub(crate) fn point(&self) -> &[u8] {
         &self.point
     }

@@ -10,14 +10,15 @@ use aws_sdk_kms::config::Config;
 use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::config::timeout::TimeoutConfig;
 use aws_sdk_kms::operation::create_key::CreateKeyOutput;
-use aws_sdk_kms::types::{KeySpec as WireKeySpec, KeyUsageType};
+use aws_sdk_kms::types::{KeySpec as WireKeySpec, KeyUsageType, OriginType};
 use tokio::time::Instant;
 
 use super::listing::bad_answer;
 use super::operations::wire_tags;
 use super::request::{Requests, persist};
 use crate::kms::{
-    CREATED_TAG, KeyAnswer, KeyEntry, KmsError, KmsErrorKind as Kind, NewKey, Search, Tags,
+    CREATED_TAG, KeyAnswer, KeyEntry, KeySpec, KeyUsage, KmsError, KmsErrorKind as Kind, NewKey,
+    Search, Tags,
 };
 
 const OPERATION: &str = "CreateKey";
@@ -29,31 +30,61 @@ impl Requests {
         request: &NewKey,
         search: &Search,
     ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
-        let key = match self.create(request).await {
-            Err(error) if leaves_doubt(&error) => self.adopt(request, search, error).await?,
-            created => created?,
-        };
-        self.fresh.remember(&key.key_id);
-        let timeout = self.settings().key_ready_timeout;
-        let deadline = Instant::now() + timeout;
+        let key = self.make(request, search, None).await?;
+        let deadline = Instant::now() + self.settings().key_ready_timeout;
+        let answer = self.await_key(&key, request.spec, request.usage, deadline);
+        Ok((key.clone(), answer.await?))
+    }
+
+    /// Makes a key that waits for its material.
+    pub(super) async fn create_key_for_import(
+        self: Arc<Self>,
+        request: &NewKey,
+        search: &Search,
+    ) -> Result<KeyEntry, KmsError> {
+        self.make(request, search, Some(OriginType::External)).await
+    }
+
+    /// Reads a key that was just made, as soon as it can be used.
+    pub(super) async fn await_key(
+        &self,
+        key: &KeyEntry,
+        spec: KeySpec,
+        usage: KeyUsage,
+        deadline: Instant,
+    ) -> Result<KeyAnswer, KmsError> {
         // The key exists and costs money: a passing failure is no reason to lose it.
-        let read = persist(deadline, passes, || {
-            self.read_new_key(&key, request.spec, deadline)
-        });
+        let read = persist(deadline, passes, || self.read_new_key(key, spec, deadline));
         match read.await {
-            Ok(answer) if answer.spec == request.spec && answer.usage == request.usage => {
-                Ok((key, answer))
-            }
+            Ok(answer) if answer.spec == spec && answer.usage == usage => Ok(answer),
             Ok(other) => {
                 let what = format!("it has key spec {} and usage {}", other.spec, other.usage);
                 Err(bad_answer(OPERATION, Some(&key.arn), what))
             }
-            Err(error) => Err(left_over(error, timeout)),
+            Err(error) => Err(left_over(error, self.settings().key_ready_timeout)),
         }
     }
 
+    async fn make(
+        self: &Arc<Self>,
+        request: &NewKey,
+        search: &Search,
+        origin: Option<OriginType>,
+    ) -> Result<KeyEntry, KmsError> {
+        let key = match self.create(request, origin).await {
+            Err(error) if leaves_doubt(&error) => self.adopt(request, search, error).await?,
+            created => created?,
+        };
+        self.fresh.remember(&key.key_id);
+        Ok(key)
+    }
+
     /// `CreateKey`, sent exactly once.
-    async fn create(&self, request: &NewKey) -> Result<KeyEntry, KmsError> {
+    async fn create(
+        &self,
+        request: &NewKey,
+        origin: Option<OriginType>,
+    ) -> Result<KeyEntry, KmsError> {
         let tags = wire_tags(OPERATION, None, &request.tags)?;
         let limit = self.settings().deadline;
         let once = Config::builder()
@@ -73,6 +104,7 @@ impl Requests {
                     .key_spec(WireKeySpec::from(request.spec.as_wire()))
                     .key_usage(KeyUsageType::from(request.usage.as_wire()))
                     .description(&request.description)
+                    .set_origin(origin)
                     .set_tags(Some(tags).filter(|tags| !tags.is_empty()))
                     .set_policy(request.policy.clone())
                     .set_multi_region(request.multi_region.then_some(true))
@@ -181,7 +213,7 @@ fn leaves_doubt(error: &KmsError) -> bool {
 }
 
 /// Whether what failed like this may succeed a little later, for a key that is new.
-fn passes(error: &KmsError) -> bool {
+pub(super) fn passes(error: &KmsError) -> bool {
     matches!(
         error.kind,
         Kind::NotFound

@@ -2,8 +2,8 @@
 
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{
-    EncapsulationAlgorithmSpec, EncryptionAlgorithmSpec, KeyAgreementAlgorithmSpec,
-    MacAlgorithmSpec, MessageType as WireMessageType, SigningAlgorithmSpec,
+    EncapsulationAlgorithmSpec, KeyAgreementAlgorithmSpec, MacAlgorithmSpec,
+    MessageType as WireMessageType, SigningAlgorithmSpec,
 };
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -12,8 +12,7 @@ use super::listing::{bad_answer, check_key};
 use super::quota::Call;
 use super::request::Requests;
 use crate::kms::{
-    EncryptionAlgorithm, KeyEntry, KmsError, KmsErrorKind as Kind, MacAlgorithm, MessageType,
-    SigningAlgorithm,
+    KeyEntry, KmsError, KmsErrorKind as Kind, MacAlgorithm, MessageType, SigningAlgorithm,
 };
 
 /// Bytes of every ML-KEM shared secret (FIPS 203, table 3).
@@ -49,34 +48,6 @@ impl Requests {
             Some(signature) if !signature.as_ref().is_empty() => Ok(signature.into_inner()),
             _ => Err(bad_answer(OPERATION, Some(&key.arn), "no signature")),
         }
-    }
-
-    pub(super) async fn decrypt(
-        &self,
-        key: &KeyEntry,
-        algorithm: EncryptionAlgorithm,
-        ciphertext: Vec<u8>,
-        deadline: Instant,
-    ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        const OPERATION: &str = "Decrypt";
-        let asked = EncryptionAlgorithmSpec::from(algorithm.as_wire());
-        let ciphertext = Blob::new(ciphertext);
-        let answer = self
-            .ask_about(OPERATION, &key.arn, deadline, |client| {
-                client
-                    .decrypt()
-                    .key_id(&key.arn)
-                    .encryption_algorithm(asked.clone())
-                    .ciphertext_blob(ciphertext.clone())
-                    .send()
-            })
-            .await?;
-        let (key_id, used) = (answer.key_id, answer.encryption_algorithm);
-        // An empty plaintext is one.
-        let plaintext = answer.plaintext.map(secret);
-        check_key(OPERATION, key, key_id.as_deref())?;
-        check_algorithm(OPERATION, key, &asked, used.as_ref())?;
-        plaintext.ok_or_else(|| bad_answer(OPERATION, Some(&key.arn), "no plaintext"))
     }
 
     pub(super) async fn generate_mac(
@@ -206,11 +177,11 @@ impl Requests {
 }
 
 /// Wrapped before an answer is looked at any further, so that it is wiped whatever the checks say.
-fn secret(answered: Blob) -> Zeroizing<Vec<u8>> {
+pub(super) fn secret(answered: Blob) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(answered.into_inner())
 }
 
-fn check_algorithm<A: AsRef<str>>(
+pub(super) fn check_algorithm<A: AsRef<str>>(
     operation: &'static str,
     key: &KeyEntry,
     asked: &A,

@@ -130,7 +130,7 @@ pub(super) fn bad_answer(
     KmsError::local(KmsErrorKind::BadAnswer, operation, key, message)
 }
 
-fn next_marker(operation: &str, truncated: bool, next: Option<&str>) -> Option<String> {
+pub(super) fn next_marker(operation: &str, truncated: bool, next: Option<&str>) -> Option<String> {
     if truncated && next.is_none() {
         tracing::warn!(
             operation,

@@ -1,7 +1,7 @@
 //! What KMS counts together, and how much of it a token uses in a second.
 
 use crate::config::Rates;
-use crate::kms::SigningAlgorithm;
+use crate::kms::{EncryptionAlgorithm, SigningAlgorithm};
 
 /// Requests that KMS counts against one quota of the account and region.
 ///
@@ -62,7 +62,14 @@ const TABLE: [Row; 16] = {
             Q::Symmetric,
             "symmetric",
             "rates.symmetric",
-            &["GenerateMac", "VerifyMac", "GenerateRandom"],
+            &[
+                "GenerateMac",
+                "VerifyMac",
+                "GenerateRandom",
+                "Encrypt",
+                "GenerateDataKey",
+                "ReEncrypt",
+            ],
             |rates| rates.symmetric,
         ),
         reading(Q::ListKeys, &["ListKeys"], |rates| rates.listing.min(250)),
@@ -171,6 +178,17 @@ impl Call {
         Self {
             operation: "Sign",
             quota: Some(Quota::of_signature(algorithm)),
+        }
+    }
+
+    pub(super) fn decrypt(algorithm: EncryptionAlgorithm) -> Self {
+        let quota = match algorithm {
+            EncryptionAlgorithm::SymmetricDefault => Quota::Symmetric,
+            EncryptionAlgorithm::RsaOaepSha1 | EncryptionAlgorithm::RsaOaepSha256 => Quota::Rsa,
+        };
+        Self {
+            operation: "Decrypt",
+            quota: Some(quota),
         }
     }
 }

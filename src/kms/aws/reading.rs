@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use aws_sdk_kms::operation::get_public_key::GetPublicKeyOutput;
-use aws_sdk_kms::types::{KeyMetadata, KeySpec as WireKeySpec, KeyState, KeyUsageType, OriginType};
+use aws_sdk_kms::types::{
+    KeyManagerType, KeyMetadata, KeySpec as WireKeySpec, KeyState, KeyUsageType, OriginType,
+};
 use tokio::time::Instant;
 
 use super::bulk;
@@ -157,6 +159,15 @@ fn symmetric_key(key: &KeyEntry, metadata: Option<&KeyMetadata>) -> Result<KeyAn
         spec_and_usage(DESCRIBE_KEY, key, metadata.key_spec(), metadata.key_usage())?;
     if !spec.is_symmetric() {
         return Err(bad("a key spec that has a public half"));
+    }
+    if metadata.key_manager() == Some(&KeyManagerType::Aws) {
+        let message = "AWS made the key for a service of its own, which alone can use it";
+        return Err(KmsError::local(
+            Kind::Unsupported,
+            DESCRIBE_KEY,
+            Some(&key.arn),
+            message,
+        ));
     }
     let state = metadata.key_state().ok_or_else(|| bad("no key state"))?;
     check_state(key, state)?;

@@ -10,6 +10,7 @@ mod emulated;
 mod logging;
 mod reading;
 mod surroundings;
+mod symmetric;
 mod traffic;
 
 use std::sync::Arc;

@@ -49,6 +49,7 @@ const CODES: &[(&str, Kind)] = &[
     ("IncorrectKeyException", Kind::InvalidCiphertext),
     ("KMSInvalidSignatureException", Kind::InvalidSignature),
     ("KMSInvalidMacException", Kind::InvalidSignature),
+    ("IncorrectKeyMaterialException", Kind::KeyMaterial),
     ("ValidationException", Kind::Validation),
     ("ValidationError", Kind::Validation),
     ("SerializationException", Kind::Validation),

@@ -5,8 +5,9 @@
 //! every listed value would hide what a caller has to mend:
 //!
 //! - `CKR_FUNCTION_REJECTED` (listed for signing) also tells of a missing permission, of an identity
-//!   that the configuration does not allow, or of a key that is switched off, in other functions that use or make a key or look for keys;
-//! - `CKR_USER_NOT_LOGGED_IN` also tells of missing or refused credentials in `C_Verify*`,
+//!   that the configuration does not allow, or of a key that is switched off, in other functions that
+//!   use or make a key or look for keys;
+//! - `CKR_USER_NOT_LOGGED_IN` also tells of missing or refused credentials in `C_Verify*`, `C_Encrypt`,
 //!   `C_DestroyObject` and `C_FindObjects*`;
 //! - `CKR_TOKEN_RESOURCE_EXCEEDED` (listed for signing and verifying) tells callers of 3.1 and
 //!   later of throttling in every function that works with objects.
@@ -14,15 +15,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pkcs11_sys::{
-    CK_RV, CKR_ACTION_PROHIBITED, CKR_ATTRIBUTE_VALUE_INVALID, CKR_DATA_LEN_RANGE,
-    CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_ENCRYPTED_DATA_INVALID, CKR_ENCRYPTED_DATA_LEN_RANGE,
-    CKR_FUNCTION_FAILED, CKR_FUNCTION_REJECTED, CKR_KEY_FUNCTION_NOT_PERMITTED,
-    CKR_KEY_HANDLE_INVALID, CKR_KEY_TYPE_INCONSISTENT, CKR_MECHANISM_INVALID,
-    CKR_MECHANISM_PARAM_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_PIN_INCORRECT,
-    CKR_SIGNATURE_INVALID, CKR_TEMPLATE_INCONSISTENT, CKR_TOKEN_NOT_PRESENT,
-    CKR_TOKEN_RESOURCE_EXCEEDED, CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+    CK_RV, CKR_ACTION_PROHIBITED, CKR_ATTRIBUTE_VALUE_INVALID, CKR_DATA_INVALID,
+    CKR_DATA_LEN_RANGE, CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_ENCRYPTED_DATA_INVALID,
+    CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_FUNCTION_FAILED, CKR_FUNCTION_REJECTED,
+    CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_HANDLE_INVALID, CKR_KEY_SIZE_RANGE,
+    CKR_KEY_TYPE_INCONSISTENT, CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID,
+    CKR_OBJECT_HANDLE_INVALID, CKR_PIN_INCORRECT, CKR_SIGNATURE_INVALID, CKR_TEMPLATE_INCONSISTENT,
+    CKR_TOKEN_NOT_PRESENT, CKR_TOKEN_RESOURCE_EXCEEDED, CKR_UNWRAPPING_KEY_HANDLE_INVALID,
     CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT, CKR_USER_NOT_LOGGED_IN, CKR_WRAPPED_KEY_INVALID,
-    CKR_WRAPPED_KEY_LEN_RANGE,
+    CKR_WRAPPED_KEY_LEN_RANGE, CKR_WRAPPING_KEY_HANDLE_INVALID, CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
 };
 
 use super::{KmsError, KmsErrorKind as Kind};
@@ -39,7 +40,7 @@ pub(crate) enum Phase {
     Destroy,
     /// `C_SetAttributeValue`.
     SetAttribute,
-    /// `C_GenerateKey`, `C_GenerateKeyPair`.
+    /// `C_GenerateKey`, `C_GenerateKeyPair`, and the import of `C_CreateObject` and `C_UnwrapKey`.
     Generate,
     /// `C_FindObjects*`, `C_GetAttributeValue`.
     Find,
@@ -49,6 +50,10 @@ pub(crate) enum Phase {
     Verify,
     /// `C_Decrypt*`.
     Decrypt,
+    /// `C_Encrypt`, where KMS encrypts.
+    Encrypt,
+    /// `C_WrapKey`, and `C_GenerateKey` where it makes a data key under a wrapping key.
+    Wrap,
     /// `C_DeriveKey`, `C_EncapsulateKey`, which are Init and operation in one.
     Derive,
     /// `C_UnwrapKey`, `C_DecapsulateKey`, for which the specification lists the same values.
@@ -111,12 +116,31 @@ impl KmsError {
 }
 
 /// The value of a kind in most phases, and the phases that have another.
-struct Row(CK_RV, &'static [(&'static [Phase], CK_RV)]);
+struct Row(CK_RV, Exceptions);
+
+type Exceptions = &'static [(&'static [Phase], CK_RV)];
+
+const OF_LENGTHS: Exceptions = &[
+    // At Derive it is the peer's public key.
+    (&[Phase::Init, Phase::Derive], CKR_MECHANISM_PARAM_INVALID),
+    // The only texts of free length in these requests are tags and descriptions.
+    (
+        &[Phase::Manage, Phase::SetAttribute, Phase::Generate],
+        CKR_ATTRIBUTE_VALUE_INVALID,
+    ),
+    (
+        &[Phase::Sign, Phase::Verify, Phase::Encrypt],
+        CKR_DATA_LEN_RANGE,
+    ),
+    (&[Phase::Wrap], CKR_KEY_SIZE_RANGE),
+    (&[Phase::Decrypt], CKR_ENCRYPTED_DATA_LEN_RANGE),
+    (&[Phase::Unwrap], CKR_WRAPPED_KEY_LEN_RANGE),
+];
 
 fn row(kind: Kind, caller: Caller) -> Row {
     use Phase::{
-        Decrypt, Derive, Destroy, Generate, Init, Login, Manage, Probe, SetAttribute, Sign, Unwrap,
-        Verify,
+        Decrypt, Derive, Destroy, Encrypt, Generate, Init, Login, Manage, Probe, SetAttribute,
+        Sign, Unwrap, Verify, Wrap,
     };
     match (kind, caller) {
         (Kind::Disabled | Kind::InvalidState, _) => Row(
@@ -125,7 +149,7 @@ fn row(kind: Kind, caller: Caller) -> Row {
                 (&[Init], CKR_KEY_FUNCTION_NOT_PERMITTED),
                 (&[Destroy, SetAttribute], CKR_ACTION_PROHIBITED),
                 (
-                    &[Sign, Verify, Decrypt, Derive, Unwrap],
+                    &[Sign, Verify, Encrypt, Decrypt, Derive, Wrap, Unwrap],
                     CKR_FUNCTION_REJECTED,
                 ),
                 // A new key that does not become usable is the token's failure, not the caller's.
@@ -137,6 +161,7 @@ fn row(kind: Kind, caller: Caller) -> Row {
             &[
                 (&[Init], CKR_KEY_FUNCTION_NOT_PERMITTED),
                 (&[Derive], CKR_KEY_TYPE_INCONSISTENT),
+                (&[Wrap], CKR_WRAPPING_KEY_TYPE_INCONSISTENT),
                 (&[Unwrap], CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT),
             ],
         ),
@@ -144,6 +169,7 @@ fn row(kind: Kind, caller: Caller) -> Row {
             CKR_DEVICE_ERROR,
             &[
                 (&[Init, Derive], CKR_KEY_HANDLE_INVALID),
+                (&[Wrap], CKR_WRAPPING_KEY_HANDLE_INVALID),
                 (&[Unwrap], CKR_UNWRAPPING_KEY_HANDLE_INVALID),
                 (&[Manage, Destroy, SetAttribute], CKR_OBJECT_HANDLE_INVALID),
             ],
@@ -164,6 +190,8 @@ fn row(kind: Kind, caller: Caller) -> Row {
         (Kind::InvalidCiphertext, _) => Row(
             CKR_FUNCTION_FAILED,
             &[
+                // What is encrypted anew is data to `C_Encrypt`.
+                (&[Encrypt], CKR_DATA_INVALID),
                 (&[Decrypt], CKR_ENCRYPTED_DATA_INVALID),
                 (&[Unwrap], CKR_WRAPPED_KEY_INVALID),
             ],
@@ -171,21 +199,11 @@ fn row(kind: Kind, caller: Caller) -> Row {
         (Kind::InvalidSignature, _) => {
             Row(CKR_FUNCTION_FAILED, &[(&[Verify], CKR_SIGNATURE_INVALID)])
         }
-        (Kind::Length, _) => Row(
+        (Kind::KeyMaterial, _) => Row(
             CKR_FUNCTION_FAILED,
-            &[
-                // At Derive it is the peer's public key.
-                (&[Init, Derive], CKR_MECHANISM_PARAM_INVALID),
-                // The only texts of free length in these requests are tags and descriptions.
-                (
-                    &[Manage, SetAttribute, Generate],
-                    CKR_ATTRIBUTE_VALUE_INVALID,
-                ),
-                (&[Sign, Verify], CKR_DATA_LEN_RANGE),
-                (&[Decrypt], CKR_ENCRYPTED_DATA_LEN_RANGE),
-                (&[Unwrap], CKR_WRAPPED_KEY_LEN_RANGE),
-            ],
+            &[(&[Generate], CKR_ATTRIBUTE_VALUE_INVALID)],
         ),
+        (Kind::Length, _) => Row(CKR_FUNCTION_FAILED, OF_LENGTHS),
         (Kind::Validation | Kind::InvalidAttribute, _) => Row(
             CKR_FUNCTION_FAILED,
             &[
@@ -200,7 +218,7 @@ fn row(kind: Kind, caller: Caller) -> Row {
         (Kind::Unsupported, _) => Row(
             CKR_FUNCTION_FAILED,
             &[
-                (&[Init, Derive, Unwrap], CKR_MECHANISM_INVALID),
+                (&[Init, Derive, Wrap, Unwrap], CKR_MECHANISM_INVALID),
                 (&[Manage, SetAttribute, Generate], CKR_TEMPLATE_INCONSISTENT),
             ],
         ),
@@ -223,7 +241,7 @@ mod tests {
 
     use super::*;
 
-    const PHASES: [Phase; 14] = [
+    const PHASES: [Phase; 16] = [
         Phase::Init,
         Phase::Manage,
         Phase::Destroy,
@@ -232,8 +250,10 @@ mod tests {
         Phase::Find,
         Phase::Sign,
         Phase::Verify,
+        Phase::Encrypt,
         Phase::Decrypt,
         Phase::Derive,
+        Phase::Wrap,
         Phase::Unwrap,
         Phase::Random,
         Phase::Login,
@@ -304,6 +324,15 @@ mod tests {
                 CKR_WRAPPED_KEY_INVALID,
                 CKR_WRAPPED_KEY_LEN_RANGE,
             ],
+            Phase::Encrypt => &[CKR_DATA_INVALID, CKR_DATA_LEN_RANGE],
+            Phase::Wrap => &[
+                CKR_KEY_SIZE_RANGE,
+                CKR_MECHANISM_INVALID,
+                CKR_MECHANISM_PARAM_INVALID,
+                CKR_USER_NOT_LOGGED_IN,
+                CKR_WRAPPING_KEY_HANDLE_INVALID,
+                CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
+            ],
             Phase::Decrypt => &[
                 CKR_ENCRYPTED_DATA_INVALID,
                 CKR_ENCRYPTED_DATA_LEN_RANGE,
@@ -328,15 +357,17 @@ mod tests {
                 Phase::Generate,
                 Phase::Find,
                 Phase::Verify,
+                Phase::Encrypt,
                 Phase::Decrypt,
                 Phase::Derive,
+                Phase::Wrap,
                 Phase::Unwrap,
                 Phase::Random,
             ],
         ),
         (
             CKR_USER_NOT_LOGGED_IN,
-            &[Phase::Verify, Phase::Destroy, Phase::Find],
+            &[Phase::Verify, Phase::Encrypt, Phase::Destroy, Phase::Find],
         ),
         (
             CKR_TOKEN_RESOURCE_EXCEEDED,
@@ -347,8 +378,10 @@ mod tests {
                 Phase::SetAttribute,
                 Phase::Generate,
                 Phase::Find,
+                Phase::Encrypt,
                 Phase::Decrypt,
                 Phase::Derive,
+                Phase::Wrap,
                 Phase::Unwrap,
                 Phase::Random,
             ],

@@ -35,7 +35,7 @@ pub(crate) fn create(template: &Template<'_>) -> Result<LocalObject> {
         Some(CKO_CERTIFICATE) => certificate::created(template),
         Some(CKO_PRIVATE_KEY) => Err(Error::new(
             CKR_TEMPLATE_INCONSISTENT,
-            "CKA_CLASS: private keys are made in KMS and stay there; this process holds none",
+            "CKA_CLASS: private keys live in KMS, and this process holds none; CKA_TOKEN = CK_TRUE imports one",
         )),
         Some(class) => Err(Error::new(
             CKR_ATTRIBUTE_VALUE_INVALID,

@@ -9,9 +9,11 @@ use crate::crypto::Hash;
 use crate::crypto::aes::cbc::{Cbc, Padding};
 use crate::crypto::aes::{AesKey, BLOCK_LEN, CipherError};
 use crate::error::{Error, Result};
+use crate::kms::DataKey;
 use crate::object::Object;
 use crate::object::template::Template;
 use crate::object::value::{flag, ulong};
+use crate::vendor::{CKA_KMS_CIPHERTEXT, CKM_KMS_SYMMETRIC};
 
 /// Where the bytes of a key come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub(crate) enum Origin {
     Unwrapped,
     Encapsulated,
     Decapsulated,
+    /// KMS made it, beside a copy that it encrypted.
+    DataKey,
 }
 
 /// What a derived key inherits of the key that it was derived from.
@@ -32,6 +36,12 @@ pub(crate) struct Base {
 }
 
 impl Base {
+    /// Of a key that was made as it is: nobody had it before.
+    const NONE: Self = Self {
+        always_sensitive: true,
+        never_extractable: true,
+    };
+
     pub(crate) fn of(key: &Object) -> Self {
         Self {
             always_sensitive: key.read(CKA_ALWAYS_SENSITIVE).is_true(),
@@ -43,7 +53,7 @@ impl Base {
 /// Makes a session's secret key of `value`.
 ///
 /// The template is checked whole; what it may leave out depends on the origin: C_CreateObject needs
-/// the class and the key type, C_UnwrapKey the key type, and what is derived or agreed on without a
+/// the class and the key type, C_UnwrapKey and a data key the key type, and what is derived or agreed on without a
 /// key type is a generic secret.
 pub(crate) fn make(
     template: &Template<'_>,
@@ -68,12 +78,26 @@ pub(crate) fn make(
     let mut key = LocalObject::new(attributes, Body::SecretKey(value));
     key.set_len(template)?;
     key.set_check_value(template, type_)?;
-    if let Origin::Derived(base) = origin {
+    let base = match origin {
+        Origin::Derived(base) => Some(base),
+        Origin::DataKey => Some(Base::NONE),
+        Origin::Created | Origin::Unwrapped | Origin::Encapsulated | Origin::Decapsulated => None,
+    };
+    if let Some(base) = base {
         let always_sensitive = base.always_sensitive && key.flag(CKA_SENSITIVE);
         let never_extractable = base.never_extractable && !key.flag(CKA_EXTRACTABLE);
         key.put(CKA_ALWAYS_SENSITIVE, flag(always_sensitive));
         key.put(CKA_NEVER_EXTRACTABLE, flag(never_extractable));
     }
+    Ok(key)
+}
+
+/// Makes a session's secret key of what KMS made for it.
+pub(crate) fn of_data_key(template: &Template<'_>, made: DataKey) -> Result<LocalObject> {
+    let mut key = make(template, made.plaintext, Origin::DataKey)?;
+    key.put(CKA_LOCAL, flag(true));
+    key.put(CKA_KEY_GEN_MECHANISM, ulong(CKM_KMS_SYMMETRIC));
+    key.put(CKA_KMS_CIPHERTEXT, made.ciphertext);
     Ok(key)
 }
 
@@ -145,12 +169,14 @@ impl Origin {
         match self {
             Self::Created => CKR_ATTRIBUTE_VALUE_INVALID,
             Self::Unwrapped => CKR_WRAPPED_KEY_LEN_RANGE,
-            Self::Derived(_) | Self::Encapsulated | Self::Decapsulated => CKR_TEMPLATE_INCONSISTENT,
+            Self::Derived(_) | Self::Encapsulated | Self::Decapsulated | Self::DataKey => {
+                CKR_TEMPLATE_INCONSISTENT
+            }
         }
     }
 
     fn needs_key_type(self) -> bool {
-        matches!(self, Self::Created | Self::Unwrapped)
+        matches!(self, Self::Created | Self::Unwrapped | Self::DataKey)
     }
 }
 

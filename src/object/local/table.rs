@@ -7,6 +7,7 @@ use pkcs11_sys::*;
 
 use super::super::value::{Shape, flag, ulong};
 use crate::v3_2::*;
+use crate::vendor::CKA_KMS_CIPHERTEXT;
 
 /// Which templates of new objects may give an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,6 +252,7 @@ const TABLE: &[Row] = rows! {
     CKA_CHECK_VALUE         Bytes Secret  ANY, Always ToEmpty Missing;
     CKA_VALUE               Bytes Secret  ANY, Required Fixed Missing;
     CKA_VALUE_LEN           Ulong Secret  ANY, Made Fixed Missing;
+    CKA_KMS_CIPHERTEXT      Bytes Secret  ANY, Never Fixed Missing;
 
     // RSA keys (6.1)
     CKA_MODULUS             Bytes Public  RSA, Required Fixed Missing;

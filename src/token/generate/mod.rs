@@ -1,6 +1,6 @@
 //! C_GenerateKeyPair and C_GenerateKey: templates become one CreateKey request.
 
-mod pair;
+pub(super) mod pair;
 mod policy;
 mod secret;
 
@@ -14,8 +14,9 @@ use crate::config::{OnDestroy, Selection};
 use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::hex;
-use crate::kms::{CREATED_TAG, KeyEntry, KeySpec, KeyUsage, NewKey, Phase};
+use crate::kms::{CREATED_TAG, KeyAnswer, KeyEntry, KeySpec, KeyUsage, NewKey, Phase, Tags};
 use crate::mechanism::Mechanism;
+use crate::object::attributes::Making;
 use crate::object::template::Template;
 use crate::object::value::mechanisms_in;
 use crate::object::{KeyMaterial, Names, Part, Restrictions, attributes};
@@ -28,11 +29,11 @@ pub(crate) struct NewPair {
 }
 
 /// What templates ask for.
-struct Wanted {
-    spec: KeySpec,
-    usage: KeyUsage,
-    names: PairNames,
-    restrictions: Restrictions,
+pub(super) struct Wanted {
+    pub(super) spec: KeySpec,
+    pub(super) usage: KeyUsage,
+    pub(super) names: PairNames,
+    pub(super) restrictions: Restrictions,
 }
 
 impl Token {
@@ -57,6 +58,7 @@ impl Token {
                 key_type: None,
                 mechanisms: restriction(private),
                 public_mechanisms: restriction(public),
+                imported: false,
             },
         })?;
         Ok(NewPair {
@@ -65,19 +67,19 @@ impl Token {
         })
     }
 
-    /// Makes an HMAC key in KMS and waits until it can be used.
+    /// Makes an HMAC key or a symmetric one in KMS and waits until it can be used.
     pub(crate) fn generate_secret(
         &self,
         mechanism: Mechanism<'_>,
         template: &Template<'_>,
     ) -> Result<CK_OBJECT_HANDLE> {
         self.check_makes_keys()?;
-        let (spec, key_type) = secret::kind(mechanism, template)?;
+        let (spec, usage, key_type) = secret::kind(mechanism, template)?;
         self.check_keeps(&[template])?;
         let names = names(template);
         let entry = self.create(&Wanted {
             spec,
-            usage: KeyUsage::GenerateVerifyMac,
+            usage,
             names: PairNames {
                 private: names.clone(),
                 public: names,
@@ -86,12 +88,13 @@ impl Token {
                 key_type,
                 mechanisms: restriction(template),
                 public_mechanisms: None,
+                imported: false,
             },
         })?;
         self.handle_of(&entry, Part::Secret)
     }
 
-    fn check_makes_keys(&self) -> Result<()> {
+    pub(super) fn check_makes_keys(&self) -> Result<()> {
         self.check_login()?;
         match self.config.selection {
             Selection::Keys(_) => Err(Error::new(
@@ -103,7 +106,7 @@ impl Token {
     }
 
     /// Refuses a key that is not to be destroyed in a token whose keys can be: the promise would not be kept.
-    fn check_keeps(&self, templates: &[&Template<'_>]) -> Result<()> {
+    pub(super) fn check_keeps(&self, templates: &[&Template<'_>]) -> Result<()> {
         for template in templates {
             let to_be_kept = template.flag(CKA_DESTROYABLE)? == Some(false);
             if to_be_kept && self.config.on_destroy != OnDestroy::Refuse {
@@ -118,41 +121,51 @@ impl Token {
     }
 
     fn create(&self, wanted: &Wanted) -> Result<KeyEntry> {
-        let (spec, usage) = (wanted.spec, wanted.usage);
-        let mut tags = wanted.names.to_tags()?;
-        tags.extend(restrictions::to_tags(&wanted.restrictions)?);
-        tags.extend(self.config.tags().clone());
-        tags.extend(self.config.new_key_tags.clone());
         let mark = new_mark()?;
-        tags.insert(CREATED_TAG.to_owned(), mark.clone());
-        let policy = self.config.policy_file.as_deref().map(policy::read);
-        let request = NewKey {
-            spec,
-            usage,
-            description: self.config.description.as_str().to_owned(),
-            tags: tags.clone(),
-            policy: policy.transpose()?,
-            multi_region: self.config.multi_region,
-        };
+        let request = self.request(wanted, mark.clone())?;
         // The other keys first: a token that cannot be listed makes no key that nobody would find.
         self.view.snapshot()?;
         let (entry, answer) = self
             .kms
             .create_key(&request, &self.view.search(mark))
             .map_err(|error| error.into_error(Phase::Generate))?;
-        let material = KeyMaterial::new(&answer).map_err(|error| {
+        self.take_in(&entry, request.tags, &answer)?;
+        tracing::info!("{}: created ({}, {})", entry.arn, wanted.spec, wanted.usage);
+        Ok(entry)
+    }
+
+    /// What KMS is asked for; the mark is one that no other key has.
+    pub(super) fn request(&self, wanted: &Wanted, mark: String) -> Result<NewKey> {
+        let mut tags = wanted.names.to_tags()?;
+        tags.extend(restrictions::to_tags(&wanted.restrictions)?);
+        tags.extend(self.config.tags().clone());
+        tags.extend(self.config.new_key_tags.clone());
+        tags.insert(CREATED_TAG.to_owned(), mark);
+        let policy = self.config.policy_file.as_deref().map(policy::read);
+        Ok(NewKey {
+            spec: wanted.spec,
+            usage: wanted.usage,
+            description: self.config.description.as_str().to_owned(),
+            tags,
+            policy: policy.transpose()?,
+            multi_region: self.config.multi_region,
+        })
+    }
+
+    /// Shows a key that this process made.
+    pub(super) fn take_in(&self, entry: &KeyEntry, tags: Tags, answer: &KeyAnswer) -> Result<()> {
+        let material = KeyMaterial::new(answer).map_err(|error| {
             Error::new(
                 CKR_DEVICE_ERROR,
                 format!("{} was made, but: {error}", entry.arn),
             )
         })?;
-        tracing::info!("{}: created ({spec}, {usage})", entry.arn);
         self.view
             .change(|inventory| inventory.created(entry.clone(), tags, Arc::new(material)));
-        Ok(entry)
+        Ok(())
     }
 
-    fn handle_of(&self, entry: &KeyEntry, part: Part) -> Result<CK_OBJECT_HANDLE> {
+    pub(super) fn handle_of(&self, entry: &KeyEntry, part: Part) -> Result<CK_OBJECT_HANDLE> {
         self.view
             .latest()
             .objects()
@@ -163,7 +176,7 @@ impl Token {
 }
 
 /// What no other key's tag [`CREATED_TAG`] says: 128 random bits.
-fn new_mark() -> Result<String> {
+pub(super) fn new_mark() -> Result<String> {
     let mut bytes = [0; 16];
     random::fill(&mut bytes).map_err(|error| Error::new(CKR_FUNCTION_FAILED, error.to_string()))?;
     Ok(hex::encode(&bytes))
@@ -171,16 +184,24 @@ fn new_mark() -> Result<String> {
 
 /// Checks every attribute of one template by the attribute table, and what its class and key type
 /// say.
-fn check(template: &Template<'_>, part: Part, key_type: CK_KEY_TYPE) -> Result<()> {
+pub(super) fn check(
+    making: Making,
+    template: &Template<'_>,
+    part: Part,
+    key_type: CK_KEY_TYPE,
+) -> Result<()> {
     for attribute in template.iter() {
-        attributes::check_at_generate(attribute.type_, attribute.value, part, key_type)?;
+        attributes::check_at_generate(making, attribute.type_, attribute.value, part, key_type)?;
     }
     template.check_no_contradiction()?;
     for (type_, wanted) in [(CKA_CLASS, part.class()), (CKA_KEY_TYPE, key_type)] {
         if template.ulong(type_)?.is_some_and(|given| given != wanted) {
             return Err(Error::new(
                 CKR_TEMPLATE_INCONSISTENT,
-                format!("{} contradicts the mechanism", attributes::name(type_)),
+                format!(
+                    "{} contradicts the rest of the request",
+                    attributes::name(type_)
+                ),
             ));
         }
     }
@@ -193,7 +214,7 @@ fn check(template: &Template<'_>, part: Part, key_type: CK_KEY_TYPE) -> Result<(
     Ok(())
 }
 
-fn names(template: &Template<'_>) -> Names {
+pub(super) fn names(template: &Template<'_>) -> Names {
     let bytes = |type_| template.get(type_).unwrap_or_default().to_vec();
     Names {
         id: bytes(CKA_ID),
@@ -201,25 +222,25 @@ fn names(template: &Template<'_>) -> Names {
     }
 }
 
-fn restriction(template: &Template<'_>) -> Option<Vec<CK_MECHANISM_TYPE>> {
+pub(super) fn restriction(template: &Template<'_>) -> Option<Vec<CK_MECHANISM_TYPE>> {
     template.get(CKA_ALLOWED_MECHANISMS).map(mechanisms_in)
 }
 
-fn missing(attribute: &str) -> Error {
+pub(super) fn missing(attribute: &str) -> Error {
     Error::new(
         CKR_TEMPLATE_INCOMPLETE,
         format!("the template has no {attribute}"),
     )
 }
 
-fn bad(attribute: &str, advice: &str) -> Error {
+pub(super) fn bad(attribute: &str, advice: &str) -> Error {
     Error::new(
         CKR_ATTRIBUTE_VALUE_INVALID,
         format!("{attribute}: {advice}"),
     )
 }
 
-fn no_use(uses: &str) -> Error {
+pub(super) fn no_use(uses: &str) -> Error {
     Error::new(
         CKR_TEMPLATE_INCONSISTENT,
         format!("the template leaves the key without use: set {uses}"),

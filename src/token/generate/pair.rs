@@ -8,6 +8,7 @@ use crate::crypto::{Curve, edwards};
 use crate::error::{Error, Result};
 use crate::kms::{KeySpec, KeyUsage};
 use crate::mechanism::{self, Mechanism, Work};
+use crate::object::attributes::Making;
 use crate::object::template::Template;
 use crate::object::{Part, spec};
 use crate::v3_2::*;
@@ -29,8 +30,8 @@ pub(super) fn kind(
         ));
     };
     mechanism.check_no_parameter()?;
-    check(public, Part::Public, *key_type)?;
-    check(private, Part::Private, *key_type)?;
+    check(Making::Generated, public, Part::Public, *key_type)?;
+    check(Making::Generated, private, Part::Private, *key_type)?;
     let pair = Pair { public, private };
     match *key_type {
         CKK_RSA => {
@@ -60,9 +61,9 @@ pub(super) fn kind(
 }
 
 /// The templates of both halves, each attribute of which is of its shape.
-struct Pair<'a> {
-    public: &'a Template<'a>,
-    private: &'a Template<'a>,
+pub(in crate::token) struct Pair<'a> {
+    pub(in crate::token) public: &'a Template<'a>,
+    pub(in crate::token) private: &'a Template<'a>,
 }
 
 impl Pair<'_> {
@@ -119,7 +120,11 @@ impl Pair<'_> {
     }
 
     /// A KMS RSA key signs or decrypts; where a template asks for both, the configuration decides.
-    fn rsa_usage(&self, spec: KeySpec, config: &TokenConfig) -> Result<KeyUsage> {
+    pub(in crate::token) fn rsa_usage(
+        &self,
+        spec: KeySpec,
+        config: &TokenConfig,
+    ) -> Result<KeyUsage> {
         let wanted = (
             self.wants(CKA_SIGN, CKA_VERIFY)?,
             self.wants(CKA_DECRYPT, CKA_ENCRYPT)?,
@@ -147,7 +152,7 @@ impl Pair<'_> {
     }
 
     /// A KMS EC key signs or agrees on secrets; where a template asks for both, it signs.
-    fn ec_usage(&self, spec: KeySpec) -> Result<KeyUsage> {
+    pub(in crate::token) fn ec_usage(&self, spec: KeySpec) -> Result<KeyUsage> {
         let derives = self.private.flag(CKA_DERIVE)? == Some(true);
         match self.wants(CKA_SIGN, CKA_VERIFY)? {
             None | Some(false) if derives && spec == KeySpec::EccSecgP256k1 => Err(Error::new(
@@ -213,7 +218,7 @@ impl Pair<'_> {
     }
 }
 
-fn significant(number: &[u8]) -> &[u8] {
+pub(in crate::token) fn significant(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()
 }

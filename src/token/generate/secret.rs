@@ -1,30 +1,39 @@
-//! What C_GenerateKey asks for: an HMAC key.
+//! What C_GenerateKey asks for: an HMAC key, or a symmetric one.
 
 use pkcs11_sys::*;
 
 use super::{bad, check, missing, no_use};
+use crate::crypto::Hash;
 use crate::error::{Error, Result};
-use crate::kms::KeySpec;
+use crate::kms::{KeySpec, KeyUsage};
 use crate::mechanism::{self, Mechanism, Work};
 use crate::object::Part;
-use crate::object::spec::HMACS;
+use crate::object::attributes::Making;
+use crate::object::spec::{HMACS, SYMMETRIC_KEY_LEN};
 use crate::object::template::Template;
 
-/// The spec, and the key type where it is not that of every HMAC key.
-pub(super) fn kind(
-    mechanism: Mechanism<'_>,
-    template: &Template<'_>,
-) -> Result<(KeySpec, Option<CK_KEY_TYPE>)> {
-    let Work::GenerateSecret(hash) = mechanism::find(mechanism.type_)?.work else {
+/// A kind of key: the spec and the usage in KMS, and the key type where it is not that of every HMAC key.
+pub(super) type Kind = (KeySpec, KeyUsage, Option<CK_KEY_TYPE>);
+
+pub(super) fn kind(mechanism: Mechanism<'_>, template: &Template<'_>) -> Result<Kind> {
+    let work = mechanism::find(mechanism.type_)?.work;
+    if !matches!(work, Work::GenerateSecret(_) | Work::GenerateSymmetric) {
         return Err(Error::new(
             CKR_MECHANISM_INVALID,
             "the mechanism generates no secret key",
         ));
-    };
+    }
     mechanism.check_no_parameter()?;
+    match work {
+        Work::GenerateSecret(hash) => hmac(hash, template),
+        _ => symmetric(template),
+    }
+}
+
+fn hmac(hash: Option<Hash>, template: &Template<'_>) -> Result<Kind> {
     let made_for = hash.and_then(|hash| HMACS.iter().find(|facts| facts.hash == hash));
     let key_type = made_for.map_or(CKK_GENERIC_SECRET, |facts| facts.key_type);
-    check(template, Part::Secret, key_type)?;
+    check(Making::Generated, template, Part::Secret, key_type)?;
     if template.flag(CKA_SIGN)? == Some(false) && template.flag(CKA_VERIFY)? != Some(true) {
         return Err(no_use("CKA_SIGN and CKA_VERIFY"));
     }
@@ -46,5 +55,27 @@ pub(super) fn kind(
                 )
             })?,
     };
-    Ok((facts.spec, made_for.map(|facts| facts.key_type)))
+    let key_type = made_for.map(|facts| facts.key_type);
+    Ok((facts.spec, KeyUsage::GenerateVerifyMac, key_type))
 }
+
+fn symmetric(template: &Template<'_>) -> Result<Kind> {
+    check(Making::Generated, template, Part::Secret, CKK_AES)?;
+    let mut refused = 0;
+    for use_ in USES {
+        refused += usize::from(template.flag(use_)? == Some(false));
+    }
+    if refused == USES.len() {
+        return Err(no_use("CKA_ENCRYPT and CKA_DECRYPT"));
+    }
+    match template.ulong(CKA_VALUE_LEN)? {
+        Some(len) if len == SYMMETRIC_KEY_LEN as CK_ULONG => {
+            Ok((KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, None))
+        }
+        Some(_) => Err(bad("CKA_VALUE_LEN", "KMS makes AES keys of 32 bytes")),
+        None => Err(missing("CKA_VALUE_LEN")),
+    }
+}
+
+/// What a symmetric key of KMS can be used for: all of it, since KMS has one usage for the four.
+const USES: [CK_ATTRIBUTE_TYPE; 4] = [CKA_ENCRYPT, CKA_DECRYPT, CKA_WRAP, CKA_UNWRAP];

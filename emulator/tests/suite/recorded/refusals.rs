@@ -275,6 +275,18 @@ pub(crate) const REFUSALS: &[Refusal] = &[
         code: "KMSInvalidStateException", message: Some("{external.arn} is pending import."),
     },
     Refusal {
+        case: "import_key_symmetric, expiring without a date",
+        operation: "ImportKeyMaterial",
+        request: r#"{"KeyId":"{external}","ImportToken":"{bytes:20}","EncryptedKeyMaterial":"{bytes:20}"}"#,
+        code: "ValidationException", message: Some("A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES"),
+    },
+    Refusal {
+        case: "get_parameters_for_import; get_parameters_for_import_raises_for_non_external_kms_keys",
+        operation: "GetParametersForImport",
+        request: r#"{"KeyId":"{symmetric}","WrappingAlgorithm":"RSAES_OAEP_SHA_256","WrappingKeySpec":"RSA_2048"}"#,
+        code: "UnsupportedOperationException", message: Some("{symmetric.arn} origin is AWS_KMS which is not valid for this operation."),
+    },
+    Refusal {
         case: "tag_key_with_duplicate_tag_keys_raises_error",
         operation: "TagResource",
         request: r#"{"KeyId":"{p256}","Tags":[{"TagKey":"tag","TagValue":"1"},{"TagKey":"tag","TagValue":"2"}]}"#,

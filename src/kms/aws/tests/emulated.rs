@@ -7,8 +7,8 @@ use kms_emulator::{CreatedKey, Effect, Emulator, Fault, NewKeys, Options};
 
 use super::{key, kms, new_key, none_known, settings};
 use crate::kms::{
-    AwsKms, AwsSettings, EncryptionAlgorithm, KeyEntry, KeySpec, KeyUsage, Kms, KmsErrorKind,
-    MessageType, NewKey, SigningAlgorithm, Tags,
+    AwsKms, AwsSettings, EncryptionAlgorithm, EncryptionContext, KeyEntry, KeySpec, KeyUsage, Kms,
+    KmsErrorKind, MessageType, NewKey, SigningAlgorithm, Tags,
 };
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
@@ -112,6 +112,8 @@ fn a_key_lives_from_its_creation_to_its_deletion() {
     assert_eq!(calls.connections, 1);
 }
 
+const NO_CONTEXT: EncryptionContext = EncryptionContext::new();
+
 #[test]
 fn a_ciphertext_for_the_public_key_is_decrypted() {
     let emulator = emulator();
@@ -131,12 +133,19 @@ fn a_ciphertext_for_the_public_key_is_decrypted() {
             .unwrap();
         let algorithm = EncryptionAlgorithm::RsaOaepSha256;
         assert_eq!(
-            kms.decrypt(&made, algorithm, encrypted).unwrap().as_slice(),
+            kms.decrypt(&made, algorithm, encrypted, &NO_CONTEXT)
+                .unwrap()
+                .as_slice(),
             secret
         );
     }
     let error = kms
-        .decrypt(&made, EncryptionAlgorithm::RsaOaepSha256, &[1; 256])
+        .decrypt(
+            &made,
+            EncryptionAlgorithm::RsaOaepSha256,
+            &[1; 256],
+            &NO_CONTEXT,
+        )
         .unwrap_err();
     assert_eq!(error.kind, KmsErrorKind::InvalidCiphertext);
 }

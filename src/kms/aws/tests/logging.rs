@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::canned::{Canned, Reply};
 use super::{key, kms, settings};
-use crate::kms::{EncryptionAlgorithm, Kms, MessageType, SigningAlgorithm};
+use crate::kms::{EncryptionAlgorithm, EncryptionContext, Kms, MessageType, SigningAlgorithm};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -97,7 +97,10 @@ fn no_log_line_of_any_crate_at_any_level_holds_a_plaintext_or_a_secret_key() {
     let kms = kms(settings(server.endpoint()));
     let log = logged(tracing::Level::TRACE, || {
         let algorithm = EncryptionAlgorithm::RsaOaepSha256;
-        let plaintext = kms.decrypt(&key(1), algorithm, &[1; 256]).unwrap();
+        let context = EncryptionContext::new();
+        let plaintext = kms
+            .decrypt(&key(1), algorithm, &[1; 256], &context)
+            .unwrap();
         assert_eq!(plaintext.as_slice(), b"secret plaintext");
         for shared in [
             kms.derive_shared_secret(&key(1), &[1; 91]),

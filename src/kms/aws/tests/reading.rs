@@ -107,7 +107,7 @@ fn a_new_symmetric_key_that_reads_do_not_show_yet_is_waited_for_with_one_creatio
 #[test]
 fn a_key_that_this_module_has_no_use_for_is_unsupported_in_every_state() {
     let emulator = emulator();
-    let secret = NewKeys::new(1, "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT");
+    let secret = NewKeys::new(1, "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").managed_by_aws();
     let keys = [
         stocked(&emulator, &secret),
         stocked(&emulator, &signing_keys(1)),
@@ -197,6 +197,8 @@ fn a_description_that_does_not_fit_is_not_believed() {
         ("KeySpec", Value::Null, KmsErrorKind::BadAnswer),
         ("KeySpec", json!("RSA_2048"), KmsErrorKind::BadAnswer),
         ("KeySpec", json!("HMAC_1024"), KmsErrorKind::Unsupported),
+        ("KeySpec", json!("SM2"), KmsErrorKind::Unsupported),
+        ("KeyManager", json!("AWS"), KmsErrorKind::Unsupported),
         ("KeyUsage", json!("NEW_USAGE"), KmsErrorKind::Unsupported),
         ("KeyState", Value::Null, KmsErrorKind::BadAnswer),
         ("KeyState", json!("Creating"), KmsErrorKind::InvalidState),

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::canned::{Canned, Reply, signature};
 use super::{key, kms, new_key, none_known, runtime, settings, unmasked};
 use crate::kms::{
-    AwsKms, AwsSettings, EncryptionAlgorithm, Kms, KmsErrorKind, MessageType, Runtime, SharedHttp,
-    SigningAlgorithm, Tags,
+    AwsKms, AwsSettings, EncryptionAlgorithm, EncryptionContext, Kms, KmsErrorKind, MessageType,
+    Runtime, SharedHttp, SigningAlgorithm, Tags,
 };
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
@@ -232,7 +232,8 @@ fn a_decryption_is_checked_like_a_signature() {
             "Plaintext": "c2VjcmV0",
         });
         let server = Canned::new(move |_, _| Reply::Json(200, answer.clone()));
-        match kms_at(&server).decrypt(&key(1), algorithm, &[1; 256]) {
+        let context = EncryptionContext::new();
+        match kms_at(&server).decrypt(&key(1), algorithm, &[1; 256], &context) {
             Ok(plaintext) => assert_eq!((plaintext.as_slice(), kind), (&b"secret"[..], None)),
             Err(error) => assert_eq!(Some(error.kind), kind),
         }
