@@ -106,7 +106,7 @@ fn initialize_checks_its_arguments() {
     };
     for (mut given, answer) in [
         (some_missing, Err(CKR_ARGUMENTS_BAD)),
-        (no_threads, Ok(())),
+        (no_threads, Err(CKR_NEED_TO_CREATE_THREADS)),
         (mutexes(0), Err(CKR_CANT_LOCK)),
         (mutexes(CKF_OS_LOCKING_OK), Ok(())),
         (one_thread, Ok(())),

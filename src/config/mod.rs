@@ -6,6 +6,7 @@
 
 mod caller;
 mod error;
+mod host;
 mod locate;
 mod log;
 mod metrics;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use caller::CallerRules;
 pub(crate) use error::ConfigError;
+pub(crate) use host::{CreateThreads, HostConfig};
 pub(crate) use log::{Audit, LogConfig, LogFormat, LogTarget};
 pub(crate) use metrics::MetricsConfig;
 pub(crate) use names::Region;
@@ -52,6 +54,7 @@ pub(crate) struct Config {
     pub(crate) tokens: Vec<TokenConfig>,
     pub(crate) log: LogConfig,
     pub(crate) metrics: MetricsConfig,
+    pub(crate) host: HostConfig,
 }
 
 impl Config {
@@ -77,6 +80,7 @@ impl Config {
             .unwrap_or_default();
         let log = root.get("log", LogConfig::read)?.unwrap_or_default();
         let metrics = root.get("metrics", MetricsConfig::read)?;
+        let host = root.get("host", HostConfig::read)?;
         root.finish()?;
 
         let mut tokens: Vec<TokenConfig> = Vec::new();
@@ -98,6 +102,7 @@ impl Config {
             tokens,
             log,
             metrics: metrics.unwrap_or_default(),
+            host: host.unwrap_or_default(),
         })
     }
 }
@@ -109,6 +114,7 @@ impl Default for Config {
             tokens: vec![TokenConfig::default()],
             log: LogConfig::default(),
             metrics: MetricsConfig::default(),
+            host: HostConfig::default(),
         }
     }
 }

@@ -288,7 +288,7 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
         ),
         (
             "[logging]\nlevel = \"warn\"",
-            "1:2: unknown key \"logging\" in the file; allowed: token, log, metrics",
+            "1:2: unknown key \"logging\" in the file; allowed: token, log, metrics, host",
         ),
         (
             "[log]\nlevel = \"warn\"\nb = 1\na = 2",
@@ -626,6 +626,7 @@ fn the_manual_lists_exactly_the_keys_that_are_allowed() {
         ),
         ("### Rates", "[[token]]\nrates.unknown = 1"),
         ("## `[log]`", "[log]\nunknown = 1"),
+        ("## `[host]`", "[host]\nunknown = 1"),
         ("## `[metrics]`", "[metrics]\nunknown = 1"),
     ] {
         let text = complaint(unknown);
@@ -662,6 +663,13 @@ fn the_defaults_of_the_manual_are_the_defaults() {
     assert_eq!(
         read(&format!("[log]\n{log}")).unwrap().log,
         LogConfig::default()
+    );
+
+    let host = settings("## `[host]`");
+    assert!(host.contains("if-allowed"), "{host}");
+    assert_eq!(
+        read(&format!("[host]\n{host}")).unwrap().host,
+        HostConfig::default()
     );
 
     let metrics = settings("## `[metrics]`");

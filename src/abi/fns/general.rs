@@ -9,7 +9,7 @@ use super::super::exports::{LIST_2_40, LIST_3_0, LIST_3_2};
 use super::super::memory::{check_pointer, write};
 use super::super::process::{self, WITH_SIGNALS_BLOCKED};
 use super::objects::write_list;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, CreateThreads};
 use crate::error::{Error, Result};
 use crate::kms::Caller;
 use crate::module::Module;
@@ -23,19 +23,27 @@ const CRYPTOKI_VERSION: CK_VERSION = CK_VERSION { major: 3, minor: 2 };
 
 pub(in super::super) unsafe fn initialize(init_args: CK_VOID_PTR) -> Result<()> {
     // SAFETY: by this function's contract.
-    let reserved = unsafe { check_arguments(init_args.cast()) }?;
+    let arguments = unsafe { check_arguments(init_args.cast()) }?;
     process::install(|| {
         let environment = |name: &str| std::env::var_os(name);
-        let config = Config::load(reserved.as_deref(), &environment).map_err(|error| {
-            Error::new(
-                if matches!(error, ConfigError::Reserved(_)) {
-                    CKR_ARGUMENTS_BAD
-                } else {
-                    CKR_FUNCTION_FAILED
-                },
-                error.to_string(),
-            )
-        })?;
+        let config =
+            Config::load(arguments.reserved.as_deref(), &environment).map_err(|error| {
+                Error::new(
+                    if matches!(error, ConfigError::Reserved(_)) {
+                        CKR_ARGUMENTS_BAD
+                    } else {
+                        CKR_FUNCTION_FAILED
+                    },
+                    error.to_string(),
+                )
+            })?;
+        if arguments.rules_out_threads && config.host.create_threads == CreateThreads::IfAllowed {
+            return Err(Error::new(
+                CKR_NEED_TO_CREATE_THREADS,
+                "the host rules threads out, on which requests to KMS run; create_threads = \"always\" in \
+                 the section [host] of the configuration creates them nevertheless",
+            ));
+        }
         let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
             .into_iter()
             .find_map(|name| std::env::var(name).ok());
@@ -130,10 +138,18 @@ pub(in super::super) unsafe fn not_parallel(
     Err(CKR_FUNCTION_NOT_PARALLEL.into())
 }
 
-/// Checks CK_C_INITIALIZE_ARGS; answers the reserved string, which may name the configuration file.
-unsafe fn check_arguments(args: *const CK_C_INITIALIZE_ARGS) -> Result<Option<String>> {
+/// What CK_C_INITIALIZE_ARGS ask for.
+#[derive(Default)]
+struct Arguments {
+    rules_out_threads: bool,
+    /// It may name the configuration file.
+    reserved: Option<String>,
+}
+
+/// Checks CK_C_INITIALIZE_ARGS, which may be NULL.
+unsafe fn check_arguments(args: *const CK_C_INITIALIZE_ARGS) -> Result<Arguments> {
     if args.is_null() {
-        return Ok(None);
+        return Ok(Arguments::default());
     }
     check_pointer(args)?;
     // SAFETY: not NULL, aligned, valid for reading by the caller's contract.
@@ -151,22 +167,27 @@ unsafe fn check_arguments(args: *const CK_C_INITIALIZE_ARGS) -> Result<Option<St
             "give all four mutex functions, or none",
         ));
     }
-    // CKF_LIBRARY_CANT_CREATE_OS_THREADS is not looked at. NSS and GnuTLS always set it, whether threads
-    // harm them or not, and could do nothing with the refusal: the module would be of no use to them.
     if all && args.flags & CKF_OS_LOCKING_OK == 0 {
         return Err(Error::new(
             CKR_CANT_LOCK,
             "the module locks with the operating system's primitives: set CKF_OS_LOCKING_OK",
         ));
     }
+    let rules_out_threads = args.flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS != 0;
     if args.pReserved.is_null() {
-        return Ok(None);
+        return Ok(Arguments {
+            rules_out_threads,
+            reserved: None,
+        });
     }
     // SAFETY: not NULL; the only thing that this module documents for the reserved field is a
     // NUL-terminated string.
     let reserved = unsafe { CStr::from_ptr(args.pReserved.cast_const().cast()) };
     match reserved.to_str() {
-        Ok(parameters) => Ok(Some(parameters.to_owned())),
+        Ok(parameters) => Ok(Arguments {
+            rules_out_threads,
+            reserved: Some(parameters.to_owned()),
+        }),
         Err(_) => Err(CKR_ARGUMENTS_BAD.into()),
     }
 }
