@@ -9,7 +9,7 @@ use std::ptr;
 use common_p11::attribute::{bytes, flag, id, label, private_keys, public_keys, template, ulong};
 use common_p11::{Attr, Counts, Mechanism, Rv, Session, World, call, calls, ok};
 use cryptoki_sys::*;
-use kms_emulator::NewKeys;
+use kms_emulator::{Effect, Fault, NewKeys};
 use kms_pkcs11_testkit::{from_hex, hex, python};
 use serde_json::{Value, json};
 
@@ -305,6 +305,33 @@ fn a_failed_import_leaves_no_key_behind_that_nobody_knows_of() {
         .lines()
         .find(|line| line.contains("it stays, waiting for its material"));
     assert!(named.unwrap().contains("arn:aws:kms:"), "{log}");
+}
+
+#[test]
+fn a_key_that_got_material_after_all_is_not_deleted() {
+    let world = World::with(PATIENT);
+    let session = world.module.session();
+    session.find(&[]).unwrap();
+    // As when another program takes the new key for one that waits: there is material, and not by
+    // the answer that this module gets.
+    let refused = Effect::ErrorAfter {
+        code: "AccessDeniedException".to_owned(),
+        message: String::new(),
+        status: 400,
+    };
+    world
+        .emulator
+        .fault(Fault::once("ImportKeyMaterial", refused));
+    let key = &make(&["P-256"])[0];
+    let wanted = private_template("P-256", key);
+    assert_eq!(session.create(&wanted), Err(CKR_FUNCTION_REJECTED));
+    let counts = world.take_calls();
+    assert_eq!(counts["DescribeKey"], 1);
+    assert_eq!(counts.get("ScheduleKeyDeletion"), None);
+    let keys = world.ask("ListKeys", &json!({}));
+    let described = world.ask("DescribeKey", &json!({ "KeyId": keys["Keys"][0]["KeyId"] }));
+    assert_eq!(described["KeyMetadata"]["KeyState"], "Enabled");
+    assert!(world.log().contains("does not wait for material any more"));
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl Requests {
     ) -> Result<bool, KmsError> {
         const OPERATION: &str = "DescribeKey";
         let metadata = self
-            .ask(OPERATION, Some(&key.arn), deadline, |client| {
+            .ask_about(OPERATION, &key.arn, deadline, |client| {
                 client.describe_key().key_id(&key.arn).send()
             })
             .await?

@@ -132,17 +132,33 @@ impl Token {
             Ok(answer) => Ok((entry, answer)),
             Err((error, Left::Material)) => Err(error),
             Err((error, Left::Nothing)) => {
-                self.retire(&entry);
+                self.retire(&entry, request);
                 Err(error)
             }
         }
     }
 
     /// Has a key deleted that will not get its material, or else says that it is there.
-    fn retire(&self, key: &KeyEntry) {
-        match self.kms.schedule_deletion(key, ORPHAN_WINDOW_DAYS) {
-            Ok(()) => tracing::warn!(
+    ///
+    /// It is looked at again before: another program may have found it waiting and have put its own
+    /// material in, or that of a request whose answer was lost may have arrived.
+    fn retire(&self, key: &KeyEntry, request: &NewKey) {
+        let waits = self
+            .kms
+            .awaits_import(key, request.spec, request.usage)
+            .and_then(|waits| {
+                if waits {
+                    self.kms.schedule_deletion(key, ORPHAN_WINDOW_DAYS)?;
+                }
+                Ok(waits)
+            });
+        match waits {
+            Ok(true) => tracing::warn!(
                 "{}: made for an import that failed; it is deleted in {ORPHAN_WINDOW_DAYS} days",
+                key.arn
+            ),
+            Ok(false) => tracing::warn!(
+                "{}: made for an import that failed, but it does not wait for material any more: it stays",
                 key.arn
             ),
             Err(error) => tracing::error!(
