@@ -1,7 +1,8 @@
 //! Making keys, so that none is lost and none is made twice.
 //!
-//! KMS cannot tell a repeated `CreateKey` from a second one, so it is sent once. When its answer is
-//! lost, the key may exist all the same: it is then found by a tag that no other key has.
+//! KMS cannot tell a repeated `CreateKey` from a second one, so it is sent once, unless KMS answered that
+//! it throttles and thereby that no key was made. When its answer is lost, the key may exist all the
+//! same: it is then found by a tag that no other key has.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,11 +80,29 @@ impl Requests {
         Ok(key)
     }
 
-    /// `CreateKey`, sent exactly once.
+    /// `CreateKey`, repeated while KMS throttles and nothing else, until the deadline.
     async fn create(
         &self,
         request: &NewKey,
         origin: Option<OriginType>,
+    ) -> Result<KeyEntry, KmsError> {
+        let deadline = Instant::now() + self.settings().deadline;
+        loop {
+            // Throttling has put off the turn of the next request. Where that would come after the
+            // deadline, it is told at once, and not by KMS.
+            match self.create_once(request, origin.clone(), deadline).await {
+                Err(error) if error.kind == Kind::Throttled && !error.code.is_empty() => {}
+                answered => return answered,
+            }
+        }
+    }
+
+    /// `CreateKey`, sent exactly once.
+    async fn create_once(
+        &self,
+        request: &NewKey,
+        origin: Option<OriginType>,
+        deadline: Instant,
     ) -> Result<KeyEntry, KmsError> {
         let tags = wire_tags(OPERATION, None, &request.tags)?;
         let limit = self.settings().deadline;
@@ -98,7 +117,7 @@ impl Requests {
                     .build(),
             );
         let answer: CreateKeyOutput = self
-            .ask(OPERATION, None, Instant::now() + limit, |client| {
+            .ask(OPERATION, None, deadline, |client| {
                 client
                     .create_key()
                     .key_spec(WireKeySpec::from(request.spec.as_wire()))

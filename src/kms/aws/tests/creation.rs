@@ -143,11 +143,7 @@ fn a_key_that_may_not_be_looked_for_is_reported_at_once() {
 #[test]
 fn a_refused_creation_is_not_looked_for() {
     let emulator = emulator();
-    for code in [
-        "AccessDeniedException",
-        "ThrottlingException",
-        "LimitExceededException",
-    ] {
+    for code in ["AccessDeniedException", "LimitExceededException"] {
         emulator.fault(Fault::once("CreateKey", error(code)));
         kms_at(&emulator)
             .create_key(&marked(), &none_known())
@@ -155,8 +151,47 @@ fn a_refused_creation_is_not_looked_for() {
     }
     assert_eq!(
         (emulator.calls().of("CreateKey"), emulator.calls().total),
-        (3, 3)
+        (2, 2)
     );
+}
+
+#[test]
+fn a_creation_that_kms_throttles_is_sent_again_and_makes_one_key() {
+    let emulator = emulator();
+    emulator.fault(Fault::once("CreateKey", error("ThrottlingException")).times(2));
+    let kms = kms_at(&emulator);
+    let (made, _) = kms.create_key(&marked(), &none_known()).unwrap();
+    assert_eq!(kms.list_keys().unwrap(), [made]);
+    assert_eq!(emulator.calls().of("CreateKey"), 3);
+}
+
+#[test]
+fn a_throttled_creation_whose_repetition_is_not_answered_is_looked_for() {
+    let emulator = emulator();
+    emulator.fault(Fault::once("CreateKey", error("ThrottlingException")));
+    emulator.fault(Fault::once("CreateKey", Effect::ResetAfter).after(1));
+    let kms = kms_at(&emulator);
+    let (made, _) = kms.create_key(&marked(), &none_known()).unwrap();
+    assert_eq!(kms.list_keys().unwrap(), [made]);
+    assert_eq!(emulator.calls().of("CreateKey"), 2);
+}
+
+#[test]
+fn a_creation_that_kms_goes_on_throttling_is_given_up_by_the_deadline_and_not_looked_for() {
+    let emulator = emulator();
+    emulator.fault(Fault::once("CreateKey", error("ThrottlingException")).times(1000));
+    let kms = kms(AwsSettings {
+        deadline: Duration::from_secs(2),
+        ..settings(&emulator.endpoint())
+    });
+    let started = Instant::now();
+    let refused = kms.create_key(&marked(), &none_known()).unwrap_err();
+    assert_eq!(refused.kind, KmsErrorKind::Throttled);
+    assert!(started.elapsed() < Duration::from_secs(3));
+    let calls = emulator.calls();
+    let sent = calls.of("CreateKey");
+    assert!((2..20).contains(&sent), "{sent}");
+    assert_eq!(calls.total, sent, "{calls:?}");
 }
 
 #[test]
