@@ -8,7 +8,7 @@ use super::foreign::{Choice, Foreign};
 use super::inventory::{Inventory, Listed};
 use super::names::has_label;
 use crate::config::{Discovery as Configured, Selection, TokenConfig};
-use crate::kms::{KeyEntry, Kms, KmsError, KmsErrorKind, Tags};
+use crate::kms::{Alias, KeyEntry, Kms, KmsError, KmsErrorKind, Tags};
 
 /// How many keys that cannot be read are told of one by one after a listing.
 const TOLD: usize = 20;
@@ -253,15 +253,7 @@ impl Discovery<'_> {
             return;
         }
         match self.kms.list_aliases() {
-            Ok(aliases) => {
-                for alias in aliases {
-                    let key = keys.iter_mut().find(|key| key.entry.key_id == alias.key_id);
-                    if let Some(key) = key.filter(|key| key.alias.is_none()) {
-                        let name = alias.name.strip_prefix("alias/").unwrap_or(&alias.name);
-                        key.alias = Some(name.to_owned());
-                    }
-                }
-            }
+            Ok(aliases) => name_by_aliases(keys, aliases),
             Err(error) => error.warn(format_args!(
                 "keys without a p11:label tag are labelled by their key ids"
             )),
@@ -282,6 +274,20 @@ impl Discovery<'_> {
                 "token {label}: no keys are shown; the tags of {count} keys may not be read, so they \
                  are taken for those of others: {error}"
             );
+        }
+    }
+}
+
+/// Gives each key the name of its first alias. There may be 10,000s of both.
+fn name_by_aliases(keys: &mut [Listed], aliases: Vec<Alias>) {
+    let mut names: HashMap<String, String> = HashMap::with_capacity(aliases.len());
+    for Alias { name, key_id } in aliases {
+        names.entry(key_id).or_insert(name);
+    }
+    for key in keys {
+        if let Some(name) = names.get(&key.entry.key_id) {
+            let name = name.strip_prefix("alias/").unwrap_or(name);
+            key.alias = Some(name.to_owned());
         }
     }
 }
@@ -330,4 +336,52 @@ pub(super) fn unknown(
         .filter(|entry| !inventory.is_listed(entry) && !foreign.is_settled(entry))
         .cloned()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn listed(number: usize) -> Listed {
+        let key_id = format!("00000000-0000-4000-8000-{number:012}");
+        let entry = KeyEntry {
+            arn: format!("arn:aws:kms:eu-west-1:111122223333:key/{key_id}"),
+            key_id,
+        };
+        Listed {
+            entry,
+            tags: Tags::new(),
+            alias: None,
+        }
+    }
+
+    fn alias(name: &str, key: usize) -> Alias {
+        Alias {
+            name: format!("alias/{name}"),
+            key_id: listed(key).entry.key_id,
+        }
+    }
+
+    #[test]
+    fn a_key_has_the_name_of_the_first_of_its_aliases() {
+        let mut keys = [listed(0), listed(1), listed(2)];
+        let aliases = vec![alias("a", 2), alias("b", 0), alias("c", 2), alias("d", 9)];
+        name_by_aliases(&mut keys, aliases);
+        let names = keys.each_ref().map(|key| key.alias.as_deref());
+        assert_eq!(names, [Some("b"), None, Some("a")]);
+    }
+
+    #[test]
+    fn tens_of_thousands_of_keys_are_named_by_as_many_aliases_in_no_time() {
+        const COUNT: usize = 40_000;
+        let mut keys: Vec<Listed> = (0..COUNT).map(listed).collect();
+        let aliases = (0..COUNT).rev().map(|key| alias("any", key)).collect();
+        let started = Instant::now();
+        name_by_aliases(&mut keys, aliases);
+        // Each with each would take ten times as long, and longer.
+        assert!(started.elapsed() < Duration::from_secs(2));
+        assert!(keys.iter().all(|key| key.alias.is_some()));
+    }
 }
