@@ -73,7 +73,7 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission {
         action: "tag:GetResources",
         operation: "GetResources",
-        functions: &[FIND, PAIR, KEY],
+        functions: &[FIND, PAIR, KEY, CREATE, UNWRAP],
         loss: "all keys of the account are listed, and the tags of each are read with a request of its own",
         need: Need::Nothing,
         scope: Scope::Account,
@@ -81,7 +81,7 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission {
         action: "kms:ListResourceTags",
         operation: "ListResourceTags",
-        functions: &[FIND],
+        functions: &[FIND, PAIR, KEY, CREATE, UNWRAP],
         loss: "a token with `tags` shows no keys, and any other shows keys without the names and \
                certificates in their tags",
         need: Need::Token,
@@ -98,7 +98,7 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission {
         action: "kms:DescribeKey",
         operation: "DescribeKey",
-        functions: &[FIND, "C_GetAttributeValue", KEY, CREATE],
+        functions: &[FIND, "C_GetAttributeValue", KEY, CREATE, UNWRAP],
         loss: "HMAC keys and symmetric keys are hidden, and new ones are of no use; a token with `keys` shows none",
         need: Need::Function,
         scope: Scope::Key,
@@ -339,6 +339,19 @@ mod tests {
         let distinct: std::collections::BTreeSet<_> =
             PERMISSIONS.iter().map(|row| row.action).collect();
         assert_eq!(distinct.len(), PERMISSIONS.len());
+    }
+
+    #[test]
+    fn whatever_makes_a_key_may_have_to_look_for_it() {
+        let row = |action| PERMISSIONS.iter().find(|row| row.action == action).unwrap();
+        let makers = row("kms:CreateKey").functions;
+        for action in ["kms:ListKeys", "kms:ListResourceTags", "tag:GetResources"] {
+            let functions = row(action).functions;
+            assert!(
+                makers.iter().all(|maker| functions.contains(maker)),
+                "{action}"
+            );
+        }
     }
 
     #[test]
