@@ -10,7 +10,7 @@ pub(crate) struct Rates {
     pub(crate) ecc: u32,
     pub(crate) ml_dsa: u32,
     pub(crate) ml_kem: u32,
-    /// HMAC keys and random bytes.
+    /// HMAC keys, symmetric keys (Encrypt, Decrypt, ReEncrypt, GenerateDataKey) and random bytes.
     pub(crate) symmetric: u32,
     /// Of each operation that finds out about keys.
     pub(crate) listing: u32,
