@@ -238,6 +238,26 @@ fn a_key_whose_creation_was_not_answered_is_found_by_its_tag() {
     assert_eq!(world.take_calls(), expected);
 }
 
+#[test]
+fn a_key_that_the_tagging_api_does_not_show_in_time_is_found_among_the_listed_ones() {
+    let world = world("deadline = 2\nretries = 0");
+    world.create_keys(&ours(5));
+    world.create_keys(&foreign(3));
+    let session = world.module.session();
+    session.find(&[private_keys()]).unwrap();
+    world.take_calls();
+    world
+        .emulator
+        .fault(Fault::once("CreateKey", Effect::ResetAfter));
+    world.fail("GetResources", "InternalServiceException", 1000);
+    session.generate_p256([7], "new").unwrap();
+    let counts = world.take_calls();
+    assert_eq!((counts["CreateKey"], counts["ListKeys"]), (1, 1));
+    assert!(counts["GetResources"] > 1);
+    // Of the new key and of those that are not the token's.
+    assert_eq!(counts["ListResourceTags"], 1 + 3);
+}
+
 /// Waits until this is so, for ten seconds at most.
 #[track_caller]
 fn eventually(is_so: impl Fn() -> bool) {

@@ -130,6 +130,15 @@ impl AwsKms {
         })
     }
 
+    /// To ask for a key, and to look for it in one way or two where the answer was lost.
+    fn creation_budget(&self, search: &Search) -> Duration {
+        let searches = match search {
+            Search::Listing(_) => 1,
+            Search::Tagging(_) => 2,
+        };
+        (1 + searches) * self.deadline()
+    }
+
     fn deadline(&self) -> Duration {
         self.requests.settings().deadline
     }
@@ -205,8 +214,8 @@ impl Kms for AwsKms {
         search: &Search,
     ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
         let (request, search) = (request.clone(), search.clone());
-        // To ask for the key, to look for it where the answer was lost, to wait for it.
-        let budget = 2 * self.deadline() + self.ready_timeout();
+        // To wait for it, too.
+        let budget = self.creation_budget(&search) + self.ready_timeout();
         self.run("CreateKey", budget, |requests, _| async move {
             requests.create_key(&request, &search).await
         })
@@ -218,7 +227,7 @@ impl Kms for AwsKms {
         search: &Search,
     ) -> Result<KeyEntry, KmsError> {
         let (request, search) = (request.clone(), search.clone());
-        let budget = 2 * self.deadline();
+        let budget = self.creation_budget(&search);
         self.run("CreateKey", budget, |requests, _| async move {
             requests.create_key_for_import(&request, &search).await
         })

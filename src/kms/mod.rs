@@ -85,8 +85,8 @@ pub(crate) type Known = Arc<dyn Fn(&KeyEntry) -> bool + Send + Sync>;
 pub(crate) enum Search {
     /// Of the listed keys, the tags are read of those that are not known.
     Listing(Known),
-    /// By the tagging API.
-    Tagging,
+    /// By the tagging API, and at last as with [`Search::Listing`].
+    Tagging(Known),
 }
 
 /// What `GetParametersForImport` hands out for one import; valid for a day.

@@ -14,7 +14,7 @@ use super::foreign::Foreign;
 use super::inventory::{Inventory, Snapshot};
 use crate::config::{OnDestroy, TokenConfig};
 use crate::error::Result;
-use crate::kms::{Kms, Phase, Runtime, Search};
+use crate::kms::{Kms, Known, Phase, Runtime, Search};
 
 /// The keys of a token: a snapshot that readers share, and what it is made from.
 pub(super) struct View {
@@ -130,14 +130,16 @@ impl View {
     /// How a new key with this mark is found: as other keys are. A listed key is another one when it
     /// is known to have another mark, or none.
     pub(super) fn search(self: &Arc<Self>, mark: String) -> Search {
-        if self.way.is_tagging_api() {
-            return Search::Tagging;
-        }
         let view = Arc::clone(self);
-        Search::Listing(Arc::new(move |key| {
+        let known: Known = Arc::new(move |key| {
             let state = view.state.lock();
             state.inventory.is_listed_without(key, &mark) || state.foreign.is_settled(key)
-        }))
+        });
+        if self.way.is_tagging_api() {
+            Search::Tagging(known)
+        } else {
+            Search::Listing(known)
+        }
     }
 
     fn renew_when_stale(self: &Arc<Self>) {

@@ -18,8 +18,8 @@ use super::listing::bad_answer;
 use super::operations::wire_tags;
 use super::request::{Requests, persist};
 use crate::kms::{
-    CREATED_TAG, KeyAnswer, KeyEntry, KeySpec, KeyUsage, KmsError, KmsErrorKind as Kind, NewKey,
-    Search, Tags,
+    CREATED_TAG, KeyAnswer, KeyEntry, KeySpec, KeyUsage, KmsError, KmsErrorKind as Kind, Known,
+    NewKey, Search, Tags,
 };
 
 const OPERATION: &str = "CreateKey";
@@ -144,7 +144,8 @@ impl Requests {
         })
     }
 
-    /// Looks for the key of a request whose answer was `lost`, for as long as one call may take.
+    /// Looks for the key of a request whose answer was `lost`, for as long as one call may take, or two
+    /// where the tagging API is asked first.
     async fn adopt(
         self: &Arc<Self>,
         request: &NewKey,
@@ -155,11 +156,20 @@ impl Requests {
             return Err(lost);
         };
         let limit = self.settings().deadline;
-        let deadline = Instant::now() + limit;
+        let began = Instant::now();
+        let deadline = began + limit;
         let found = persist(deadline, passes, || {
             self.find_created(mark, search, deadline)
         });
-        match found.await {
+        let found = match (found.await, search) {
+            // The tagging API may show a key minutes after KMS does.
+            (Err(error), Search::Tagging(known)) => self
+                .find_listed(mark, known, Instant::now() + limit)
+                .await
+                .map_err(|_| error),
+            (found, _) => found,
+        };
+        match found {
             Ok(key) => {
                 tracing::warn!(
                     "{lost}; the key was created all the same: {}, known by its tag {CREATED_TAG} = {mark}",
@@ -169,10 +179,10 @@ impl Requests {
             }
             Err(error) => {
                 let message = format!(
-                    "{}; within {} s no new key with the tag {CREATED_TAG} = {mark} was found ({}), so \
+                    "{}; within {:.1} s no new key with the tag {CREATED_TAG} = {mark} was found ({}), so \
                      probably none was created: should one show up later, nobody uses it",
                     lost.message,
-                    limit.as_secs_f64(),
+                    began.elapsed().as_secs_f64(),
                     error.message
                 );
                 Err(KmsError { message, ..lost })
@@ -187,25 +197,36 @@ impl Requests {
         search: &Search,
         deadline: Instant,
     ) -> Result<KeyEntry, KmsError> {
-        let found = match search {
-            Search::Tagging => {
+        match search {
+            Search::Tagging(_) => {
                 let marked = Tags::from([(CREATED_TAG.to_owned(), mark.to_owned())]);
                 let mut found = self.list_tagged(&marked, deadline).await?;
-                found.pop().map(|(key, _)| key)
+                found.pop().map(|(key, _)| key).ok_or_else(not_listed)
             }
-            Search::Listing(known) => {
-                let mut keys = self.list_keys(deadline).await?;
-                keys.retain(|key| !known(key));
-                let tags = Arc::clone(self).list_tags(keys.clone(), deadline).await;
-                // Tags that cannot be read are those of others' keys, or are not there yet.
-                let is_marked =
-                    |tags: Tags| tags.get(CREATED_TAG).is_some_and(|value| value == mark);
-                let mut keys = keys.into_iter().zip(tags);
-                keys.find_map(|(key, tags)| tags.is_ok_and(is_marked).then_some(key))
-            }
-        };
-        found.ok_or_else(|| KmsError::local(Kind::NotFound, OPERATION, None, "no listing shows it"))
+            Search::Listing(known) => self.find_listed(mark, known, deadline).await,
+        }
     }
+
+    /// The key with this mark among the listed ones that are not known; tags are read of those alone.
+    async fn find_listed(
+        self: &Arc<Self>,
+        mark: &str,
+        known: &Known,
+        deadline: Instant,
+    ) -> Result<KeyEntry, KmsError> {
+        let mut keys = self.list_keys(deadline).await?;
+        keys.retain(|key| !known(key));
+        let tags = Arc::clone(self).list_tags(keys.clone(), deadline).await;
+        // Tags that cannot be read are those of others' keys, or are not there yet.
+        let is_marked = |tags: Tags| tags.get(CREATED_TAG).is_some_and(|value| value == mark);
+        let mut keys = keys.into_iter().zip(tags);
+        keys.find_map(|(key, tags)| tags.is_ok_and(is_marked).then_some(key))
+            .ok_or_else(not_listed)
+    }
+}
+
+fn not_listed() -> KmsError {
+    KmsError::local(Kind::NotFound, OPERATION, None, "no listing shows it")
 }
 
 /// Says of a new key that cannot be read what becomes of it. The error itself has its ARN and what to do.
