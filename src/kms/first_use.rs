@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A request was made to its end: what is shared is set up.
+/// A request was answered: what is shared is set up.
 static DONE: AtomicBool = AtomicBool::new(false);
 
 /// The first requests under way, and [`FORKING`].
@@ -25,13 +25,19 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 /// Makes a request; if it is a first one, no fork happens meanwhile.
 pub(super) fn guarded<T>(request: impl FnOnce() -> T) -> T {
-    if DONE.load(Ordering::Acquire) {
-        return request();
-    }
-    let _under_way = UnderWay::begin();
-    let answer = request();
+    let _under_way = (!is_set_up()).then(UnderWay::begin);
+    request()
+}
+
+/// To be called when AWS has answered, whatever it said. A request that fails before that, without a
+/// region, credentials or a connection, may have set up nothing.
+pub(super) fn answered() {
     DONE.store(true, Ordering::Release);
-    answer
+}
+
+/// Whether no request is a first one any more.
+pub(super) fn is_set_up() -> bool {
+    DONE.load(Ordering::Acquire)
 }
 
 /// To be called before a fork, by the thread that forks.
@@ -114,7 +120,9 @@ mod tests {
         assert_eq!(events.recv(), Ok("request"));
         assert_eq!(events.recv(), Ok("fork"));
 
-        // From now on requests do not wait.
+        // From an answer on, requests do not wait.
+        assert!(!is_set_up());
+        answered();
         before_fork();
         guarded(|| ());
         after_fork_in_parent();

@@ -27,7 +27,7 @@ use super::quota::Call;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
 use super::throttling;
-use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind};
+use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind, first_use};
 use crate::metrics::Metrics;
 
 /// Clients, and since when there are any.
@@ -188,6 +188,9 @@ impl Requests {
         let told = async {
             let record = Record::begin(operation, key, self.metrics.as_deref(), Instant::now());
             let ended = timeout_at(deadline, work).await;
+            if attempts::so_far().status.is_some() {
+                first_use::answered();
+            }
             let result = ended.unwrap_or_else(|_| Err(late()));
             let result = self.denied.note(operation, key, result);
             record.end(&result);
