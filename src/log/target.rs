@@ -99,19 +99,22 @@ impl Write for Line<'_> {
 /// An event in a line of its own: nothing that KMS or a proxy says can look like another one.
 fn one_line(bytes: &[u8]) -> Cow<'_, [u8]> {
     let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    if !text.iter().any(u8::is_ascii_control) {
+    if str::from_utf8(text).is_ok_and(|text| !text.contains(char::is_control)) {
         return Cow::Borrowed(bytes);
     }
-    let mut line = Vec::with_capacity(bytes.len());
-    for byte in text {
-        if byte.is_ascii_control() {
-            line.extend(byte.escape_ascii());
-        } else {
-            line.push(*byte);
+    let mut line = String::with_capacity(bytes.len());
+    for character in String::from_utf8_lossy(text).chars() {
+        match u8::try_from(character) {
+            Ok(byte) if byte.is_ascii_control() => {
+                line.extend(byte.escape_ascii().map(char::from));
+            }
+            // C1: in a string of JSON, too, which has its own way with those of ASCII.
+            Ok(byte) if character.is_control() => line.push_str(&format!("\\u00{byte:02x}")),
+            _ => line.push(character),
         }
     }
-    line.push(b'\n');
-    Cow::Owned(line)
+    line.push('\n');
+    Cow::Owned(line.into_bytes())
 }
 
 fn append(path: &Path, line: &[u8]) -> io::Result<()> {
@@ -177,6 +180,11 @@ mod tests {
         let line = |text: &str| String::from_utf8(one_line(text.as_bytes()).into_owned()).unwrap();
         assert_eq!(line("a \u{e9}\n"), "a \u{e9}\n");
         assert_eq!(line("a\nb\r\u{1b}[0m\0\n"), "a\\nb\\r\\x1b[0m\\x00\n");
+        // The line's end and the beginning of a terminal's command, in one character each.
+        let c1 = line("{\"a\": \"\u{e9}\u{85}\u{9b}0m\"}\n");
+        assert_eq!(c1, "{\"a\": \"\u{e9}\\u0085\\u009b0m\"}\n");
+        let json: serde_json::Value = serde_json::from_str(&c1).unwrap();
+        assert_eq!(json["a"], "\u{e9}\u{85}\u{9b}0m");
     }
 
     #[test]
