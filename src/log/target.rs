@@ -109,7 +109,7 @@ fn one_line(bytes: &[u8]) -> Cow<'_, [u8]> {
                 line.extend(byte.escape_ascii().map(char::from));
             }
             // C1: in a string of JSON, too, which has its own way with those of ASCII.
-            Ok(byte) if character.is_control() => line.push_str(&format!("\\u00{byte:02x}")),
+            Ok(byte) if character.is_control() => line.extend(format!("\\u00{byte:02x}").chars()),
             _ => line.push(character),
         }
     }
