@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pkcs11_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
 
-use super::process;
+use super::{environment, process};
 use crate::error::{Error, Result};
 use crate::log::{self, Log};
 use crate::module::Module;
@@ -25,7 +25,8 @@ pub(super) fn call(name: &'static str, run: impl FnOnce(&Module) -> Result<()>) 
 pub(super) fn free(name: &'static str, run: impl FnOnce() -> Result<()>) -> CK_RV {
     guard(name, || {
         run().inspect_err(|error| {
-            Log::before_initialisation().scope(name, || log::refusal(name, error));
+            Log::before_initialisation(&environment::variable)
+                .scope(name, || log::refusal(name, error));
         })
     })
 }

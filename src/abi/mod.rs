@@ -2,9 +2,11 @@
 //!
 //! [`table`] lists every function once; [`exports`] makes the exported symbols and function lists
 //! from it; [`entry`] is what each call goes through; [`fns`] turns pointers into values, one file
-//! per chapter of the specification; [`memory`] is where caller's memory is read and written.
+//! per chapter of the specification; [`memory`] is where caller's memory is read and written, and
+//! [`environment`] where the host's variables are.
 
 mod entry;
+mod environment;
 mod exports;
 mod fns;
 #[cfg(test)]

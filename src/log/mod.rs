@@ -21,7 +21,7 @@ pub(crate) use context::{BACKGROUND, carried, function, within};
 pub(crate) use outage::Outage;
 use target::Target;
 
-use crate::config::{Audit, LogConfig, LogFormat, LogTarget};
+use crate::config::{Audit, Env, LogConfig, LogFormat, LogTarget};
 use crate::error::Error;
 
 /// Shown with what the functions answer, so that the host's reader knows whose line it is.
@@ -70,8 +70,8 @@ impl Log {
     }
 
     /// The log of calls that are made before there is a configuration.
-    pub(crate) fn before_initialisation() -> Self {
-        Self::new(&LogConfig::of_environment(&|name| std::env::var_os(name)))
+    pub(crate) fn before_initialisation(env: Env<'_>) -> Self {
+        Self::new(&LogConfig::of_environment(env))
     }
 
     /// Runs `run`, the work of this PKCS#11 function, with its events going to this log.

@@ -5,6 +5,7 @@ use std::ptr;
 
 use pkcs11_sys::*;
 
+use super::super::environment;
 use super::super::exports::{LIST_2_40, LIST_3_0, LIST_3_2};
 use super::super::memory::{check_pointer, write};
 use super::super::process::{self, WITH_SIGNALS_BLOCKED};
@@ -25,9 +26,8 @@ pub(in super::super) unsafe fn initialize(init_args: CK_VOID_PTR) -> Result<()> 
     // SAFETY: by this function's contract.
     let arguments = unsafe { check_arguments(init_args.cast()) }?;
     process::install(|| {
-        let environment = |name: &str| std::env::var_os(name);
-        let config =
-            Config::load(arguments.reserved.as_deref(), &environment).map_err(|error| {
+        let config = Config::load(arguments.reserved.as_deref(), &environment::variable).map_err(
+            |error| {
                 Error::new(
                     if matches!(error, ConfigError::Reserved(_)) {
                         CKR_ARGUMENTS_BAD
@@ -36,7 +36,8 @@ pub(in super::super) unsafe fn initialize(init_args: CK_VOID_PTR) -> Result<()> 
                     },
                     error.to_string(),
                 )
-            })?;
+            },
+        )?;
         if arguments.rules_out_threads && config.host.create_threads == CreateThreads::IfAllowed {
             return Err(Error::new(
                 CKR_NEED_TO_CREATE_THREADS,
