@@ -5,9 +5,11 @@
 mod common_p11;
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
-use common_p11::attribute::{id, private_keys};
-use common_p11::{World, calls};
+use common_p11::attribute::{flag, id, private_keys, ulong};
+use common_p11::{Rv, World, calls};
 use cryptoki_sys::*;
 use kms_emulator::{Effect, Fault, NewKeys};
 use serde_json::json;
@@ -86,6 +88,50 @@ fn a_pair_that_does_not_become_usable_in_time_is_reported_with_its_arn() {
 }
 
 #[test]
+fn a_new_key_that_may_not_be_read_is_told_of_with_its_arn_and_the_action_and_found_later() {
+    let world = World::with("miss_refresh_interval = 0.1");
+    let session = world.module.session();
+    let make_pair = || session.generate_p256([7], "new").map(drop);
+    let make_secret = || {
+        let template = [flag(CKA_TOKEN, true), ulong(CKA_VALUE_LEN, 32), id([8])];
+        let made = session.generate_key(CKM_GENERIC_SECRET_KEY_GEN, &template);
+        made.map(drop)
+    };
+    let kinds: [(&str, &dyn Fn() -> Rv<()>, _); 2] = [
+        ("GetPublicKey", &make_pair, [private_keys(), id([7])]),
+        (
+            "DescribeKey",
+            &make_secret,
+            [ulong(CKA_CLASS, CKO_SECRET_KEY), id([8])],
+        ),
+    ];
+    for (count, (operation, make, names)) in (1..).zip(kinds) {
+        world.fail(operation, "AccessDeniedException", 100);
+        assert_eq!(make(), Err(CKR_FUNCTION_REJECTED));
+        let log = world.log();
+        let is_told = |line: &&str| line.contains("the key was created and stays");
+        let told: Vec<&str> = log.lines().filter(is_told).collect();
+        assert_eq!(told.len(), count, "{told:#?}");
+        let line = told[count - 1];
+        assert!(line.contains(" WARN "), "{line}");
+        for part in [
+            &format!("allow the action kms:{operation} "),
+            "schedule-key-deletion",
+        ] {
+            assert!(line.contains(part), "{line}");
+        }
+        assert!(!line.contains("within"), "{line}");
+
+        world.emulator.clear_faults();
+        thread::sleep(Duration::from_millis(200));
+        let key = session.find_one(&names);
+        let unique_id = String::from_utf8(session.get(key, CKA_UNIQUE_ID).unwrap()).unwrap();
+        let (arn, _) = unique_id.split_once('#').unwrap_or((&unique_id, ""));
+        assert!(line.contains(arn), "{line} lacks {arn}");
+    }
+}
+
+#[test]
 fn a_token_makes_multi_region_keys_where_its_configuration_says_so() {
     let world = World::with("multi_region = true");
     let session = world.module.session();
@@ -101,12 +147,23 @@ fn the_policy_of_a_new_key_is_read_from_its_file_each_time() {
     let file = directory.path().join("policy.json");
     let world = World::with(&format!("policy_file = \"{}\"", file.display()));
     let session = world.module.session();
+    let told = |what: &str| {
+        let (log, file) = (world.log(), file.display().to_string());
+        let mut lines = log.lines();
+        assert!(
+            lines.any(|line| line.contains(&file) && line.contains(what)),
+            "{log}"
+        );
+    };
     assert_eq!(session.generate_p256([7], "new"), Err(CKR_FUNCTION_FAILED));
+    told("No such file");
     fs::write(&file, "no JSON").unwrap();
     let refused = session.generate_p256([7], "new");
     assert_eq!(refused, Err(CKR_ATTRIBUTE_VALUE_INVALID));
+    assert!(world.log().contains("MalformedPolicyDocumentException"));
     fs::write(&file, " ".repeat(32 * 1024 + 1)).unwrap();
     assert_eq!(session.generate_p256([7], "new"), Err(CKR_FUNCTION_FAILED));
+    told("32768");
     assert_eq!(world.take_calls().get("CreateKey"), Some(&1));
 
     let policy = json!({ "Version": "2012-10-17", "Statement": [] });

@@ -33,6 +33,7 @@ mod tagging;
 mod tests;
 mod throttling;
 mod trust;
+mod window;
 
 use std::fmt;
 use std::sync::Arc;

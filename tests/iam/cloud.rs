@@ -74,6 +74,12 @@ impl Cloud {
         Tenant::start(self.ministack.endpoint(), credentials, &settings)
     }
 
+    /// The same where the module can reach the tagging API.
+    pub(crate) fn tenant_with_tagging(&mut self, credentials: &Credentials) -> Tenant {
+        self.restore();
+        Tenant::start_with_tagging(self.ministack.endpoint(), credentials, SETTINGS)
+    }
+
     /// A user with this policy.
     pub(crate) fn user(&mut self, name: &str, policy: &Value) -> AccessKey {
         self.ask("iam", "create_user", &json!({ "UserName": name }));

@@ -175,6 +175,50 @@ fn every_documented_action_is_in_the_matrix_or_of_symmetric_keys() {
 }
 
 #[test]
+fn who_may_not_ask_the_tagging_api_sees_its_keys_all_the_same_and_is_told_once() {
+    const ACTION: &str = "tag:GetResources";
+    let mut cloud = Cloud::start();
+    let full = documented_policy("full");
+    let allowed = cloud.user("allowed", &full);
+    let denied = cloud.user("denied", &denying(full.clone(), ACTION));
+    let lacking = cloud.role("lacking", &lacking(full, ACTION));
+    let mut seen = Vec::new();
+    for (identity, is_allowed) in [
+        (allowed.into(), true),
+        (denied.into(), false),
+        (lacking, false),
+    ] {
+        let tenant = cloud.tenant_with_tagging(&identity);
+        let session = tenant.session();
+        let sign = || probe("sign").run(session, &cloud.material);
+        assert_eq!((sign(), sign()), (Outcome::Done, Outcome::Done));
+        seen.push(session.find(&[private_keys()]).unwrap().len());
+        assert_eq!(
+            find(session, CKO_PRIVATE_KEY, "foreign"),
+            Err(Outcome::Hidden)
+        );
+        let requests = tenant.logged("INFO").join("\n");
+        assert_eq!(
+            requests.contains("ListResourceTags"),
+            !is_allowed,
+            "{requests}"
+        );
+        let warned = tenant.logged("WARN");
+        if is_allowed {
+            assert_eq!(warned, [""; 0]);
+        } else {
+            assert_eq!(warned.len(), 1, "{warned:#?}");
+            let loss = format!("without {ACTION} all keys of the account are listed");
+            assert!(warned[0].contains(&loss), "{warned:#?}");
+        }
+    }
+    assert!(
+        seen[0] > 1 && seen.iter().all(|count| *count == seen[0]),
+        "{seen:?}"
+    );
+}
+
+#[test]
 fn a_permission_that_is_taken_away_once_more_is_told_once_more() {
     let kms = Refusing::start();
     let tenant = kms.tenant(SETTINGS);

@@ -36,7 +36,21 @@ pub(crate) struct Tenant {
 impl Tenant {
     /// A token with this selection of keys and these further settings, lines of its section.
     pub(crate) fn start(endpoint: &str, credentials: &Credentials, settings: &str) -> Self {
-        set_environment(credentials);
+        set_environment(credentials, None);
+        Self::initialize(endpoint, settings)
+    }
+
+    /// The same where the endpoint is that of all services: the tagging API is there, too.
+    pub(crate) fn start_with_tagging(
+        endpoint: &str,
+        credentials: &Credentials,
+        settings: &str,
+    ) -> Self {
+        set_environment(credentials, Some(endpoint));
+        Self::initialize(endpoint, settings)
+    }
+
+    fn initialize(endpoint: &str, settings: &str) -> Self {
         let directory = TempDir::new().unwrap();
         let config = directory.path().join("config.toml");
         let text = format!(
@@ -71,7 +85,7 @@ impl Drop for Tenant {
     }
 }
 
-fn set_environment(credentials: &Credentials) {
+fn set_environment(credentials: &Credentials, endpoint: Option<&str>) {
     let set = |name: &str, value: Option<&str>| {
         // SAFETY: a test is alone in its process, and neither its servers' threads nor the module, which is
         // not initialised, look at the environment now.
@@ -86,7 +100,8 @@ fn set_environment(credentials: &Credentials) {
     set("AWS_SECRET_ACCESS_KEY", Some(&credentials.secret));
     set("AWS_SESSION_TOKEN", credentials.token.as_deref());
     set("AWS_EC2_METADATA_DISABLED", Some("true"));
-    for name in ["AWS_ENDPOINT_URL", "AWS_PROFILE", "KMS_PKCS11_LOG"] {
+    set("AWS_ENDPOINT_URL", endpoint);
+    for name in ["AWS_PROFILE", "KMS_PKCS11_LOG"] {
         set(name, None);
     }
 }

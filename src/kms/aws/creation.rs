@@ -4,6 +4,7 @@
 //! lost, the key may exist all the same: it is then found by a tag that no other key has.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_kms::config::Config;
 use aws_sdk_kms::config::retry::RetryConfig;
@@ -60,14 +61,7 @@ impl Requests {
                 let what = format!("it has key spec {} and usage {}", other.spec, other.usage);
                 Err(bad_answer(OPERATION, Some(&key.arn), what))
             }
-            Err(error) => {
-                let message = format!(
-                    "the key was created, but it could not be made usable within {} s: {}",
-                    self.settings().key_ready_timeout.as_secs(),
-                    error.message
-                );
-                Err(KmsError { message, ..error })
-            }
+            Err(error) => Err(left_over(error, self.settings().key_ready_timeout)),
         }
     }
 
@@ -193,6 +187,21 @@ impl Requests {
         };
         found.ok_or_else(|| KmsError::local(Kind::NotFound, OPERATION, None, "no listing shows it"))
     }
+}
+
+/// Says of a new key that cannot be read what becomes of it. The error itself has its ARN and what to do.
+fn left_over(error: KmsError, timeout: Duration) -> KmsError {
+    let what = if passes(&error) {
+        format!("it could not be made usable within {} s", timeout.as_secs())
+    } else {
+        "it could not be read".to_owned()
+    };
+    let message = format!(
+        "the key was created and stays, but {what}: {}; it is found by its names once it can be read, and if \
+         nobody wants it, aws kms schedule-key-deletion deletes it",
+        error.message
+    );
+    KmsError { message, ..error }
 }
 
 /// Whether a request that failed like this may have been carried out: its answer is what is missing.

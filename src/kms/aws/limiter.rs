@@ -2,7 +2,8 @@
 //!
 //! Each quota has a queue. A request reserves its turn when it comes, and waits until then: whoever
 //! came first goes first, whatever thread of the host it is for, and no two wake for the same turn.
-//! Turns are given for at most so many requests a second; requests that come slower do not wait.
+//! Turns are given for at most so many requests a second; requests that come slower do not wait. A turn
+//! says when a request may be sent, not when that happens: [`Window`] sees to what KMS counts.
 //!
 //! When KMS throttles in spite of that, because others use the same quota, the whole queue pauses, and
 //! goes on at half the rate: the requests that were throttled line up in it with the others instead
@@ -11,9 +12,10 @@
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::quota::{Call, QUOTAS, Quota};
+use super::quota::{Call, Line, QUOTAS, Quota};
+use super::window::{Place, Window};
 use crate::config::Rates;
 use crate::kms::{KmsError, KmsErrorKind};
 
@@ -23,6 +25,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 const SLOWEST: u32 = 4;
 /// For so long nothing may be throttled until the rate is raised.
 const CALM: Duration = Duration::from_secs(1);
+/// Requests that are held back for less are nobody's concern.
+const LONG: Duration = Duration::from_secs(1);
+/// How often the log tells of those that are held back for longer.
+const REMINDER: Duration = Duration::from_mins(1);
 
 /// The queues of a token.
 #[derive(Debug)]
@@ -35,43 +41,71 @@ impl Limiter {
     pub(super) fn new(token: String, rates: Rates) -> Self {
         Self {
             token,
-            queues: Quota::all(rates).map(|(quota, name, rate)| Queue::new(quota, name, rate)),
+            queues: Quota::all(rates).map(Queue::new),
         }
     }
 
-    /// Waits until a request of this call may be sent.
+    /// Waits until a request of this call may be sent. What it answers is to be kept until the request is over.
     ///
-    /// [`KmsErrorKind::Throttled`], at once, when that is after the deadline.
-    pub(super) async fn turn(&self, call: Call, deadline: Instant) -> Result<(), KmsError> {
-        let Some((quota, queue)) = self.queue(call) else {
-            return Ok(());
+    /// [`KmsErrorKind::Throttled`] when that is after the deadline: at once, where it can be foreseen.
+    pub(super) async fn turn(
+        &self,
+        call: Call,
+        deadline: Instant,
+    ) -> Result<Option<Place<'_>>, KmsError> {
+        let Some(queue) = self.queue(call) else {
+            return Ok(None);
         };
         let now = Instant::now();
-        let turn = queue.reserve(now, deadline).map_err(|rate| {
+        let late = |rate: u32| {
             let message = format!(
                 "more requests wait already than the token sends before the deadline, {rate} of {} a second",
                 queue.name
             );
             KmsError::local(KmsErrorKind::Throttled, call.operation, None, message)
-        })?;
-        if turn.is_first_to_wait && quota.is_of_use() {
-            tracing::warn!(
-                "token {}: requests wait for their turn: more than {} of {} a second are asked for; raise \
-                 rates in the configuration where the account's quota is higher",
-                self.token,
-                queue.rate,
-                queue.name
-            );
+        };
+        let turn = queue.reserve(now, deadline).map_err(late)?;
+        self.tell_of_waiting(queue, now, turn);
+        if turn > now {
+            sleep_until(turn).await;
         }
-        if turn.at > now {
-            sleep_until(turn.at).await;
+        // A process that stood still until now has not been held back.
+        let now = Instant::now();
+        let place = timeout_at(deadline, queue.window.enter()).await;
+        let place = place.map_err(|_| late(queue.rate))?;
+        self.tell_of_waiting(queue, now, Instant::now());
+        Ok(Some(place))
+    }
+
+    /// Takes note that the SDK sends a request of this call once more.
+    pub(super) fn repeated(&self, call: Call) {
+        if let Some(queue) = self.queue(call) {
+            queue.window.repeat();
         }
-        Ok(())
+    }
+
+    /// Leaves in the log that a request is held back from `now` until `sent`, if that is long and news.
+    fn tell_of_waiting(&self, queue: &Queue, now: Instant, sent: Instant) {
+        if !queue.is_news(now, sent) {
+            return;
+        }
+        let advice = queue.setting.map_or_else(
+            || "which KMS admits and no setting raises".to_owned(),
+            |setting| format!("raise `{setting}` of the token's configuration if the account's quota of KMS is higher"),
+        );
+        tracing::warn!(
+            "token {}: requests are held back for more than {} s: more than {} of {} a second are asked \
+             for; {advice}",
+            self.token,
+            LONG.as_secs(),
+            queue.rate,
+            queue.name
+        );
     }
 
     /// Takes note that KMS throttled a request of this call, and answers when it may be repeated.
     pub(super) fn throttled(&self, call: Call) -> Option<Duration> {
-        let (_, queue) = self.queue(call)?;
+        let queue = self.queue(call)?;
         let Retreat { wait, slowed_to } = queue.retreat(Instant::now());
         if let Some(rate) = slowed_to {
             let Counts {
@@ -89,9 +123,8 @@ impl Limiter {
         Some(wait)
     }
 
-    fn queue(&self, call: Call) -> Option<(Quota, &Queue)> {
-        let quota = call.quota?;
-        Some((quota, self.queues.get(quota as usize)?))
+    fn queue(&self, call: Call) -> Option<&Queue> {
+        self.queues.get(call.quota? as usize)
     }
 
     /// Leaves in the log what was sent.
@@ -117,6 +150,8 @@ impl Limiter {
 #[derive(Debug)]
 struct Queue {
     name: &'static str,
+    /// What to raise in the configuration.
+    setting: Option<&'static str>,
     /// Requests a second.
     rate: u32,
     /// Between two requests that are sent steadily.
@@ -124,6 +159,7 @@ struct Queue {
     /// How far ahead of that requests may be, so that a few at a time do not wait.
     slack: Duration,
     state: Mutex<State>,
+    window: Window,
 }
 
 #[derive(Debug)]
@@ -136,6 +172,8 @@ struct State {
     changed: Instant,
     /// Until then throttling is the echo of what was noted already.
     paused_until: Instant,
+    /// When the log told last that requests are held back.
+    told: Option<Instant>,
     counts: Counts,
 }
 
@@ -146,11 +184,6 @@ struct Counts {
     throttled: u64,
 }
 
-struct Turn {
-    at: Instant,
-    is_first_to_wait: bool,
-}
-
 struct Retreat {
     /// Until the throttled request may be repeated.
     wait: Duration,
@@ -159,12 +192,19 @@ struct Retreat {
 }
 
 impl Queue {
-    fn new(quota: Quota, name: &'static str, rate: u32) -> Self {
+    fn new(line: Line) -> Self {
+        let Line {
+            quota,
+            name,
+            setting,
+            rate,
+        } = line;
         let now = Instant::now();
         let (burst, steady) = quota.burst_and_steady(rate);
         let interval = Duration::from_secs(1) / steady.max(1);
         Self {
             name,
+            setting,
             rate,
             interval,
             slack: interval * burst.saturating_sub(1),
@@ -173,14 +213,16 @@ impl Queue {
                 slowed: 0,
                 changed: now,
                 paused_until: now,
+                told: None,
                 counts: Counts::default(),
             }),
+            window: Window::new(rate),
         }
     }
 
     /// The turn of a request that comes now. One whose turn would be after the deadline gets none;
     /// it is told the rate.
-    fn reserve(&self, now: Instant, deadline: Instant) -> Result<Turn, u32> {
+    fn reserve(&self, now: Instant, deadline: Instant) -> Result<Instant, u32> {
         let mut state = self.state.lock();
         state.recover(now);
         let at = state.next(now, self.slack);
@@ -189,13 +231,24 @@ impl Queue {
         }
         state.take(now, self.interval);
         let waits = at > now;
-        let is_first_to_wait = waits && state.counts.waited == 0 && state.slowed == 0;
         state.counts.requests += 1;
         state.counts.waited += u64::from(waits);
-        Ok(Turn {
-            at,
-            is_first_to_wait,
-        })
+        Ok(at)
+    }
+
+    /// Whether the log should tell of a request that is held back from `now` until `sent`. Of what waits
+    /// because KMS throttles, other lines tell.
+    fn is_news(&self, now: Instant, sent: Instant) -> bool {
+        if sent.saturating_duration_since(now) < LONG {
+            return false;
+        }
+        let mut state = self.state.lock();
+        let is_told = state.told.is_some_and(|told| now < told + REMINDER);
+        if is_told || state.slowed > 0 {
+            return false;
+        }
+        state.told = Some(now);
+        true
     }
 
     fn retreat(&self, now: Instant) -> Retreat {
@@ -250,19 +303,29 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use super::super::window::Places;
     use super::*;
 
     const FAR: Duration = Duration::from_hours(1);
 
+    fn queue(quota: Quota, rate: u32) -> Queue {
+        Queue::new(Line {
+            quota,
+            name: "ecc",
+            setting: Some("rates.ecc"),
+            rate,
+        })
+    }
+
     /// After how long each of so many requests that come now may be sent.
     fn turns(queue: &Queue, now: Instant, requests: u32) -> Vec<Duration> {
-        let turn = |_| queue.reserve(now, now + FAR).unwrap().at - now;
+        let turn = |_| queue.reserve(now, now + FAR).unwrap() - now;
         (0..requests).map(turn).collect()
     }
 
     #[test]
     fn requests_below_the_rate_do_not_wait() {
-        let queue = Queue::new(Quota::Ecc, "ecc", 1000);
+        let queue = queue(Quota::Ecc, 1000);
         let begin = Instant::now();
         for n in 0..5000 {
             let now = begin + Duration::from_micros(1100) * n;
@@ -283,7 +346,7 @@ mod tests {
             (Quota::CreateKey, 5, 5, 5),
             (Quota::Rsa, 1, 1, 1),
         ] {
-            let queue = Queue::new(quota, "ecc", rate);
+            let queue = queue(quota, rate);
             let waits = turns(&queue, Instant::now(), 5 * rate);
             assert!(waits.is_sorted(), "{rate}: {waits:?}");
             let at_once = waits.iter().filter(|wait| wait.is_zero()).count();
@@ -301,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_turn_after_the_deadline_is_not_given_and_not_taken_from_others() {
-        let queue = Queue::new(Quota::CreateKey, "CreateKey", 5);
+        let queue = queue(Quota::CreateKey, 5);
         let now = Instant::now();
         turns(&queue, now, 5);
         let soon = now + Duration::from_millis(100);
@@ -313,7 +376,7 @@ mod tests {
 
     #[test]
     fn what_is_throttled_together_pauses_once_and_comes_back_one_after_the_other() {
-        let queue = Queue::new(Quota::Ecc, "ecc", 1000);
+        let queue = queue(Quota::Ecc, 1000);
         let now = Instant::now();
         let waits: Vec<Duration> = (0..64).map(|_| queue.retreat(now).wait).collect();
         assert!(waits[0] >= PAUSE && waits[0] <= 2 * PAUSE, "{waits:?}");
@@ -327,7 +390,7 @@ mod tests {
 
     #[test]
     fn each_throttling_halves_the_rate_down_to_a_sixteenth_and_each_calm_second_doubles_it() {
-        let queue = Queue::new(Quota::Ecc, "ecc", 1000);
+        let queue = queue(Quota::Ecc, 1000);
         let mut now = Instant::now();
         let mut rates = Vec::new();
         for _ in 0..6 {
@@ -340,6 +403,146 @@ mod tests {
             now += CALM;
             let waits = turns(&queue, now, 300);
             assert_eq!(waits[299], waits[298] + queue.interval * factor);
+        }
+    }
+
+    #[test]
+    fn requests_that_are_held_back_for_a_second_are_told_of_once_a_minute() {
+        let queue = queue(Quota::Ecc, 1);
+        let begin = Instant::now();
+        let is_news = |seconds: u64, wait: Duration| {
+            let now = begin + Duration::from_secs(seconds);
+            queue.is_news(now, now + wait)
+        };
+        assert!(!is_news(0, Duration::from_millis(999)));
+        assert!(is_news(1, LONG));
+        assert!(!is_news(2, LONG));
+        assert!(!is_news(60, 10 * LONG));
+        assert!(is_news(61, LONG));
+        queue.retreat(begin + Duration::from_mins(3));
+        assert!(!is_news(180, LONG), "KMS throttles, which is told of");
+    }
+
+    /// Threads that send request after request, from a process that runs at moments alone.
+    struct Machine {
+        threads: usize,
+        /// How long it stands still at most.
+        stall: Duration,
+        /// How long a request, and an answer, is under way at most.
+        way: Duration,
+        places: Places,
+    }
+
+    /// How KMS sees it, since the start.
+    struct Seen {
+        /// When each request arrived.
+        at: Vec<Duration>,
+        /// How many were of each thread.
+        shares: Vec<u32>,
+    }
+
+    impl Machine {
+        fn run(mut self, queue: &Queue, time: Duration) -> Seen {
+            let mut dice = fastrand::Rng::with_seed(7);
+            let mut up_to = |most: Duration| most.mul_f64(dice.f64());
+            let begin = Instant::now();
+            let mut now = begin;
+            let mut seen = Seen {
+                at: Vec::new(),
+                shares: vec![0; self.threads],
+            };
+            let mut idle: Vec<usize> = (0..self.threads).collect();
+            let mut planned = Vec::new();
+            let mut sent: Vec<(Instant, usize)> = Vec::new();
+            while now < begin + time {
+                sent.retain(|(answered, thread)| {
+                    let is_under_way = *answered > now;
+                    if !is_under_way {
+                        self.places.leave(now);
+                        idle.push(*thread);
+                    }
+                    is_under_way
+                });
+                for thread in idle.drain(..) {
+                    planned.push((queue.reserve(now, now + FAR).unwrap(), thread));
+                }
+                while let Some((turn, thread)) = planned.first().copied()
+                    && turn <= now
+                    && self.places.enter(now).is_ok()
+                {
+                    planned.remove(0);
+                    let arrived = now + up_to(self.way);
+                    seen.at.push(arrived - begin);
+                    seen.shares[thread] += 1;
+                    sent.push((arrived + up_to(self.way), thread));
+                }
+                now += Duration::from_millis(1) + up_to(self.stall);
+            }
+            seen.at.sort_unstable();
+            seen
+        }
+    }
+
+    impl Seen {
+        /// The most requests in a second, wherever it begins.
+        fn most(&self) -> usize {
+            let second = |first: usize| {
+                let end = self.at[first] + Duration::from_secs(1);
+                self.at.partition_point(|at| *at < end) - first
+            };
+            (0..self.at.len()).map(second).max().unwrap()
+        }
+    }
+
+    const RATES: [(Quota, u32, usize); 5] = [
+        (Quota::Ecc, 1000, 64),
+        (Quota::Ecc, 60, 16),
+        (Quota::ListResourceTags, 20, 16),
+        (Quota::CreateKey, 5, 16),
+        (Quota::Rsa, 1, 4),
+    ];
+
+    #[test]
+    fn no_second_of_kms_has_more_than_the_rate_however_slow_the_machine_and_the_way_are() {
+        let mut most_without_places = 0;
+        for (quota, rate, threads) in RATES {
+            for (stall, way) in [(0, 5), (0, 700), (300, 5), (3000, 5), (3000, 700)] {
+                let seen = |places| {
+                    let machine = Machine {
+                        threads,
+                        stall: Duration::from_millis(stall),
+                        way: Duration::from_millis(way),
+                        places: Places::new(places),
+                    };
+                    machine.run(&queue(quota, rate), Duration::from_secs(30))
+                };
+                let most = seen(rate).most();
+                assert!(
+                    most <= rate as usize,
+                    "{rate}, {stall} ms, {way} ms: {most}"
+                );
+                most_without_places =
+                    most_without_places.max(seen(u32::MAX).most() / rate as usize);
+            }
+        }
+        assert!(most_without_places > 1, "it would prove nothing");
+    }
+
+    #[test]
+    fn threads_share_the_rate_evenly_and_use_it_up() {
+        for (quota, rate, threads) in RATES {
+            let machine = Machine {
+                threads,
+                stall: Duration::ZERO,
+                way: Duration::from_millis(10),
+                places: Places::new(rate),
+            };
+            let seen = machine.run(&queue(quota, rate), Duration::from_secs(30));
+            let (least, most) = (seen.shares.iter().min(), seen.shares.iter().max());
+            let (least, most) = (*least.unwrap(), *most.unwrap());
+            assert!(most - least <= 1 + least / 50, "{rate}: {:?}", seen.shares);
+            let (all, expected) = (seen.at.len(), 30 * rate as usize);
+            assert!(expected * 9 / 10 <= all && all <= expected, "{rate}: {all}");
         }
     }
 }

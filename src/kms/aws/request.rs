@@ -184,7 +184,7 @@ impl Requests {
             let answer = throttling::heeded::<E, _>(&self.limiter, call, answer).await?;
             answer.map_err(|error| failure::describe(operation, key, &error))
         };
-        self.limiter.turn(call, deadline).await?;
+        let _place = self.limiter.turn(call, deadline).await?;
         let told = async {
             let record = Record::begin(operation, key, self.metrics.as_deref(), Instant::now());
             let ended = timeout_at(deadline, work).await;

@@ -6,7 +6,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_kms::config::interceptors::{FinalizerInterceptorContextRef, InterceptorContext};
+use aws_sdk_kms::config::interceptors::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef, InterceptorContext,
+};
 use aws_sdk_kms::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_kms::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_kms::error::{BoxError, ProvideErrorMetadata};
@@ -30,6 +32,8 @@ struct Request {
     call: Call,
     /// The code in an error of the operation, whose type the SDK hides from interceptors.
     code: fn(&ErasedError) -> Option<&str>,
+    /// Whether there was an attempt already.
+    is_sent: Cell<bool>,
     /// After its last attempt was throttled: until it may be repeated.
     wait: Cell<Option<Duration>>,
 }
@@ -48,12 +52,14 @@ where
         limiter: Arc::clone(limiter),
         call,
         code: |error| error.downcast_ref::<E>()?.code(),
+        is_sent: Cell::default(),
         wait: Cell::default(),
     };
     REQUEST.scope(request, work)
 }
 
-/// Takes note of each attempt that was throttled; the SDK may ask about one more than once.
+/// Takes note of each attempt after the first, and of each that was throttled; the SDK may ask about one
+/// more than once.
 #[derive(Debug)]
 pub(super) struct NoteThrottling;
 
@@ -61,6 +67,20 @@ pub(super) struct NoteThrottling;
 impl Intercept for NoteThrottling {
     fn name(&self) -> &'static str {
         "note of throttling"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let _ = REQUEST.try_with(|request| {
+            if request.is_sent.replace(true) {
+                request.limiter.repeated(request.call);
+            }
+        });
+        Ok(())
     }
 
     fn read_after_attempt(

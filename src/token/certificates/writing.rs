@@ -8,7 +8,7 @@ use pkcs11_sys::*;
 use super::directory::Directory;
 use super::{InFile, Noted, tags};
 use crate::error::{Error, Result};
-use crate::kms::{KmsErrorKind, Phase, Tags};
+use crate::kms::{KmsError, KmsErrorKind, Phase, Tags};
 use crate::object::certificate::{Certificate, Notes, Place, StoredCertificate};
 use crate::object::template::Template;
 use crate::object::{Key, Value, attributes};
@@ -19,7 +19,8 @@ impl Token {
     /// one, where the token has no such key, or its tags do not hold the certificate or may not be
     /// written.
     ///
-    /// `CKR_DEVICE_MEMORY` without a place for it, `CKR_ATTRIBUTE_VALUE_INVALID` when a name is longer
+    /// `CKR_DEVICE_MEMORY` without a place for it, `CKR_FUNCTION_REJECTED` where it has perhaps one, but
+    /// the public keys that tell may not be read, `CKR_ATTRIBUTE_VALUE_INVALID` when a name is longer
     /// than a tag's value.
     pub(crate) fn store_certificate(
         &self,
@@ -34,7 +35,7 @@ impl Token {
                     .ask(|inventory| inventory.reserve(&key.entry, certificate, &notes));
                 reserve.map(|(index, tags)| (key, index, tags))
             }
-            None => Err(no_key()),
+            None => Err(self.no_key()),
         };
         let in_file = |directory: &Directory| self.write_file(directory, certificate, notes);
         let place = match (reserved, self.store.directory()) {
@@ -121,6 +122,28 @@ impl Token {
             return Ok(None);
         }
         self.key_certified_by(&renewed, certificate, id)
+    }
+
+    /// Why no key is known that a certificate certifies.
+    fn no_key(&self) -> Error {
+        let snapshot = self.view.latest();
+        let denied = snapshot.pairs().find_map(|shown| {
+            let failure = self.materials.failure(shown.key);
+            failure.filter(|error| error.kind == KmsErrorKind::AccessDenied)
+        });
+        let Some(error) = denied else {
+            return Error::new(
+                CKR_DEVICE_MEMORY,
+                "the token has no key with the public key of the certificate, whose tags could hold it: set \
+                 certificate_directory in the token's configuration to keep certificates in files",
+            );
+        };
+        let message = format!(
+            "which key the certificate belongs to is not known, because not all public keys of the token \
+             may be read: {}",
+            error.message
+        );
+        KmsError { message, ..error }.into_error(Phase::Manage)
     }
 
     /// Writes a certificate into the tags of its key; into the directory, if there is one, where the tags
@@ -227,12 +250,4 @@ fn in_file(path: &Arc<PathBuf>, certificate: &StoredCertificate) -> InFile {
             notes: certificate.notes.clone(),
         },
     }
-}
-
-fn no_key() -> Error {
-    Error::new(
-        CKR_DEVICE_MEMORY,
-        "the token has no key with the public key of the certificate, whose tags could hold it: set \
-         certificate_directory in the token's configuration to keep certificates in files",
-    )
 }
