@@ -248,6 +248,7 @@ fn a_failed_import_leaves_no_key_that_waits() {
     assert_eq!(refused, Err(CKR_FUNCTION_REJECTED));
     let expected = [
         ("CreateKey", 1),
+        ("DescribeKey", 1),
         ("GetParametersForImport", 1),
         ("ImportKeyMaterial", 1),
         ("ScheduleKeyDeletion", 1),
