@@ -190,6 +190,9 @@ fn the_pin_is_the_credentials_and_each_login_acts_as_its_own_user() {
         Err(CKR_KEY_HANDLE_INVALID)
     );
 
+    // That her access key was good says nothing of another secret with it.
+    assert_eq!(session.login(CKU_USER, &nobody), Err(CKR_PIN_INCORRECT));
+
     session.login(CKU_USER, &pin(&bob)).unwrap();
     let key = session.find_one(&[private_keys()]);
     assert_eq!(
