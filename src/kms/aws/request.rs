@@ -182,7 +182,12 @@ impl Requests {
         }
         let work = async {
             let answer = throttling::heeded::<E, _>(&self.limiter, call, answer).await?;
-            answer.map_err(|error| failure::describe(operation, key, &error))
+            answer.map_err(|error| {
+                if failure::lacks_credentials(&error) {
+                    self.renew_clients();
+                }
+                failure::describe(operation, key, &error)
+            })
         };
         let _place = self.limiter.turn(call, deadline).await?;
         let told = async {
