@@ -146,6 +146,7 @@ fn the_pin_is_the_credentials_and_each_login_acts_as_its_own_user() {
         &["kms:ListResourceTags", "kms:GetPublicKey", "kms:Sign"],
     );
     let bob = world.user("bob", &["kms:ListResourceTags", "kms:GetPublicKey"]);
+    let carol = world.user("carol", &["kms:ListResourceTags"]);
     let module = world.module("pin = \"credentials\"", &Cloud::nobody());
     let session = module.session();
     assert_ne!(module.token_info(0).unwrap().flags & CKF_LOGIN_REQUIRED, 0);
@@ -172,6 +173,11 @@ fn the_pin_is_the_credentials_and_each_login_acts_as_its_own_user() {
         assert_eq!(answer, Err(CKR_PIN_INCORRECT), "{pin}");
         assert_eq!(session.find(&[]), Ok(Vec::new()));
     }
+
+    // Keys that the one before may not read are there for the next at once.
+    session.login(CKU_USER, &pin(&carol)).unwrap();
+    assert_eq!(session.find(&[private_keys()]), Ok(Vec::new()));
+    session.logout().unwrap();
 
     session.login(CKU_USER, &pin(&alice)).unwrap();
     let key = session.find_one(&[private_keys()]);
@@ -214,7 +220,7 @@ fn the_pin_is_the_credentials_and_each_login_acts_as_its_own_user() {
 
     let log = world.log();
     assert!(log.contains("ACCESS_KEY_ID:SECRET_ACCESS_KEY"), "{log}");
-    for secret in [&alice.secret, &bob.secret] {
+    for secret in [&alice.secret, &bob.secret, &carol.secret] {
         assert!(!log.contains(secret.as_str()), "{log}");
     }
 }

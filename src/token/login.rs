@@ -203,6 +203,7 @@ impl Token {
         if self.config.pin == PinMode::Credentials {
             self.kms.log_out();
             self.view.forget();
+            self.materials.forget_failures();
         }
     }
 }

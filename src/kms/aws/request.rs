@@ -300,10 +300,11 @@ impl Requests {
         })
     }
 
-    /// Forgets who is logged in and what AWS said of it, and the credentials with the clients.
+    /// Forgets who is logged in, what AWS said of it and did not permit, and the credentials with the clients.
     pub(super) fn log_out(&self) {
         self.identity.store(None);
         self.guard.store(Guard::of(&self.settings));
+        self.denied.forget();
         self.clients.store(None);
     }
 

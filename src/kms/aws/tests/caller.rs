@@ -220,3 +220,23 @@ fn each_login_asks_anew_whose_the_credentials_are() {
     assert_eq!(log_in().unwrap_err().kind, KmsErrorKind::Credentials);
     assert_eq!(server.count("GetCallerIdentity"), 2);
 }
+
+#[test]
+fn what_one_caller_may_not_do_is_news_again_of_the_next() {
+    let server = Canned::new(|request, _| match request.operation.as_str() {
+        "GetCallerIdentity" => Reply::Xml(
+            200,
+            identity("111122223333", "arn:aws:iam::111122223333:user/host"),
+        ),
+        _ => Reply::error("AccessDeniedException"),
+    });
+    let token = token(&server, "pin = \"credentials\"");
+    for _ in 0..2 {
+        let identity = Identity::from_pin(b"AKIDTEST:secret").unwrap();
+        token.log_in(identity).unwrap();
+        for is_told in [false, true] {
+            assert_eq!(sign(&token).unwrap_err().is_told, is_told);
+        }
+        token.log_out();
+    }
+}
