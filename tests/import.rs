@@ -243,7 +243,7 @@ fn what_makes_no_key_is_refused_before_kms_is_asked() {
         refused.push((wanted, CKR_ATTRIBUTE_VALUE_INVALID));
     }
     refused.push((
-        secret_template(CKK_AES, &[1; 32]),
+        secret_template(CKK_DES3, &[1; 24]),
         CKR_TEMPLATE_INCONSISTENT,
     ));
     refused.push((

@@ -49,3 +49,4 @@ for prefix in ["created", "unwrapped"]:
     write(f"{prefix}-scalar", key.private_numbers().private_value.to_bytes(32, "big"))
     write(f"{prefix}-ec-wrapped", wrapped(key))
 write("created-hmac", os.urandom(64))
+write("created-aes", os.urandom(32))

@@ -53,7 +53,7 @@ fn no_byte_of_an_imported_or_unwrapped_key_is_left_in_memory() {
     };
     let created = secret(
         "created",
-        &["d", "p", "q", "dp", "dq", "qinv", "scalar", "hmac"],
+        &["d", "p", "q", "dp", "dq", "qinv", "scalar", "hmac", "aes"],
     );
     let unwrapped = secret("unwrapped", &["d", "p", "q", "dp", "dq", "qinv", "scalar"]);
     assert_eq!(found(&created), [0; 0]);
@@ -77,13 +77,15 @@ fn no_byte_of_an_imported_or_unwrapped_key_is_left_in_memory() {
         value,
     });
     create(session, ec);
-    let mut hmac = key_template(CKO_SECRET_KEY, CKK_GENERIC_SECRET);
-    let value = read("hmac");
-    hmac.push(Attr {
-        type_: CKA_VALUE,
-        value,
-    });
-    create(session, hmac);
+    for (name, key_type) in [("hmac", CKK_GENERIC_SECRET), ("aes", CKK_AES)] {
+        let mut secret = key_template(CKO_SECRET_KEY, key_type);
+        let value = read(name);
+        secret.push(Attr {
+            type_: CKA_VALUE,
+            value,
+        });
+        create(session, secret);
+    }
     assert_eq!(found(&created), [0; 0]);
 
     let unwrapping = session.find_one(&[private_keys(), id([0xaa])]);

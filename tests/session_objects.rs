@@ -464,7 +464,7 @@ fn what_the_token_would_have_to_store_is_refused_and_the_log_says_why() {
     let session = world.module.session();
     let on_token = [flag(CKA_TOKEN, true)];
     for template in [
-        secret(CKK_AES, [1; 16]),
+        secret(CKK_DES3, [1; 24]),
         rsa(vec![0xc1; 256]),
         data("app", "value"),
     ] {

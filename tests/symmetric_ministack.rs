@@ -174,6 +174,43 @@ fn blobs_go_both_ways_between_the_module_and_boto3() {
     );
 }
 
+#[test]
+fn blobs_of_an_imported_key_are_decrypted_by_boto3_before_and_after_its_material_expired() {
+    let cloud = Cloud::start(false);
+    let session = cloud.module.session();
+    let wanted = [
+        ulong(CKA_CLASS, CKO_SECRET_KEY),
+        ulong(CKA_KEY_TYPE, CKK_AES),
+        flag(CKA_TOKEN, true),
+        label("imported"),
+        bytes(CKA_VALUE, [0x17; 32]),
+    ];
+    let key = session.create(&wanted).unwrap();
+    let arn = String::from_utf8(session.get(key, CKA_UNIQUE_ID).unwrap()).unwrap();
+    let described = "key = kms.describe_key(KeyId=args[0])['KeyMetadata']\n\
+                     print(key['KeySpec'], key['Origin'], key['KeyState'], key['ExpirationModel'])";
+    assert_eq!(
+        cloud.python(described, &[&arn]),
+        "SYMMETRIC_DEFAULT EXTERNAL Enabled KEY_MATERIAL_DOES_NOT_EXPIRE"
+    );
+    let decrypt = "print(kms.decrypt(CiphertextBlob=bytes.fromhex(args[0]), \
+                   EncryptionContext=context)['Plaintext'].hex())";
+    let wrapped = session
+        .wrap(symmetric(0, CONTEXT), key, session_key(session))
+        .unwrap();
+    assert_eq!(cloud.python(decrypt, &[&hex(&wrapped)]), "42".repeat(32));
+
+    cloud.python("kms.delete_imported_key_material(KeyId=args[0])", &[&arn]);
+    let again = session.create(&wanted).unwrap();
+    assert_eq!(session.get(again, CKA_UNIQUE_ID), Ok(arn.into_bytes()));
+    assert_eq!(cloud.python(decrypt, &[&hex(&wrapped)]), "42".repeat(32));
+    let unwrapped = session.unwrap(symmetric(0, CONTEXT), again, &wrapped, &aes_template());
+    assert_eq!(
+        session.get(unwrapped.unwrap(), CKA_VALUE),
+        Ok(vec![0x42; 32])
+    );
+}
+
 /// What everybody needs who uses a key: to find it.
 const FIND: [&str; 5] = [
     "kms:ListKeys",

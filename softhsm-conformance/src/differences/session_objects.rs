@@ -136,8 +136,8 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     Difference {
         backs: Backs::Both,
         section: "4.1.1 Creating objects",
-        why: "A token need not make what it cannot: KMS takes neither secret keys nor \
-              data in.",
+        why: "A token need not make what it cannot: KMS takes in no data, and no \
+              secret key that may be read again.",
         seen: rows! {
             "objects: on the token" {
                 "C_CreateObject (a secret key)": "CKR_OK" => "CKR_TEMPLATE_INCONSISTENT",

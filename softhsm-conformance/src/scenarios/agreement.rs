@@ -19,7 +19,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         }
     }),
     scenario("ECDH: a part of the secret", |ctx| {
-        for length in [1, 16, 31, 32, 33] {
+        // Of fewer bytes, the first and the last may be the same.
+        for length in [8, 16, 31, 32, 33] {
             let mut template = secrets::found_out(CKK_GENERIC_SECRET);
             template.push(number(CKA_VALUE_LEN, length));
             let parameter = parameter(CKD_NULL, &[], PEER);

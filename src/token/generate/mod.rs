@@ -2,7 +2,7 @@
 
 pub(super) mod pair;
 mod policy;
-mod secret;
+pub(super) mod secret;
 
 use std::sync::Arc;
 

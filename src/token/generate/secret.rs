@@ -61,13 +61,7 @@ fn hmac(hash: Option<Hash>, template: &Template<'_>) -> Result<Kind> {
 
 fn symmetric(template: &Template<'_>) -> Result<Kind> {
     check(Making::Generated, template, Part::Secret, CKK_AES)?;
-    let mut refused = 0;
-    for use_ in USES {
-        refused += usize::from(template.flag(use_)? == Some(false));
-    }
-    if refused == USES.len() {
-        return Err(no_use("CKA_ENCRYPT and CKA_DECRYPT"));
-    }
+    check_symmetric_use(template)?;
     match template.ulong(CKA_VALUE_LEN)? {
         Some(len) if len == SYMMETRIC_KEY_LEN as CK_ULONG => {
             Ok((KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, None))
@@ -75,6 +69,16 @@ fn symmetric(template: &Template<'_>) -> Result<Kind> {
         Some(_) => Err(bad("CKA_VALUE_LEN", "KMS makes AES keys of 32 bytes")),
         None => Err(missing("CKA_VALUE_LEN")),
     }
+}
+
+/// Refuses a template that leaves a symmetric key without any use.
+pub(in crate::token) fn check_symmetric_use(template: &Template<'_>) -> Result<()> {
+    for use_ in USES {
+        if template.flag(use_)? != Some(false) {
+            return Ok(());
+        }
+    }
+    Err(no_use("CKA_ENCRYPT and CKA_DECRYPT"))
 }
 
 /// What a symmetric key of KMS can be used for: all of it, since KMS has one usage for the four.
