@@ -304,6 +304,41 @@ fn fips_and_dual_stack_and_every_partition_have_their_own_endpoints() {
     }
 }
 
+#[test]
+fn the_role_of_a_profile_is_assumed_where_fips_and_dual_stack_say() {
+    let world = World::start(None);
+    let profiles = "[profile signing]\nrole_arn = arn:aws:iam::111122223333:role/signer\n\
+                    source_profile = user\n\
+                    [profile user]\naws_access_key_id = test\naws_secret_access_key = test\n";
+    for (settings, environment, host) in [
+        ("", None, "sts.us-east-1.amazonaws.com"),
+        ("fips = true", None, "sts-fips.us-east-1.amazonaws.com"),
+        ("dualstack = true", None, "sts.us-east-1.api.aws"),
+        (
+            "",
+            Some("AWS_USE_FIPS_ENDPOINT"),
+            "sts-fips.us-east-1.amazonaws.com",
+        ),
+    ] {
+        let mut variables = vec![
+            world.https_proxy(),
+            world.bundle(),
+            ("AWS_CONFIG_FILE", "aws-config".to_owned()),
+        ];
+        variables.extend(environment.map(|name| (name, "true".to_owned())));
+        let settings = format!("profile = \"signing\"\nretries = 0\n{settings}");
+        world.list_with_profiles(&settings, &variables, profiles);
+        // The server behind the proxy is no STS: which one was meant is what counts.
+        let connects = world.proxy.take_requests();
+        assert!(
+            connects
+                .first()
+                .is_some_and(|first| first.starts_with(&format!("{host}:443 "))),
+            "{settings}: {connects:?}"
+        );
+    }
+}
+
 /// A KMS with one key behind TLS behind a proxy.
 struct World {
     emulator: Emulator,

@@ -146,6 +146,7 @@ fn the_pin_is_the_credentials_and_each_login_acts_as_its_own_user() {
         &["kms:ListResourceTags", "kms:GetPublicKey", "kms:Sign"],
     );
     let bob = world.user("bob", &["kms:ListResourceTags", "kms:GetPublicKey"]);
+    let carol = world.user("carol", &["kms:ListResourceTags"]);
     let module = world.module("pin = \"credentials\"", &Cloud::nobody());
     let session = module.session();
     assert_ne!(module.token_info(0).unwrap().flags & CKF_LOGIN_REQUIRED, 0);
@@ -173,6 +174,11 @@ fn the_pin_is_the_credentials_and_each_login_acts_as_its_own_user() {
         assert_eq!(session.find(&[]), Ok(Vec::new()));
     }
 
+    // Keys that the one before may not read are there for the next at once.
+    session.login(CKU_USER, &pin(&carol)).unwrap();
+    assert_eq!(session.find(&[private_keys()]), Ok(Vec::new()));
+    session.logout().unwrap();
+
     session.login(CKU_USER, &pin(&alice)).unwrap();
     let key = session.find_one(&[private_keys()]);
     let public = session.find_one(&[public_keys()]);
@@ -189,6 +195,9 @@ fn the_pin_is_the_credentials_and_each_login_acts_as_its_own_user() {
         session.sign(CKM_ECDSA, key, DIGEST).map(drop),
         Err(CKR_KEY_HANDLE_INVALID)
     );
+
+    // That her access key was good says nothing of another secret with it.
+    assert_eq!(session.login(CKU_USER, &nobody), Err(CKR_PIN_INCORRECT));
 
     session.login(CKU_USER, &pin(&bob)).unwrap();
     let key = session.find_one(&[private_keys()]);
@@ -211,7 +220,7 @@ fn the_pin_is_the_credentials_and_each_login_acts_as_its_own_user() {
 
     let log = world.log();
     assert!(log.contains("ACCESS_KEY_ID:SECRET_ACCESS_KEY"), "{log}");
-    for secret in [&alice.secret, &bob.secret] {
+    for secret in [&alice.secret, &bob.secret, &carol.secret] {
         assert!(!log.contains(secret.as_str()), "{log}");
     }
 }

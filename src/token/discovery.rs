@@ -35,11 +35,6 @@ impl Way {
         Self(Mutex::new(Chosen::by_config(config)))
     }
 
-    /// Forgets what was found out: who asks next may be permitted other things.
-    pub(super) fn forget(&self, config: &TokenConfig) {
-        *self.0.lock() = Chosen::by_config(config);
-    }
-
     pub(super) fn is_tagging_api(&self) -> bool {
         self.get() == Some(Chosen::TaggingApi)
     }

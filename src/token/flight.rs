@@ -15,36 +15,43 @@ pub(super) struct Flight {
 struct State {
     running: bool,
     landings: u64,
+    /// Of the work that landed last.
+    age: u32,
     outcome: Option<Error>,
 }
 
 impl Flight {
-    /// Runs `work`, or waits for the thread that is at it and shares its outcome.
-    pub(super) fn join(&self, work: impl FnOnce() -> Result<()>) -> Result<()> {
-        self.join_if(|| true, work)
+    /// Runs `work`, or waits for the thread that is at it and shares its outcome. Work of another age is
+    /// waited for as well, but its outcome is none for this thread, which begins anew then.
+    pub(super) fn join(&self, age: u32, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.join_if(age, || true, work)
     }
 
     /// The same, but work that nobody is at is begun only when it is `due`; when it is not, its
     /// last outcome still holds. No other thread can begin it between the two.
     pub(super) fn join_if(
         &self,
+        age: u32,
         due: impl FnOnce() -> bool,
         work: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         let mut state = self.state.lock();
-        if state.running {
+        while state.running {
             let landings = state.landings;
             self.landed
                 .wait_while(&mut state, |state| state.landings == landings);
-            return state.last_outcome();
+            if let Some(outcome) = state.last_outcome(age) {
+                return outcome;
+            }
         }
         if !due() {
-            return state.last_outcome();
+            return state.last_outcome(age).unwrap_or(Ok(()));
         }
         state.running = true;
         drop(state);
         let landing = Landing {
             flight: self,
+            age,
             outcome: None,
         };
         landing.settle(work())
@@ -52,14 +59,16 @@ impl Flight {
 }
 
 impl State {
-    fn last_outcome(&self) -> Result<()> {
-        self.outcome.clone().map_or(Ok(()), Err)
+    /// `None` when the work was of another age.
+    fn last_outcome(&self, age: u32) -> Option<Result<()>> {
+        (self.age == age).then(|| self.outcome.clone().map_or(Ok(()), Err))
     }
 }
 
 /// Ends the flight, also when the work panics.
 struct Landing<'a> {
     flight: &'a Flight,
+    age: u32,
     outcome: Option<Result<()>>,
 }
 
@@ -81,6 +90,7 @@ impl Drop for Landing<'_> {
         let mut state = self.flight.state.lock();
         state.running = false;
         state.landings += 1;
+        state.age = self.age;
         state.outcome = outcome.err();
         self.flight.landed.notify_all();
     }
@@ -102,7 +112,7 @@ mod tests {
                 scope.spawn(|| {
                     start.wait();
                     flight
-                        .join(|| {
+                        .join(0, || {
                             std::thread::sleep(Duration::from_millis(200));
                             runs.fetch_add(1, Ordering::Relaxed);
                             Ok(())
@@ -118,21 +128,55 @@ mod tests {
     fn work_that_is_not_due_again_has_its_last_outcome() {
         let flight = Flight::default();
         let failure = Error::from(pkcs11_sys::CKR_DEVICE_ERROR);
-        let not_due = |flight: &Flight| flight.join_if(|| false, || panic!("it is not due"));
+        let not_due = |flight: &Flight| flight.join_if(0, || false, || panic!("it is not due"));
         assert_eq!(not_due(&flight), Ok(()));
-        assert_eq!(flight.join(|| Err(failure.clone())), Err(failure.clone()));
+        assert_eq!(
+            flight.join(0, || Err(failure.clone())),
+            Err(failure.clone())
+        );
         assert_eq!(not_due(&flight), Err(failure));
-        assert_eq!(flight.join(|| Ok(())), Ok(()));
+        assert_eq!(flight.join(0, || Ok(())), Ok(()));
         assert_eq!(not_due(&flight), Ok(()));
+    }
+
+    #[test]
+    fn an_outcome_of_another_age_is_waited_for_and_not_shared() {
+        let (flight, begun) = (Flight::default(), Barrier::new(2));
+        let failure = Error::from(pkcs11_sys::CKR_USER_NOT_LOGGED_IN);
+        let landed = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let outcome = flight.join(1, || {
+                    begun.wait();
+                    std::thread::sleep(Duration::from_millis(200));
+                    landed.fetch_add(1, Ordering::Relaxed);
+                    Err(failure.clone())
+                });
+                assert_eq!(outcome, Err(failure.clone()));
+            });
+            begun.wait();
+            let outcome = flight.join(2, || {
+                assert_eq!(landed.fetch_add(1, Ordering::Relaxed), 1, "two at a time");
+                Ok(())
+            });
+            assert_eq!(outcome, Ok(()));
+        });
+        assert_eq!(landed.into_inner(), 2);
+        // What the work of before came to says nothing of this age.
+        assert_eq!(flight.join(2, || Err(failure.clone())), Err(failure));
+        assert_eq!(
+            flight.join_if(3, || false, || panic!("it is not due")),
+            Ok(())
+        );
     }
 
     #[test]
     fn a_panic_does_not_leave_the_others_waiting() {
         let flight = Flight::default();
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            flight.join(|| panic!("on purpose"))
+            flight.join(0, || panic!("on purpose"))
         }));
         assert!(panicked.is_err());
-        assert_eq!(flight.join(|| Ok(())), Ok(()));
+        assert_eq!(flight.join(0, || Ok(())), Ok(()));
     }
 }

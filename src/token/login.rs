@@ -20,28 +20,55 @@ enum State {
     #[default]
     Out,
     /// A PIN is being looked at, which may take a request.
-    Entering,
+    Entering {
+        /// False when the application's last session was closed meanwhile.
+        is_wanted: bool,
+    },
     User,
+    /// What belongs to a login that has ended is being forgotten.
+    Leaving,
+}
+
+impl State {
+    /// Whether a thread is at work on it, which alone ends that: whoever wants to log in waits, so that what
+    /// one login leaves behind never takes anything from the next.
+    fn is_passing(self) -> bool {
+        matches!(self, Self::Entering { .. } | Self::Leaving)
+    }
 }
 
 impl Login {
-    /// Begins a login; one that another thread has begun is waited for.
-    fn enter(&self) -> Result<Attempt<'_>> {
+    /// Begins a login; one that another thread begins or ends is waited for.
+    fn enter(&self) -> Result<Passage<'_>> {
         let mut state = self.state.lock();
         self.changed
-            .wait_while(&mut state, |state| *state == State::Entering);
+            .wait_while(&mut state, |state| state.is_passing());
         if *state == State::User {
             return Err(CKR_USER_ALREADY_LOGGED_IN.into());
         }
-        *state = State::Entering;
-        Ok(Attempt(self))
+        *state = State::Entering { is_wanted: true };
+        Ok(Passage(self))
     }
 
-    /// Whether there was a login to end.
-    fn leave(&self) -> bool {
-        let before = std::mem::take(&mut *self.state.lock());
-        self.changed.notify_all();
-        before == State::User
+    /// Begins the end of a login, if there is one.
+    fn leave(&self) -> Option<Passage<'_>> {
+        self.leave_from(&mut self.state.lock())
+    }
+
+    /// The same, and a login that is under way shall fail.
+    fn leave_or_give_up(&self) -> Option<Passage<'_>> {
+        let mut state = self.state.lock();
+        if let State::Entering { is_wanted } = &mut *state {
+            *is_wanted = false;
+        }
+        self.leave_from(&mut state)
+    }
+
+    fn leave_from(&self, state: &mut State) -> Option<Passage<'_>> {
+        (*state == State::User).then(|| {
+            *state = State::Leaving;
+            Passage(self)
+        })
     }
 
     fn is_user(&self) -> bool {
@@ -49,14 +76,14 @@ impl Login {
     }
 }
 
-/// A login under way: dropped, it has failed.
-struct Attempt<'l>(&'l Login);
+/// A login or a logout under way. Dropped, it leaves nobody logged in, unless it has succeeded.
+struct Passage<'l>(&'l Login);
 
-impl Attempt<'_> {
-    /// False when the application's last session was closed meanwhile.
-    fn succeed(self) -> bool {
+impl Passage<'_> {
+    /// False when the login is not wanted any more.
+    fn succeed(&self) -> bool {
         let mut state = self.0.state.lock();
-        let goes_on = *state == State::Entering;
+        let goes_on = *state == State::Entering { is_wanted: true };
         if goes_on {
             *state = State::User;
         }
@@ -64,10 +91,10 @@ impl Attempt<'_> {
     }
 }
 
-impl Drop for Attempt<'_> {
+impl Drop for Passage<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state.lock();
-        if *state == State::Entering {
+        if state.is_passing() {
             *state = State::Out;
         }
         self.0.changed.notify_all();
@@ -88,15 +115,30 @@ impl Token {
             }
         }
         let attempt = self.login.enter()?;
+        let outcome = self.check_pin(pin).and_then(|()| {
+            if attempt.succeed() {
+                return Ok(());
+            }
+            Err(CKR_SESSION_CLOSED.into())
+        });
+        if outcome.is_err() {
+            // A request that came too late to be an answer may have logged in all the same.
+            self.forget_user();
+        }
+        outcome
+    }
+
+    fn check_pin(&self, pin: &[u8]) -> Result<()> {
         match &self.config.pin {
-            PinMode::Any => {}
+            PinMode::Any => Ok(()),
             PinMode::Verify(source) => {
                 let hash = source
                     .hash()
                     .map_err(|why| Error::new(CKR_FUNCTION_FAILED, why))?;
-                if !hash.is_of(pin) {
-                    return Err(Error::new(CKR_PIN_INCORRECT, "it is not the token's PIN"));
+                if hash.is_of(pin) {
+                    return Ok(());
                 }
+                Err(Error::new(CKR_PIN_INCORRECT, "it is not the token's PIN"))
             }
             PinMode::Credentials => {
                 let identity = Identity::from_pin(pin).ok_or_else(|| {
@@ -107,28 +149,24 @@ impl Token {
                 })?;
                 self.kms
                     .log_in(identity)
-                    .map_err(|error| error.into_error(Phase::Login))?;
+                    .map_err(|error| error.into_error(Phase::Login))
             }
         }
-        if attempt.succeed() {
-            return Ok(());
-        }
-        self.forget_user();
-        Err(CKR_SESSION_CLOSED.into())
     }
 
     /// C_Logout.
     pub(crate) fn log_out(&self) -> Result<()> {
-        if !self.login.leave() {
-            return Err(CKR_USER_NOT_LOGGED_IN.into());
-        }
+        let _leaving = self
+            .login
+            .leave()
+            .ok_or_else(|| Error::from(CKR_USER_NOT_LOGGED_IN))?;
         self.forget_user();
         Ok(())
     }
 
     /// Ends the login with the application's last session.
     pub(crate) fn end_login(&self) {
-        if self.login.leave() {
+        if let Some(_leaving) = self.login.leave_or_give_up() {
             self.forget_user();
         }
     }
@@ -165,6 +203,52 @@ impl Token {
         if self.config.pin == PinMode::Credentials {
             self.kms.log_out();
             self.view.forget();
+            self.materials.forget_failures();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Ends a passage after a while; another thread that enters meanwhile must not get in before.
+    #[track_caller]
+    fn assert_waited_for(login: &Login, passage: Passage<'_>) {
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let next = login.enter().unwrap();
+                assert!(is_over.load(Ordering::SeqCst), "two at a time");
+                assert!(next.succeed());
+            });
+            std::thread::sleep(Duration::from_millis(100));
+            assert!(!login.is_user());
+            is_over.store(true, Ordering::SeqCst);
+            drop(passage);
+        });
+        assert!(login.is_user());
+    }
+
+    #[test]
+    fn a_login_waits_until_the_one_before_is_forgotten() {
+        let login = Login::default();
+        assert!(login.enter().unwrap().succeed());
+        let leaving = login.leave().unwrap();
+        assert!(login.leave().is_none(), "left twice");
+        assert_waited_for(&login, leaving);
+    }
+
+    #[test]
+    fn a_login_that_was_given_up_fails_and_nobody_takes_its_place_before() {
+        let login = Login::default();
+        let attempt = login.enter().unwrap();
+        assert!(login.leave().is_none(), "nobody is logged in yet");
+        assert!(login.leave_or_give_up().is_none());
+        assert!(!attempt.succeed());
+        assert_waited_for(&login, attempt);
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Materials {
 struct State {
     in_flight: HashSet<String>,
     failed: HashMap<String, Failure>,
+    /// How often all failures were forgotten: one of before is not noted after.
+    epoch: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -42,8 +44,8 @@ impl Materials {
     /// Makes sure that the public half of each key is there, or known to be out of reach.
     pub(super) fn fetch(&self, kms: &dyn Kms, keys: &[&Arc<Key>]) {
         loop {
-            let (mine, theirs) = self.claim(keys);
-            self.fetch_claimed(kms, &mine);
+            let (epoch, mine, theirs) = self.claim(keys);
+            self.fetch_claimed(kms, epoch, &mine);
             if theirs.is_empty() {
                 return;
             }
@@ -70,8 +72,16 @@ impl Materials {
         self.state.lock().failed.remove(&entry.arn);
     }
 
-    /// Splits off the keys that this thread is to fetch, and names those that others are fetching.
-    fn claim<'a>(&self, keys: &[&'a Arc<Key>]) -> (Vec<&'a Arc<Key>>, Vec<String>) {
+    /// Forgets all of them: another caller may read other keys.
+    pub(super) fn forget_failures(&self) {
+        let mut state = self.state.lock();
+        state.failed.clear();
+        state.epoch = state.epoch.wrapping_add(1);
+    }
+
+    /// Splits off the keys that this thread is to fetch in this epoch, and names those that others are
+    /// fetching.
+    fn claim<'a>(&self, keys: &[&'a Arc<Key>]) -> (u32, Vec<&'a Arc<Key>>, Vec<String>) {
         let mut state = self.state.lock();
         let (mut mine, mut theirs) = (Vec::new(), Vec::new());
         for key in keys.iter().filter(|key| key.material.get().is_none()) {
@@ -83,21 +93,21 @@ impl Materials {
                 mine.push(*key);
             }
         }
-        (mine, theirs)
+        (state.epoch, mine, theirs)
     }
 
-    fn fetch_claimed(&self, kms: &dyn Kms, mine: &[&Arc<Key>]) {
+    fn fetch_claimed(&self, kms: &dyn Kms, epoch: u32, mine: &[&Arc<Key>]) {
         let _landing = Landing {
             materials: self,
             keys: mine,
         };
         let entries: Vec<KeyEntry> = mine.iter().map(|key| key.entry.clone()).collect();
         for (key, answer) in mine.iter().zip(kms.read_keys(&entries)) {
-            self.settle(key, answer.and_then(|answer| material(key, &answer)));
+            self.settle(epoch, key, answer.and_then(|answer| material(key, &answer)));
         }
     }
 
-    fn settle(&self, key: &Key, result: Result<KeyMaterial, KmsError>) {
+    fn settle(&self, epoch: u32, key: &Key, result: Result<KeyMaterial, KmsError>) {
         let mut state = self.state.lock();
         match result {
             Ok(material) => {
@@ -105,6 +115,7 @@ impl Materials {
                 // Empty until now: a key in flight is claimed by one thread.
                 key.material.get_or_init(|| Arc::new(material));
             }
+            Err(_) if state.epoch != epoch => {}
             Err(error) => {
                 let failure = Failure {
                     // By the line below, or by the one before.

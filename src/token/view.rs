@@ -25,7 +25,6 @@ pub(super) struct View {
     current: ArcSwapOption<Snapshot>,
     state: Mutex<State>,
     listing: Flight,
-    way: Way,
 }
 
 struct State {
@@ -33,10 +32,25 @@ struct State {
     foreign: Foreign,
     /// How often everything was forgotten: what was listed before is of no use after.
     epoch: u32,
+    /// Not the view's: a listing that began before everything was forgotten must not decide for those after.
+    way: Arc<Way>,
     /// When the last complete listing was begun.
     listed: Option<Instant>,
     /// When a listing was last begun because a find missed.
     missed: Option<Instant>,
+}
+
+impl State {
+    fn new(config: &TokenConfig, epoch: u32) -> Self {
+        Self {
+            inventory: Inventory::new(config.on_destroy != OnDestroy::Refuse),
+            foreign: Foreign::default(),
+            epoch,
+            way: Arc::new(Way::new(config)),
+            listed: None,
+            missed: None,
+        }
+    }
 }
 
 impl View {
@@ -46,34 +60,32 @@ impl View {
         runtime: Arc<Runtime>,
         store: Arc<Store>,
     ) -> Self {
-        let destroyable = config.on_destroy != OnDestroy::Refuse;
         Self {
-            way: Way::new(&config),
+            state: Mutex::new(State::new(&config, 0)),
             config,
             kms,
             runtime,
             store,
             current: ArcSwapOption::const_empty(),
-            state: Mutex::new(State {
-                inventory: Inventory::new(destroyable),
-                foreign: Foreign::default(),
-                epoch: 0,
-                listed: None,
-                missed: None,
-            }),
             listing: Flight::default(),
         }
     }
 
     /// The current snapshot. The first one is waited for; a stale one is renewed in the background.
     pub(super) fn snapshot(self: &Arc<Self>) -> Result<Arc<Snapshot>> {
-        if let Some(snapshot) = self.current.load_full() {
-            self.renew_when_stale();
-            return Ok(snapshot);
+        loop {
+            if let Some(snapshot) = self.current.load_full() {
+                self.renew_when_stale();
+                return Ok(snapshot);
+            }
+            let epoch = self.epoch();
+            let is_due = || self.current.load().is_none();
+            let outcome = self.listing.join_if(epoch, is_due, || self.list());
+            // What somebody may see who has logged out meanwhile, or may not, is no answer.
+            if self.epoch() == epoch {
+                return outcome.map(|()| self.latest());
+            }
         }
-        self.listing
-            .join_if(|| self.current.load().is_none(), || self.list())?;
-        Ok(self.latest())
     }
 
     /// The snapshot as far as there is one, without any request.
@@ -84,7 +96,7 @@ impl View {
     /// Looks for keys that appeared since the last listing, unless that was done moments ago. A
     /// listing that is under way is waited for: what it will show is not missing. After one that
     /// failed moments ago nobody knows what is missing, so its failure is the answer.
-    pub(super) fn look_again(&self) -> Result<Arc<Snapshot>> {
+    pub(super) fn look_again(self: &Arc<Self>) -> Result<Arc<Snapshot>> {
         let due = || {
             let mut state = self.state.lock();
             let last = state.missed.max(state.listed);
@@ -94,22 +106,18 @@ impl View {
             }
             due
         };
-        self.listing.join_if(due, || self.list_news())?;
-        Ok(self.latest())
+        let epoch = self.epoch();
+        let outcome = self.listing.join_if(epoch, due, || self.list_news());
+        if self.epoch() == epoch {
+            return outcome.map(|()| self.latest());
+        }
+        self.snapshot()
     }
 
     /// Forgets all keys, and with them their handles: who asks next may see others.
     pub(super) fn forget(&self) {
         let mut state = self.state.lock();
-        let destroyable = self.config.on_destroy != OnDestroy::Refuse;
-        *state = State {
-            inventory: Inventory::new(destroyable),
-            foreign: Foreign::default(),
-            epoch: state.epoch.wrapping_add(1),
-            listed: None,
-            missed: None,
-        };
-        self.way.forget(&self.config);
+        *state = State::new(&self.config, state.epoch.wrapping_add(1));
         self.current.store(None);
     }
 
@@ -135,7 +143,7 @@ impl View {
             let state = view.state.lock();
             state.inventory.is_listed_without(key, &mark) || state.foreign.is_settled(key)
         });
-        if self.way.is_tagging_api() {
+        if self.state.lock().way.is_tagging_api() {
             Search::Tagging(known)
         } else {
             Search::Listing(known)
@@ -161,7 +169,7 @@ impl View {
         if due {
             let view = Arc::clone(self);
             self.runtime.background(move || {
-                if let Err(error) = view.listing.join(|| view.list()) {
+                if let Err(error) = view.listing.join(view.epoch(), || view.list()) {
                     let label = &view.config.label;
                     let what = "the listing could not be renewed, the last one stays";
                     if error.is_routine() {
@@ -174,11 +182,16 @@ impl View {
         }
     }
 
+    fn epoch(&self) -> u32 {
+        self.state.lock().epoch
+    }
+
     fn list(&self) -> Result<()> {
         let begun = Instant::now();
-        let (epoch, known): (_, HashMap<_, _>) = {
+        let (epoch, way, known): (_, _, HashMap<_, _>) = {
             let state = self.state.lock();
-            (state.epoch, state.inventory.all_listed())
+            let way = Arc::clone(&state.way);
+            (state.epoch, way, state.inventory.all_listed())
         };
         let Findings {
             shown,
@@ -186,7 +199,7 @@ impl View {
             still_foreign,
             outage,
         } = self
-            .discovery()
+            .discovery(&way)
             .complete(&known, |entries| self.state.lock().foreign.choose(entries))
             .map_err(|error| error.into_error(Phase::Find))?;
         let mut state = self.state.lock();
@@ -225,9 +238,12 @@ impl View {
     }
 
     fn list_news(&self) -> Result<()> {
-        let epoch = self.state.lock().epoch;
+        let (epoch, way) = {
+            let state = self.state.lock();
+            (state.epoch, Arc::clone(&state.way))
+        };
         let findings = self
-            .discovery()
+            .discovery(&way)
             .news(|entries| {
                 let state = self.state.lock();
                 discovery::unknown(entries, &state.inventory, &state.foreign)
@@ -249,11 +265,11 @@ impl View {
         Ok(())
     }
 
-    fn discovery(&self) -> Discovery<'_> {
+    fn discovery<'a>(&'a self, way: &'a Way) -> Discovery<'a> {
         Discovery {
             kms: &*self.kms,
             config: &self.config,
-            way: &self.way,
+            way,
         }
     }
 

@@ -44,6 +44,14 @@ impl Ambient {
         self.profiles.as_ref()?.get(key)
     }
 
+    /// A switch that the variable sets, else the profile. Other words than `true` and `false` count as unset: the
+    /// SDK reads it as well, and has its own words for that.
+    pub(super) fn flag(&self, variable: &str, key: &str) -> Option<bool> {
+        let said = self.variable(variable);
+        let said = said.as_deref().or_else(|| self.profile_setting(key))?;
+        said.to_ascii_lowercase().parse().ok()
+    }
+
     /// The profiles whose roles the chain assumes, the token's own first. None when the PIN or the environment has
     /// credentials that the chain takes before it looks at profiles.
     pub(super) fn profiles_of_roles(&self, identity: Option<&Identity>) -> Vec<&Profile> {

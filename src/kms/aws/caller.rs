@@ -16,6 +16,7 @@ use aws_sdk_sts::config::IdentityCache;
 use parking_lot::Mutex;
 
 use super::failure;
+use super::settings::AwsSettings;
 use crate::config::CallerRules;
 use crate::kms::{KmsError, KmsErrorKind};
 
@@ -48,12 +49,13 @@ struct Verdict {
 }
 
 impl Guard {
-    pub(super) fn new(rules: CallerRules, asks_always: bool) -> Self {
-        Self {
-            rules,
-            asks_always,
+    /// One that has seen nobody yet.
+    pub(super) fn of(settings: &AwsSettings) -> Arc<Self> {
+        Arc::new(Self {
+            rules: settings.caller.clone(),
+            asks_always: settings.needs_identity,
             last: Mutex::default(),
-        }
+        })
     }
 
     /// A source whose credentials are judged before they are handed out.

@@ -199,16 +199,26 @@ fn loader(
         None => settings.profile.as_ref(),
     };
     if let Some(profile) = profile {
-        // The chain would ask the environment first, whoever it speaks of.
-        let config = ProviderConfig::without_region()
-            .with_region(
-                settings
-                    .region
-                    .clone()
-                    .map(Region::new)
-                    .or_else(|| ambient.region()),
-            )
-            .with_http_client(http);
+        // The chain would ask the environment first, whoever it speaks of. STS, where the profile's roles are
+        // assumed, is reached as KMS is.
+        let config =
+            ProviderConfig::without_region()
+                .with_region(
+                    settings
+                        .region
+                        .clone()
+                        .map(Region::new)
+                        .or_else(|| ambient.region()),
+                )
+                .with_use_fips(
+                    settings
+                        .fips
+                        .or_else(|| ambient.flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")),
+                )
+                .with_use_dual_stack(settings.dualstack.or_else(|| {
+                    ambient.flag("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")
+                }))
+                .with_http_client(http);
         let credentials = ProfileFileCredentialsProvider::builder()
             .profile_name(profile)
             .configure(&config)

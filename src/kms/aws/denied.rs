@@ -46,6 +46,11 @@ impl Denied {
             Err(error) => Err(error),
         }
     }
+
+    /// Another caller comes, of whom nothing is known.
+    pub(super) fn forget(&self) {
+        self.missing.lock().clear();
+    }
 }
 
 #[cfg(test)]
@@ -82,5 +87,8 @@ mod tests {
         );
         assert!(denied.note(OPERATION, Some("one"), Ok(())).is_ok());
         assert!(!refused(&denied, Some("one"), tags));
+        assert!(refused(&denied, Some("one"), tags));
+        denied.forget();
+        assert!(!refused(&denied, Some("one"), tags), "another caller");
     }
 }

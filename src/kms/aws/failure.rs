@@ -4,8 +4,10 @@ use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::config::http::HttpResponse;
-use aws_sdk_kms::error::{ConnectorError, ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::error::{ConnectorError, ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::operation::RequestId;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 
 use crate::kms::{KmsError, KmsErrorKind as Kind};
@@ -17,6 +19,11 @@ const REQUEST_DUMP: &str = " to request ";
 const TLS: &str = "tls handshake";
 /// How every failure of a proxy to connect is introduced.
 const PROXY: &str = "tunnel error";
+/// How the SDK says that an operation had its time, whatever the operation.
+const TIMED_OUT: &str = "request has timed out";
+/// Why credentials that were configured nowhere may end in a time limit.
+const METADATA: &str = "where none are configured, the instance metadata service is asked for them, which \
+                        does not answer everywhere";
 
 /// The port's error for a failed request: its class, KMS's or the transport's words, the ids.
 pub(super) fn describe<E>(
@@ -43,7 +50,7 @@ where
                 status,
             )
         }
-        _ if lacks_credentials(error) => local(Kind::Credentials, words(error)),
+        _ if lacks_credentials(error) => without_credentials(local, error),
         SdkError::TimeoutError(_) => local(Kind::Timeout, words(error)),
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
             Some(connector) => transport(local, connector),
@@ -86,9 +93,69 @@ fn transport(local: impl Fn(Kind, String) -> KmsError, error: &ConnectorError) -
 
 /// The port's error for credentials that could not be had.
 pub(super) fn of_credentials(operation: &'static str, error: &CredentialsError) -> KmsError {
-    of_module(error)
-        .cloned()
-        .unwrap_or_else(|| KmsError::local(Kind::Credentials, operation, None, words(error)))
+    of_module(error).cloned().unwrap_or_else(|| {
+        without_credentials(
+            |kind, message| KmsError::local(kind, operation, None, message),
+            error,
+        )
+    })
+}
+
+/// The error for credentials that could not be had. Where the network or the service that issues them is at
+/// fault, that says nothing about the credentials.
+fn without_credentials(
+    local: impl Fn(Kind, String) -> KmsError,
+    error: &(dyn Error + 'static),
+) -> KmsError {
+    let issuing = |kind, message| local(kind, format!("no credentials: {message}"));
+    let mut last = error;
+    for cause in chain(error) {
+        match cause.downcast_ref() {
+            // The chain has tried all its sources by then: that one of them does not answer where it is not
+            // offered is no outage.
+            Some(
+                CredentialsError::CredentialsNotLoaded(_)
+                | CredentialsError::InvalidConfiguration(_),
+            ) => return local(Kind::Credentials, words(error)),
+            Some(CredentialsError::ProviderTimedOut(_)) => {
+                return issuing(Kind::Timeout, format!("{}; {METADATA}", words(cause)));
+            }
+            Some(_) => last = cause,
+            None => {}
+        }
+    }
+    // The error above it says as well that something went wrong on the way to KMS.
+    for cause in chain(last).skip(1) {
+        if let Some(connector) = cause.downcast_ref() {
+            return transport(issuing, connector);
+        }
+        if starts_with(cause, TIMED_OUT) {
+            return issuing(Kind::Timeout, words(last));
+        }
+        if let Some(kind) = outage(cause) {
+            return issuing(kind, words(last));
+        }
+    }
+    local(Kind::Credentials, words(error))
+}
+
+/// Whether a service that issues credentials answered so because it could not serve anybody.
+fn outage(cause: &(dyn Error + 'static)) -> Option<Kind> {
+    let text = cause.to_string();
+    let code = match cause.downcast_ref::<ErrorMetadata>() {
+        Some(answer) => answer.code().unwrap_or_default(),
+        // Errors of a service's model begin with their code.
+        None => text.split(':').next().unwrap_or_default(),
+    };
+    let status = status_of::<AssumeRoleError>(cause)
+        .or_else(|| status_of::<AssumeRoleWithWebIdentityError>(cause));
+    let answered = KmsError::answered("", None, code, "", status.unwrap_or_default());
+    Some(answered.kind).filter(|kind| matches!(kind, Kind::Throttled | Kind::Unavailable))
+}
+
+fn status_of<E: Error + 'static>(cause: &(dyn Error + 'static)) -> Option<u16> {
+    let error = cause.downcast_ref::<SdkError<E, HttpResponse>>()?;
+    Some(error.raw_response()?.status().as_u16())
 }
 
 /// The error behind another that this module's own provider of credentials gave.
@@ -96,7 +163,8 @@ fn of_module<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e KmsError> {
     chain(error).find_map(|cause| cause.downcast_ref())
 }
 
-fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+/// Whether a request could not even be signed.
+pub(super) fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     chain(error).any(<dyn Error>::is::<CredentialsError>)
 }
 

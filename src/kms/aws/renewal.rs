@@ -37,8 +37,9 @@ struct Keeper {
     /// For one answer of the source.
     limit: Duration,
     current: ArcSwapOption<Held>,
-    /// Held while the source is asked, so that it is asked once for all who wait.
-    asking: Mutex<()>,
+    /// Held while the source is asked, so that it is asked once for all who wait. Whether a task renews what it
+    /// answers.
+    asking: Mutex<bool>,
 }
 
 /// Credentials, and when they came. Its `Debug` shows no secret, as that of [`Credentials`].
@@ -55,7 +56,7 @@ impl Renewing {
             source,
             limit,
             current: ArcSwapOption::const_empty(),
-            asking: Mutex::new(()),
+            asking: Mutex::new(false),
         }))
     }
 }
@@ -82,13 +83,16 @@ impl Keeper {
 
     /// Credentials for a request that has to wait for them.
     async fn first(self: &Arc<Self>) -> Result {
-        let _turn = self.asking.lock().await;
+        let mut is_renewed = self.asking.lock().await;
         if let Some(credentials) = self.ready() {
             return Ok(credentials);
         }
         let credentials = self.ask().await?;
-        let renewals = keep_renewing(Arc::downgrade(self));
-        tokio::spawn(renewals.with_current_subscriber());
+        if !*is_renewed {
+            let renewals = keep_renewing(Arc::downgrade(self));
+            tokio::spawn(renewals.with_current_subscriber());
+            *is_renewed = true;
+        }
         Ok(credentials)
     }
 
@@ -103,8 +107,23 @@ impl Keeper {
         Ok(credentials)
     }
 
-    async fn renew(&self) {
+    /// How long until the credentials of this moment are to be renewed; `None` when they are at their end, and
+    /// with them the task that renews.
+    async fn pause(&self) -> Option<(Duration, SystemTime)> {
+        let mut is_renewed = self.asking.lock().await;
+        let held = self.current.load_full();
+        let next = held.and_then(|held| Some((held.next_renewal(SystemTime::now())?, held.since)));
+        *is_renewed = next.is_some();
+        next
+    }
+
+    /// Renews the credentials of `since`, unless a request could not wait and has others already.
+    async fn renew(&self, since: SystemTime) {
         let _turn = self.asking.lock().await;
+        let held = self.current.load_full();
+        if held.is_some_and(|held| held.since != since) {
+            return;
+        }
         match self.ask().await {
             Ok(_) => tracing::debug!("credentials were renewed in the background"),
             Err(error) => {
@@ -120,14 +139,14 @@ impl Keeper {
 
 /// Renews until the keeper is gone, or nothing usable is left: then the next request asks and begins anew.
 async fn keep_renewing(keeper: Weak<Keeper>) {
-    let pause = |keeper: &Keeper| {
-        let held = keeper.current.load_full()?;
-        held.next_renewal(SystemTime::now())
-    };
-    while let Some(wait) = keeper.upgrade().and_then(|keeper| pause(&keeper)) {
+    while let Some(present) = keeper.upgrade() {
+        let Some((wait, since)) = present.pause().await else {
+            return;
+        };
+        drop(present);
         sleep(wait).await;
         if let Some(keeper) = keeper.upgrade() {
-            keeper.renew().await;
+            keeper.renew(since).await;
         }
     }
 }
@@ -168,6 +187,7 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Instant;
 
@@ -175,13 +195,13 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(5);
 
-    /// Answers numbered credentials of this lifetime, each after a pause; from `fails_from` on an error.
+    /// Answers numbered credentials of this lifetime, each after a pause; in `fails` an error.
     #[derive(Debug, Clone)]
     struct Source {
         asked: Arc<AtomicU32>,
         lifetime: Option<Duration>,
         pause: Duration,
-        fails_from: u32,
+        fails: Range<u32>,
     }
 
     impl Source {
@@ -190,7 +210,7 @@ mod tests {
                 asked: Arc::default(),
                 lifetime,
                 pause: Duration::from_millis(100),
-                fails_from: u32::MAX,
+                fails: 0..0,
             }
         }
 
@@ -211,7 +231,7 @@ mod tests {
             future::ProvideCredentials::new(async {
                 sleep(self.pause).await;
                 let number = self.asked.fetch_add(1, Ordering::Relaxed);
-                if number >= self.fails_from {
+                if self.fails.contains(&number) {
                     return Err(CredentialsError::not_loaded("on purpose"));
                 }
                 let expiry = self.lifetime.map(|lifetime| SystemTime::now() + lifetime);
@@ -289,7 +309,7 @@ mod tests {
     #[test]
     fn a_renewal_that_fails_leaves_the_credentials_in_use_until_they_end() {
         let mut source = Source::new(Some(Duration::from_secs(3)));
-        source.fails_from = 1;
+        source.fails = 1..u32::MAX;
         let renewing = source.renewing();
         block_on(async {
             renewing.provide_credentials().await.unwrap();
@@ -298,6 +318,25 @@ mod tests {
             assert!(renewing.provide_credentials().await.is_ok());
             sleep(Duration::from_millis(700)).await;
             assert!(renewing.provide_credentials().await.is_err());
+        });
+    }
+
+    #[test]
+    fn a_request_that_could_not_wait_for_the_renewal_leaves_one_task_that_renews() {
+        let mut source = Source::new(Some(Duration::from_secs(2)));
+        source.fails = 1..2;
+        let renewing = source.renewing();
+        block_on(async {
+            renewing.provide_credentials().await.unwrap();
+            // The renewal after 1.5 s has failed, and the next is a second later.
+            sleep(Duration::from_millis(2100)).await;
+            assert_eq!(source.asked(), 2);
+            renewing.provide_credentials().await.unwrap();
+            assert_eq!(Arc::weak_count(&renewing.0), 1);
+            // It wakes up meanwhile, to credentials that are not due yet.
+            sleep(Duration::from_millis(900)).await;
+            assert_eq!(source.asked(), 3);
+            assert_eq!(Arc::weak_count(&renewing.0), 1);
         });
     }
 
@@ -313,7 +352,7 @@ mod tests {
         assert_eq!(source.asked(), 1);
 
         let mut source = Source::new(None);
-        source.fails_from = 0;
+        source.fails = 0..u32::MAX;
         let renewing = source.renewing();
         block_on(async {
             for _ in 0..3 {

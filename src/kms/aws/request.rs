@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_kms::Client;
@@ -50,7 +50,8 @@ pub(super) struct Requests {
     building: Mutex<()>,
     /// Who is logged in, where that matters.
     identity: ArcSwapOption<Identity>,
-    guard: Arc<Guard>,
+    /// Another one for each login: what was found of the credentials of one says nothing of the next.
+    guard: ArcSwap<Guard>,
     /// The warnings about settings that were given.
     warned: parking_lot::Mutex<BTreeSet<String>>,
     limiter: Arc<Limiter>,
@@ -65,9 +66,8 @@ impl Requests {
         http: SharedHttp,
         metrics: Option<Arc<Metrics>>,
     ) -> Self {
-        let guard = Guard::new(settings.caller.clone(), settings.needs_identity);
         Self {
-            guard: Arc::new(guard),
+            guard: ArcSwap::from(Guard::of(&settings)),
             limiter: Arc::new(Limiter::new(settings.token.clone(), settings.rates)),
             identity: ArcSwapOption::const_empty(),
             settings,
@@ -182,7 +182,12 @@ impl Requests {
         }
         let work = async {
             let answer = throttling::heeded::<E, _>(&self.limiter, call, answer).await?;
-            answer.map_err(|error| failure::describe(operation, key, &error))
+            answer.map_err(|error| {
+                if failure::lacks_credentials(&error) {
+                    self.renew_clients();
+                }
+                failure::describe(operation, key, &error)
+            })
         };
         let _place = self.limiter.turn(call, deadline).await?;
         let told = async {
@@ -226,7 +231,8 @@ impl Requests {
                 message,
             ));
         }
-        let (clients, _) = self.build(operation, identity.as_deref()).await?;
+        let guard = self.guard.load_full();
+        let (clients, _) = self.build(operation, identity.as_deref(), &guard).await?;
         self.keep(&clients);
         let is_same = match (&identity, &*self.identity.load()) {
             (Some(before), Some(now)) => Arc::ptr_eq(before, now),
@@ -244,14 +250,14 @@ impl Requests {
         &self,
         operation: &'static str,
         identity: Option<&Identity>,
+        guard: &Arc<Guard>,
     ) -> Result<(Clients, SdkConfig), KmsError> {
-        let (guard, warned) = (&self.guard, &self.warned);
         Box::pin(client::build(
             &self.settings,
             &self.http,
             identity,
             guard,
-            warned,
+            &self.warned,
         ))
         .await
         .map_err(|error| KmsError { operation, ..error })
@@ -272,13 +278,17 @@ impl Requests {
     ) -> Result<(), KmsError> {
         let work = async {
             let _turn = self.building.lock().await;
-            let (clients, config) = self.build(caller::OPERATION, Some(&identity)).await?;
+            let guard = Guard::of(&self.settings);
+            let (clients, config) = self
+                .build(caller::OPERATION, Some(&identity), &guard)
+                .await?;
             if let Some(provider) = config.credentials_provider() {
                 // The guard asks AWS whose they are.
                 let answer = provider.provide_credentials().await;
                 answer.map_err(|error| failure::of_credentials(caller::OPERATION, &error))?;
             }
             self.identity.store(Some(Arc::new(identity)));
+            self.guard.store(guard);
             self.keep(&clients);
             Ok(())
         };
@@ -293,9 +303,11 @@ impl Requests {
         })
     }
 
-    /// Forgets who is logged in, and the credentials with the clients.
+    /// Forgets who is logged in, what AWS said of it and did not permit, and the credentials with the clients.
     pub(super) fn log_out(&self) {
         self.identity.store(None);
+        self.guard.store(Guard::of(&self.settings));
+        self.denied.forget();
         self.clients.store(None);
     }
 

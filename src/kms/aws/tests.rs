@@ -7,6 +7,7 @@ mod creation;
 mod cryptography;
 mod deadlines;
 mod emulated;
+mod issuing;
 mod logging;
 mod reading;
 mod surroundings;

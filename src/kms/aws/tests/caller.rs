@@ -27,6 +27,12 @@ fn identity(account: &str, arn: &str) -> String {
     )
 }
 
+fn refusal(code: &str) -> String {
+    format!(
+        "<ErrorResponse><Error><Code>{code}</Code><Message>test {code}</Message></Error></ErrorResponse>"
+    )
+}
+
 /// A token with these lines in its section of the configuration.
 fn token(server: &Canned, lines: &str) -> AwsKms {
     let AwsSettings {
@@ -162,19 +168,13 @@ fn aws_is_asked_once_who_the_caller_is_and_never_without_a_rule() {
 
 #[test]
 fn while_nobody_can_say_who_the_caller_is_nothing_is_signed_and_the_next_request_asks_again() {
-    let server = Canned::new(|request, before| {
-        match request.operation.as_str() {
-        "GetCallerIdentity" if before < 1 => Reply::Xml(
-            403,
-            "<ErrorResponse><Error><Code>InvalidClientTokenId</Code><Message>no such key</Message></Error>\
-             </ErrorResponse>"
-                .to_owned(),
+    let server = Canned::new(|request, before| match request.operation.as_str() {
+        "GetCallerIdentity" if before < 1 => Reply::Xml(403, refusal("InvalidClientTokenId")),
+        "GetCallerIdentity" => Reply::Xml(
+            200,
+            identity("111122223333", "arn:aws:iam::111122223333:root"),
         ),
-        "GetCallerIdentity" => {
-            Reply::Xml(200, identity("111122223333", "arn:aws:iam::111122223333:root"))
-        }
         _ => Reply::Json(200, signature(&request.body)),
-    }
     });
     let token = token(&server, "account = \"111122223333\"");
     assert_eq!(sign(&token).unwrap_err().kind, KmsErrorKind::Credentials);
@@ -201,4 +201,42 @@ fn without_a_login_a_token_whose_pin_is_its_credentials_sends_nothing() {
     token.log_out();
     sign(&token).unwrap_err();
     assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn each_login_asks_anew_whose_the_credentials_are() {
+    // The key is revoked, or the secret of the second login is a wrong one.
+    let server = Canned::new(|_, before| match before {
+        0 => Reply::Xml(
+            200,
+            identity("111122223333", "arn:aws:iam::111122223333:user/host"),
+        ),
+        _ => Reply::Xml(403, refusal("SignatureDoesNotMatch")),
+    });
+    let token = token(&server, "pin = \"credentials\"");
+    let log_in = || token.log_in(Identity::from_pin(b"AKIDTEST:secret").unwrap());
+    log_in().unwrap();
+    token.log_out();
+    assert_eq!(log_in().unwrap_err().kind, KmsErrorKind::Credentials);
+    assert_eq!(server.count("GetCallerIdentity"), 2);
+}
+
+#[test]
+fn what_one_caller_may_not_do_is_news_again_of_the_next() {
+    let server = Canned::new(|request, _| match request.operation.as_str() {
+        "GetCallerIdentity" => Reply::Xml(
+            200,
+            identity("111122223333", "arn:aws:iam::111122223333:user/host"),
+        ),
+        _ => Reply::error("AccessDeniedException"),
+    });
+    let token = token(&server, "pin = \"credentials\"");
+    for _ in 0..2 {
+        let identity = Identity::from_pin(b"AKIDTEST:secret").unwrap();
+        token.log_in(identity).unwrap();
+        for is_told in [false, true] {
+            assert_eq!(sign(&token).unwrap_err().is_told, is_told);
+        }
+        token.log_out();
+    }
 }
