@@ -46,7 +46,7 @@ main() {
 
     heading "A decryption key, and a secret that openssl encrypts for it"
     run 'pkcs11-tool --module "$MODULE" --keypairgen --key-type RSA:4096 --usage-decrypt --id 03 --label secrets'
-    expect 'Usage: *decrypt$'
+    expect 'Usage: *decrypt, unwrap$'
     read_public_key oaep 03
     run 'echo "the launch code is 0000" >secret.txt'
     run 'openssl pkeyutl -encrypt -pubin -inkey oaep.pem -in secret.txt -out secret.enc \
