@@ -12,9 +12,10 @@ demo: ## Keys in KMS through pkcs11-tool and openssl, on this machine alone
 	scripts/demo.sh
 
 .PHONY: test
-test: setup build lint ## Everything: format, lints, all tests
+test: setup build lint ## Everything: format, lints, all tests, the demo
 	cargo nextest run --workspace
 	cargo test --workspace --doc
+	scripts/demo.sh
 
 .PHONY: build
 build: ## The module (target/debug/libkms_pkcs11.so), the emulator and the tools

@@ -43,6 +43,7 @@ const TAG: usize = 16;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
+    // The first is the program itself.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [direction, module, token, key, input, output] = arguments.as_slice() else {
         return complain("usage: encrypt_file encrypt|decrypt MODULE TOKEN KEY IN OUT");

@@ -56,6 +56,7 @@ const QUICK: Effort = Effort {
 };
 
 fn main() -> Result<()> {
+    // The first is the program itself.
     let words: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let effort = if words.contains(&"--quick") {

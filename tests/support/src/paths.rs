@@ -67,6 +67,7 @@ fn profile_dir() -> PathBuf {
         .unwrap_or_else(|error| panic!("the path of this program is unknown: {error}"));
     program
         .ancestors()
+        // The first is the program itself.
         .skip(1)
         .find(|directory| !directory.ends_with("deps") && !directory.ends_with("examples"))
         .unwrap_or_else(|| panic!("{} is in no directory", program.display()))
