@@ -38,15 +38,22 @@ impl Token {
         self.handle_of(&entry, Part::Private)
     }
 
-    /// Checks all that can be checked of a template for C_UnwrapKey before the key is there.
-    pub(crate) fn check_import_template(&self, template: &Template<'_>) -> Result<()> {
+    /// Checks all that can be checked of a template for C_UnwrapKey of a private key before the key is there.
+    pub(crate) fn check_import_private(&self, template: &Template<'_>) -> Result<()> {
         self.check_makes_keys()?;
         self.check_keeps(&[template])?;
         private::check_unwrapped(template)
     }
 
+    /// The same of a secret key: the bytes that it has to have, where the template tells.
+    pub(crate) fn check_import_secret(&self, template: &Template<'_>) -> Result<Option<usize>> {
+        self.check_makes_keys()?;
+        self.check_keeps(&[template])?;
+        secret::check_unwrapped(template)
+    }
+
     /// Imports the private key of a PKCS#8 that was wrapped.
-    pub(crate) fn import_unwrapped(
+    pub(crate) fn import_unwrapped_private(
         &self,
         template: &Template<'_>,
         pkcs8: &[u8],
@@ -61,6 +68,17 @@ impl Token {
         self.check_makes_keys()?;
         self.check_keeps(&[template])?;
         let (wanted, value) = secret::created(template)?;
+        let entry = self.import(&wanted, Material::Secret(value))?;
+        self.handle_of(&entry, Part::Secret)
+    }
+
+    /// Imports the secret key that was wrapped.
+    pub(crate) fn import_unwrapped_secret(
+        &self,
+        template: &Template<'_>,
+        value: &[u8],
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let wanted = secret::unwrapped(template, value.len())?;
         let entry = self.import(&wanted, Material::Secret(value))?;
         self.handle_of(&entry, Part::Secret)
     }
