@@ -12,8 +12,7 @@ use super::generate::{Wanted, new_mark};
 use crate::crypto::{Hash, PrivateKey, PublicKey, RsaPublicKey, oaep, rsa_aes};
 use crate::error::{Error, Result};
 use crate::kms::{
-    CREATED_TAG, ImportParameters, KeyAnswer, KeyEntry, KmsErrorKind, NewKey, Phase,
-    WrappingAlgorithm,
+    CREATED_TAG, ImportParameters, KeyAnswer, KeyEntry, NewKey, Phase, WrappingAlgorithm,
 };
 use crate::object::template::Template;
 use crate::object::{Names, Part};
@@ -203,14 +202,7 @@ impl Token {
         let lifetime = self.config.import_lifetime();
         self.kms
             .import_material(key, &parameters.token, &wrapped, lifetime)
-            .map_err(|error| {
-                // A key of these names may have been taken for one that waits, by somebody else.
-                let left = match error.kind {
-                    KmsErrorKind::KeyMaterial => Left::Material,
-                    _ => Left::Nothing,
-                };
-                (error.into_error(Phase::Generate), left)
-            })?;
+            .map_err(|error| (error.into_error(Phase::Generate), Left::Nothing))?;
         self.kms
             .await_key(key, request.spec, request.usage)
             .map_err(|error| (error.into_error(Phase::Generate), Left::Material))
