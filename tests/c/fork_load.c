@@ -18,7 +18,7 @@
 
 #define SIGNERS 8
 #define CHILDREN_AT_ONCE 5
-#define SECONDS_OF_A_CHILD 120
+#define SECONDS_OF_A_CHILD 60
 
 static const char *signatures;
 static size_t functions;
