@@ -64,7 +64,7 @@ pub(crate) fn at_work<T>(work: impl FnOnce() -> T) -> T {
 
 /// Runs something within [`at_work`] that does nothing but wait, and that holds no lock.
 pub(crate) fn waiting<T>(wait: impl FnOnce() -> T) -> T {
-    let _waiting = is_at_work().then(Waiting::begin);
+    let _waiting = (is_at_work() && !has_ended()).then(Waiting::begin);
     wait()
 }
 
@@ -114,9 +114,6 @@ pub(crate) fn after_in_parent() {
 
 /// To be called after a fork, in the child, which has no other threads.
 pub(crate) fn after_in_child() {
-    if has_ended() {
-        return;
-    }
     STATE.store(u64::from(is_at_work()), Ordering::Release);
     GENERATION.fetch_add(1, Ordering::Relaxed);
 }

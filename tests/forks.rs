@@ -126,6 +126,11 @@ fn a_child_has_none_of_the_threads_that_wait_in_its_parent() {
     pattern("forks_while_many_threads_wait");
 }
 
+#[test]
+fn a_child_with_the_process_id_of_its_parent_starts_anew() {
+    pattern("processes_of_the_same_id");
+}
+
 #[track_caller]
 fn pattern(name: &str) {
     let (_emulator, token) = token_with_one_pair();

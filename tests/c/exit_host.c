@@ -112,19 +112,20 @@ static void join(pthread_t begun)
 
 static void finalize_leaves_nothing(void)
 {
-    int threads, files, round;
-    begin();
-    sign();
-    finalize();
-    threads = count_threads();
-    files = count_files();
-    CHECK(threads == 1);
-    for (round = 0; round < 20; round++) {
+    int files_before, files, round;
+    load(path);
+    files_before = count_files();
+    for (round = 0; round < 10; round++) {
         CHECK_RV(initialize(NULL), CKR_OK);
         sign();
         CHECK(count_threads() > 1);
         finalize();
-        CHECK(count_threads() == threads);
+        CHECK(count_threads() == 1);
+        if (round == 0) {
+            /* Two sockets of the runtime's, which the library keeps. */
+            files = count_files();
+            CHECK(files <= files_before + 2);
+        }
         CHECK(count_files() == files);
     }
 }

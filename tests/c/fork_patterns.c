@@ -2,12 +2,12 @@
  * The ways in which known programs fork around a PKCS#11 module. Usage: fork_patterns MODULE SCENARIO. The
  * configured token shows one P-256 pair. Prints nothing on stdout.
  */
-#define _DEFAULT_SOURCE
+#define _GNU_SOURCE
 #include "host.h"
 
 #include <dirent.h>
 #include <pthread.h>
-#include <signal.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -404,6 +404,36 @@ static void forks_while_many_threads_wait(void)
         CHECK(pthread_join(waiting[i], NULL) == 0);
 }
 
+/* The first process of a namespace has the id 1; so has the first one of a namespace within. */
+
+static void in_a_namespace(void (*run)(void))
+{
+    CHECK(unshare(CLONE_NEWUSER | CLONE_NEWPID) == 0);
+    wait_for(forked(run));
+}
+
+static void be_the_first_within(void)
+{
+    CK_INFO info;
+    CHECK(getpid() == 1);
+    CHECK_RV(p11->C_GetInfo(&info), CKR_CRYPTOKI_NOT_INITIALIZED);
+    CHECK_RV(initialize(NULL), CKR_OK);
+    finalize();
+}
+
+static void be_the_first(void)
+{
+    CHECK(getpid() == 1);
+    CHECK_RV(initialize(NULL), CKR_OK);
+    in_a_namespace(be_the_first_within);
+    finalize();
+}
+
+static void processes_of_the_same_id(void)
+{
+    in_a_namespace(be_the_first);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -418,6 +448,7 @@ static const struct {
     { "forks_while_requests_hang", forks_while_requests_hang },
     { "forks_of_a_host_with_handlers_and_locks_of_its_own", forks_of_a_host_with_handlers_and_locks_of_its_own },
     { "forks_while_many_threads_wait", forks_while_many_threads_wait },
+    { "processes_of_the_same_id", processes_of_the_same_id },
 };
 
 int main(int argc, char **argv)
