@@ -50,7 +50,7 @@ fn soak_200_forks_under_load_again_and_again() {
         ),
     ] {
         let mut sum = Survived::default();
-        for _ in 0..5 {
+        for _ in 0..3 {
             let survived = load().survives(200);
             sum.forks += survived.forks;
             sum.signatures += survived.signatures;
