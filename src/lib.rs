@@ -8,6 +8,7 @@ mod crypto;
 #[cfg(test)]
 mod documentation;
 mod error;
+mod fork;
 mod handle;
 mod hex;
 mod kms;
@@ -18,6 +19,7 @@ mod module;
 mod object;
 mod reply;
 mod session;
+mod sync;
 mod token;
 mod v3_2;
 mod vendor;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
 use pkcs11_sys::*;
 
 use crate::config::{Config, TokenConfig};
@@ -12,10 +11,8 @@ use crate::kms::{AwsKms, AwsSettings, Runtime, SharedHttp, WithSignalsBlocked};
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::session::{Session, SessionTable};
+use crate::sync::{Condvar, Mutex};
 use crate::token::Token;
-
-/// How long C_Finalize waits for calls in flight.
-const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
 
 /// What lives from C_Initialize to C_Finalize.
 pub(crate) struct Module {
@@ -59,11 +56,12 @@ impl Module {
         }
     }
 
-    /// Ends what runs: calls in flight answer with an error, threads are joined, counts are written.
-    pub(crate) fn shut_down(&self) {
+    /// Ends what runs: calls in flight answer with an error, threads are joined, for `bound` at most, and
+    /// counts are written.
+    pub(crate) fn shut_down(&self, bound: Duration) {
         *self.is_shut_down.lock() = true;
         self.shut_down.notify_all();
-        self.runtime.shutdown(SHUTDOWN_BOUND);
+        self.runtime.shutdown(bound);
         for token in &self.tokens {
             token.log_counts();
         }
@@ -82,9 +80,12 @@ impl Module {
 
     /// Keeps this thread waiting until C_Finalize; any number of threads may.
     pub(crate) fn wait_for_shut_down(&self) {
-        let mut is_shut_down = self.is_shut_down.lock();
-        self.shut_down
-            .wait_while(&mut is_shut_down, |is_shut_down| !*is_shut_down);
+        let is_shut_down = self.is_shut_down.lock();
+        let is_open = |is_shut_down: &mut bool| !*is_shut_down;
+        drop(
+            self.shut_down
+                .wait_while(&self.is_shut_down, is_shut_down, is_open),
+        );
     }
 
     pub(crate) fn log(&self) -> &Log {

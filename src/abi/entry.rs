@@ -6,6 +6,7 @@ use pkcs11_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
 
 use super::{environment, process};
 use crate::error::{Error, Result};
+use crate::fork;
 use crate::log::{self, Log};
 use crate::module::Module;
 
@@ -40,11 +41,11 @@ pub(super) fn answer(rv: CK_RV) -> Result<()> {
     }
 }
 
-/// Keeps panics from unwinding into C, which would abort the host.
+/// Keeps panics from unwinding into C, which would abort the host, and forks from the middle of the work.
 fn guard(name: &'static str, run: impl FnOnce() -> Result<()>) -> CK_RV {
     // Unwind safety: the module's shared state changes only by whole replacement or under locks
     // that do not poison, and an operation that was running is ended by its guard.
-    match catch_unwind(AssertUnwindSafe(run)) {
+    match fork::at_work(|| catch_unwind(AssertUnwindSafe(run))) {
         Ok(Ok(())) => CKR_OK,
         Ok(Err(error)) => error.rv(),
         Err(_) => {

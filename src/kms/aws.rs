@@ -24,6 +24,7 @@ mod quota;
 mod reading;
 mod renewal;
 mod request;
+mod resolver;
 mod retry;
 mod rotation;
 mod settings;
@@ -45,7 +46,6 @@ use zeroize::Zeroizing;
 pub(crate) use client::SharedHttp;
 pub(crate) use settings::AwsSettings;
 
-use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
     Alias, DataKey, EncryptionAlgorithm, EncryptionContext, Identity, ImportParameters, KeyAnswer,
@@ -97,7 +97,8 @@ impl AwsKms {
         let deadline = Instant::now() + budget;
         // Boxed on the worker: the SDK's futures are large, the caller's stack may be small.
         let boxed = async move { Box::pin(work(requests, deadline)).await };
-        first_use::guarded(|| self.runtime.run(boxed, budget + GRACE))
+        self.runtime
+            .run(boxed, budget + GRACE)
             .unwrap_or_else(|error| Err(interrupted(operation, budget, &error)))
     }
 

@@ -5,7 +5,6 @@
 
 mod aws;
 mod error;
-pub(crate) mod first_use;
 mod identity;
 pub(crate) mod permissions;
 mod runtime;

@@ -12,9 +12,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
+use crate::fork;
 use crate::log;
+use crate::sync::Mutex;
 
 /// One drives more requests than KMS admits of one account, over 10,000 per second. A second one costs
 /// throughput: the two wake each other for every request (docs/performance.md).
@@ -84,18 +84,16 @@ impl Runtime {
             // Nobody listens any more when the deadline has passed.
             sender.send(work.await).ok();
         }));
-        receiver
-            .recv_timeout(deadline)
-            .map_err(|error| match error {
-                mpsc::RecvTimeoutError::Timeout => {
-                    task.abort();
-                    RunError::Elapsed
-                }
-                mpsc::RecvTimeoutError::Disconnected => match *self.state.lock() {
-                    State::Stopped => RunError::Stopped,
-                    State::Idle | State::Running(_) => RunError::Panicked,
-                },
-            })
+        fork::waiting(|| receiver.recv_timeout(deadline)).map_err(|error| match error {
+            mpsc::RecvTimeoutError::Timeout => {
+                task.abort();
+                RunError::Elapsed
+            }
+            mpsc::RecvTimeoutError::Disconnected => match *self.state.lock() {
+                State::Stopped => RunError::Stopped,
+                State::Idle | State::Running(_) => RunError::Panicked,
+            },
+        })
     }
 
     /// Runs blocking `work`, which may call [`Runtime::run`] in turn, on a thread of the runtime;
@@ -105,6 +103,7 @@ impl Runtime {
             let dispatch = tracing::dispatcher::get_default(Clone::clone);
             let work = move || tracing::dispatcher::with_default(&dispatch, work);
             let work = move || log::within(log::BACKGROUND, work);
+            let work = move || fork::at_work(work);
             // By way of a worker: a thread started from here would take over the signal mask of
             // the host's thread.
             handle.spawn(async { drop(tokio::task::spawn_blocking(work)) });
@@ -119,7 +118,7 @@ impl Runtime {
         };
         runtime.spawn(async move {
             tokio::time::sleep(delay).await;
-            drop(tokio::task::spawn_blocking(work));
+            drop(tokio::task::spawn_blocking(|| fork::at_work(work)));
         });
         true
     }
@@ -147,7 +146,7 @@ impl Runtime {
         });
         if let Some(stopper) = stopper {
             // A panic while stopping leaves nothing to do better.
-            stopper.join().ok();
+            fork::waiting(|| stopper.join()).ok();
         }
         if let Some(runtime) = runtime.lock().take() {
             runtime.shutdown_background();
@@ -175,11 +174,15 @@ impl Runtime {
                 .max_blocking_threads(BLOCKING_THREADS)
                 .thread_name(THREAD_NAME)
                 .thread_stack_size(STACK_BYTES)
+                .on_thread_unpark(fork::work_begins)
+                .on_thread_park(fork::work_pauses)
+                .on_thread_stop(fork::work_pauses)
                 .enable_io()
                 .enable_time()
                 .build();
         });
-        started
+        // The worker is at work before it pauses for the first time, too: it begins with this task.
+        started.inspect(|runtime| drop(runtime.spawn(async { fork::work_begins() })))
     }
 }
 

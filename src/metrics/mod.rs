@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use pkcs11_sys::CK_RV;
 
 use crate::config::MetricsConfig;
 use crate::kms::{KmsErrorKind, Runtime};
 use crate::log::Outage;
+use crate::sync::Mutex;
 use histogram::Histogram;
 
 /// Stands for the id of the process in the name of the file.

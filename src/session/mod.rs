@@ -26,7 +26,6 @@ mod wrap;
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use pkcs11_sys::*;
 
 pub(crate) use table::SessionTable;
@@ -35,6 +34,7 @@ use crate::error::{Error, Result};
 use crate::kms::Phase;
 use crate::mechanism::{self, Mechanism, Use};
 use crate::object::Object;
+use crate::sync::Mutex;
 use crate::token::Token;
 use message_cipher::CipherMessages;
 use messages::Messages;

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
 use pkcs11_sys::*;
 
 use super::Session;
 use crate::error::{Error, Result};
 use crate::handle;
+use crate::sync::RwLock;
 use crate::token::{SessionCounts, Token};
 
 /// Sessions by handle.

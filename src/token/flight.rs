@@ -1,8 +1,7 @@
 //! One thread does the work, the others that want it wait for its outcome.
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::error::{Error, Result};
+use crate::sync::{Condvar, Mutex};
 
 /// A piece of work that many threads may ask for at once and that must run once.
 #[derive(Debug, Default)]
@@ -38,8 +37,8 @@ impl Flight {
         let mut state = self.state.lock();
         while state.running {
             let landings = state.landings;
-            self.landed
-                .wait_while(&mut state, |state| state.landings == landings);
+            let flies = |state: &mut State| state.landings == landings;
+            state = self.landed.wait_while(&self.state, state, flies);
             if let Some(outcome) = state.last_outcome(age) {
                 return outcome;
             }

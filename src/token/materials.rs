@@ -5,10 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::kms::{KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind};
 use crate::object::{Key, KeyMaterial};
+use crate::sync::{Condvar, Mutex};
 
 /// How long a failed fetch is taken for an answer.
 const FAILURE_LASTS: Duration = Duration::from_secs(5);
@@ -49,10 +48,10 @@ impl Materials {
             if theirs.is_empty() {
                 return;
             }
-            let mut state = self.state.lock();
-            self.landed.wait_while(&mut state, |state| {
-                theirs.iter().any(|arn| state.in_flight.contains(arn))
-            });
+            let state = self.state.lock();
+            let under_way =
+                |state: &mut State| theirs.iter().any(|arn| state.in_flight.contains(arn));
+            drop(self.landed.wait_while(&self.state, state, under_way));
             // The others may have fetched for a key that was forgotten since: what is missing still is claimed
             // now.
         }

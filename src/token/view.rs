@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use parking_lot::Mutex;
 
 use super::certificates::store::Store;
 use super::discovery::{self, Discovery, Findings, Way};
@@ -15,6 +14,7 @@ use super::inventory::{Inventory, Snapshot};
 use crate::config::{OnDestroy, TokenConfig};
 use crate::error::Result;
 use crate::kms::{Kms, Known, Phase, Runtime, Search};
+use crate::sync::Mutex;
 
 /// The keys of a token: a snapshot that readers share, and what it is made from.
 pub(super) struct View {

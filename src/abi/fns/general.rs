@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::ptr;
+use std::time::Duration;
 
 use pkcs11_sys::*;
 
@@ -21,6 +22,9 @@ const INTERFACE_NAME: &CStr = c"PKCS 11";
 
 /// The newest version of the standard that the module speaks.
 const CRYPTOKI_VERSION: CK_VERSION = CK_VERSION { major: 3, minor: 2 };
+
+/// How long C_Finalize waits for the module's threads.
+const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
 
 pub(in super::super) unsafe fn initialize(init_args: CK_VOID_PTR) -> Result<()> {
     // SAFETY: by this function's contract.
@@ -57,7 +61,9 @@ pub(in super::super) unsafe fn finalize(reserved: CK_VOID_PTR) -> Result<()> {
         return Err(CKR_ARGUMENTS_BAD.into());
     }
     let module = process::take()?;
-    module.log().scope("C_Finalize", || module.shut_down());
+    module
+        .log()
+        .scope("C_Finalize", || module.shut_down(SHUTDOWN_BOUND));
     Ok(())
 }
 

@@ -20,7 +20,6 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_types::service_config::ServiceConfigKey;
-use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::ambient::Ambient;
@@ -28,11 +27,13 @@ use super::attempts::CountAttempts;
 use super::caller::Guard;
 use super::connections;
 use super::credentials;
+use super::resolver::SystemResolver;
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
 use super::throttling::{InTurn, NoteThrottling};
 use super::trust::CaBundle;
 use crate::kms::{Identity, KmsError, KmsErrorKind};
+use crate::sync::Mutex;
 
 /// How long an unused connection stays open.
 const IDLE: Duration = Duration::from_secs(90);
@@ -86,6 +87,7 @@ fn connection_pool(bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsErr
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(trust)
         .proxy_config(ProxyConfig::from_env())
+        .dns_resolver(SystemResolver)
         .tcp_nodelay(true)
         .idle_timeout(IDLE)
         .event_listener(connections::listener())

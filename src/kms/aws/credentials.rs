@@ -9,7 +9,6 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use parking_lot::Mutex;
 
 use super::ambient::Ambient;
 use super::caller::Guard;
@@ -17,6 +16,7 @@ use super::renewal::Renewing;
 use super::settings::AwsSettings;
 use crate::config::RoleConfig;
 use crate::kms::Identity;
+use crate::sync::Mutex;
 
 /// How the sessions of roles are called in CloudTrail and in the ARN of the caller, unless configured.
 const SESSION_NAME: &str = env!("CARGO_PKG_NAME");

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
 use crate::kms::{KmsError, KmsErrorKind};
+use crate::sync::Mutex;
 
 /// How long a new key may still be unknown to some host of KMS.
 const FRESH: Duration = Duration::from_mins(5);

@@ -27,7 +27,7 @@ use super::quota::Call;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
 use super::throttling;
-use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind, first_use};
+use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind};
 use crate::metrics::Metrics;
 
 /// Clients, and since when there are any.
@@ -53,7 +53,7 @@ pub(super) struct Requests {
     /// Another one for each login: what was found of the credentials of one says nothing of the next.
     guard: ArcSwap<Guard>,
     /// The warnings about settings that were given.
-    warned: parking_lot::Mutex<BTreeSet<String>>,
+    warned: crate::sync::Mutex<BTreeSet<String>>,
     limiter: Arc<Limiter>,
     pub(super) fresh: FreshKeys,
     denied: Denied,
@@ -74,7 +74,7 @@ impl Requests {
             http,
             clients: ArcSwapOption::const_empty(),
             building: Mutex::new(()),
-            warned: parking_lot::Mutex::default(),
+            warned: crate::sync::Mutex::default(),
             fresh: FreshKeys::default(),
             denied: Denied::default(),
             metrics,
@@ -193,9 +193,6 @@ impl Requests {
         let told = async {
             let record = Record::begin(operation, key, self.metrics.as_deref(), Instant::now());
             let ended = timeout_at(deadline, work).await;
-            if attempts::so_far().status.is_some() {
-                first_use::answered();
-            }
             let result = ended.unwrap_or_else(|_| Err(late()));
             let result = self.denied.note(operation, key, result);
             record.end(&result);

@@ -6,7 +6,6 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use parking_lot::Mutex;
 use pkcs11_sys::*;
 
 use super::cache::Cache;
@@ -14,6 +13,7 @@ use super::{InFile, pem};
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::object::certificate::{Certificate, Notes};
+use crate::sync::Mutex;
 
 /// Certificates are no secret.
 const MODE: u32 = 0o644;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use serde_json::{Value, json};
+
+use crate::sync::Mutex;
 
 /// One answer.
 pub(super) enum Reply {

@@ -9,29 +9,13 @@ use super::canned::{Canned, Reply, signature};
 use super::{key, kms, new_key, none_known, runtime, settings, unmasked};
 use crate::kms::{
     AwsKms, AwsSettings, EncryptionAlgorithm, EncryptionContext, Kms, KmsErrorKind, MessageType,
-    Runtime, SharedHttp, SigningAlgorithm, Tags, first_use,
+    Runtime, SharedHttp, SigningAlgorithm, Tags,
 };
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
 
 fn kms_at(server: &Canned) -> AwsKms {
     kms(settings(server.endpoint()))
-}
-
-#[test]
-fn requests_are_first_ones_until_one_is_answered() {
-    let server = Canned::new(|_, earlier| match earlier {
-        0 => Reply::Close,
-        _ => Reply::error("AccessDeniedException"),
-    });
-    let kms = kms(AwsSettings {
-        retries: 0,
-        ..settings(server.endpoint())
-    });
-    for is_answered in [false, true] {
-        kms.list_keys().unwrap_err();
-        assert_eq!(first_use::is_set_up(), is_answered);
-    }
 }
 
 #[test]
