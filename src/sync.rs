@@ -1,21 +1,19 @@
-//! Locks of the standard library that do not poison.
+//! Waiting for what another thread does, be it for long.
 //!
-//! They live in their own memory alone, which matters in a forked child: `parking_lot` queues the threads
-//! that wait for any lock of a process in one table, so a child would inherit queues of threads that it has
-//! not, on stacks that it uses anew.
+//! These are of the standard library and live in their own memory alone, which matters in a forked child:
+//! `parking_lot` queues the threads that wait for any lock of a process in one table, so a child would inherit
+//! queues of threads that it has not, on stacks that it uses anew. Its locks are for what a thread at work holds
+//! for moments, which a fork waits for.
 
-pub(crate) use std::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
-use std::sync::{PoisonError, TryLockError};
+pub(crate) use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Instant;
 
 use crate::fork;
 
-/// What it guards is whole even after a panic: the module's state changes by whole replacement.
+/// Does not poison: what it guards is whole even after a panic, since the module's state changes by whole replacement.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
-
-/// As [`Mutex`].
-#[derive(Debug, Default)]
-pub(crate) struct RwLock<T>(std::sync::RwLock<T>);
 
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(std::sync::Condvar);
@@ -32,25 +30,6 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// `None` when a thread has it.
-    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        match self.0.try_lock() {
-            Ok(guard) => Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-}
-
-impl<T> RwLock<T> {
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Condvar {
@@ -60,6 +39,28 @@ impl Condvar {
 
     pub(crate) fn notify_all(&self) {
         self.0.notify_all();
+    }
+
+    /// As [`Condvar::wait_while`], until an instant at most; whether it came.
+    pub(crate) fn wait_while_until<'a, T>(
+        &self,
+        mutex: &'a Mutex<T>,
+        mut guard: MutexGuard<'a, T>,
+        mut condition: impl FnMut(&mut T) -> bool,
+        until: Instant,
+    ) -> (MutexGuard<'a, T>, bool) {
+        while condition(&mut guard) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return (guard, true);
+            }
+            fork::waiting(|| {
+                let ended = self.0.wait_timeout(guard, left);
+                drop(ended.unwrap_or_else(PoisonError::into_inner));
+            });
+            guard = mutex.lock();
+        }
+        (guard, false)
     }
 
     /// Waits, without holding up a fork, as long as `condition` holds of what `mutex` guards.
@@ -84,25 +85,21 @@ impl Condvar {
 mod tests {
     use std::sync::Arc;
     use std::thread;
+    use std::time::Duration;
 
     use super::*;
 
     #[test]
     fn a_lock_outlives_a_panic_of_the_thread_that_had_it() {
-        let (mutex, lock) = (Arc::new(Mutex::new(1)), Arc::new(RwLock::default()));
-        let (of_mutex, of_lock) = (Arc::clone(&mutex), Arc::clone(&lock));
+        let mutex = Arc::new(Mutex::new(1));
+        let of_thread = Arc::clone(&mutex);
         let panicked = thread::spawn(move || {
-            let (_guard, mut written) = (of_mutex.lock(), of_lock.write());
-            *written = 2;
+            *of_thread.lock() = 2;
+            let _guard = of_thread.lock();
             panic!("on purpose");
         });
         assert!(panicked.join().is_err());
-        assert_eq!(*mutex.lock(), 1);
-        assert_eq!(mutex.try_lock().as_deref(), Some(&1));
-        assert_eq!(*lock.read(), 2);
-        let held = mutex.lock();
-        assert!(mutex.try_lock().is_none());
-        drop(held);
+        assert_eq!(*mutex.lock(), 2);
     }
 
     #[test]
@@ -116,5 +113,15 @@ mod tests {
             }
             assert_eq!(waits.join().unwrap(), 3);
         });
+    }
+
+    #[test]
+    fn a_thread_waits_no_longer_than_it_may() {
+        let (mutex, changed) = (Mutex::new(0), Condvar::new());
+        let soon = Instant::now() + Duration::from_millis(20);
+        let (guard, is_late) = changed.wait_while_until(&mutex, mutex.lock(), |_| true, soon);
+        assert!(is_late && Instant::now() >= soon);
+        let (_, is_late) = changed.wait_while_until(&mutex, guard, |_| false, soon);
+        assert!(!is_late);
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::fork;
 use crate::log;
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 /// One drives more requests than KMS admits of one account, over 10,000 per second. A second one costs
 /// throughput: the two wake each other for every request (docs/performance.md).

@@ -22,8 +22,8 @@ use pkcs11_sys::CK_RV;
 use crate::config::MetricsConfig;
 use crate::kms::{KmsErrorKind, Runtime};
 use crate::log::Outage;
-use crate::sync::Mutex;
 use histogram::Histogram;
+use parking_lot::Mutex;
 
 /// Stands for the id of the process in the name of the file.
 const PID: &str = "{pid}";

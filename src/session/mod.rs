@@ -34,10 +34,10 @@ use crate::error::{Error, Result};
 use crate::kms::Phase;
 use crate::mechanism::{self, Mechanism, Use};
 use crate::object::Object;
-use crate::sync::Mutex;
 use crate::token::Token;
 use message_cipher::CipherMessages;
 use messages::Messages;
+use parking_lot::Mutex;
 use slot::Slot;
 
 /// One session: its token, its kind, and one slot for each kind of operation, so that none blocks

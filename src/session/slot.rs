@@ -6,7 +6,7 @@ use pkcs11_sys::{
 };
 
 use crate::error::{Error, Result};
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 /// Where an operation of type `T` stands.
 #[derive(Debug)]

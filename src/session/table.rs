@@ -8,8 +8,8 @@ use pkcs11_sys::*;
 use super::Session;
 use crate::error::{Error, Result};
 use crate::handle;
-use crate::sync::RwLock;
 use crate::token::{SessionCounts, Token};
+use parking_lot::RwLock;
 
 /// Sessions by handle.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::handle;
 use crate::object::LocalObject;
 use crate::object::template::Template;
-use crate::sync::RwLock;
+use parking_lot::RwLock;
 
 /// Session objects by handle.
 #[derive(Debug, Default)]

@@ -14,7 +14,7 @@ use super::inventory::{Inventory, Snapshot};
 use crate::config::{OnDestroy, TokenConfig};
 use crate::error::Result;
 use crate::kms::{Kms, Known, Phase, Runtime, Search};
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 /// The keys of a token: a snapshot that readers share, and what it is made from.
 pub(super) struct View {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::log;
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 /// Calls `ask` with each item, `concurrency` of them at a time, spread over the runtime's threads,

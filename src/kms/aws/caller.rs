@@ -18,7 +18,7 @@ use super::failure;
 use super::settings::AwsSettings;
 use crate::config::CallerRules;
 use crate::kms::{KmsError, KmsErrorKind};
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 pub(super) const OPERATION: &str = "GetCallerIdentity";
 

@@ -33,7 +33,7 @@ use super::settings::AwsSettings;
 use super::throttling::{InTurn, NoteThrottling};
 use super::trust::CaBundle;
 use crate::kms::{Identity, KmsError, KmsErrorKind};
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 /// How long an unused connection stays open.
 const IDLE: Duration = Duration::from_secs(90);

@@ -16,7 +16,7 @@ use super::renewal::Renewing;
 use super::settings::AwsSettings;
 use crate::config::RoleConfig;
 use crate::kms::Identity;
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 /// How the sessions of roles are called in CloudTrail and in the ARN of the caller, unless configured.
 const SESSION_NAME: &str = env!("CARGO_PKG_NAME");

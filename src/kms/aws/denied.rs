@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::kms::permissions::denied_action;
 use crate::kms::{KmsError, KmsErrorKind};
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 /// The requests that the caller may not make, as far as it tried.
 ///

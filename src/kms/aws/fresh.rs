@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::kms::{KmsError, KmsErrorKind};
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 /// How long a new key may still be unknown to some host of KMS.
 const FRESH: Duration = Duration::from_mins(5);

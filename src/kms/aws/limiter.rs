@@ -17,7 +17,7 @@ use super::quota::{Call, Line, QUOTAS, Quota};
 use super::window::{Place, Window};
 use crate::config::Rates;
 use crate::kms::{KmsError, KmsErrorKind};
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 /// Half of the pause after the first throttling; each further one doubles it.
 const PAUSE: Duration = Duration::from_millis(50);

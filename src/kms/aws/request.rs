@@ -53,7 +53,7 @@ pub(super) struct Requests {
     /// Another one for each login: what was found of the credentials of one says nothing of the next.
     guard: ArcSwap<Guard>,
     /// The warnings about settings that were given.
-    warned: crate::sync::Mutex<BTreeSet<String>>,
+    warned: parking_lot::Mutex<BTreeSet<String>>,
     limiter: Arc<Limiter>,
     pub(super) fresh: FreshKeys,
     denied: Denied,
@@ -74,7 +74,7 @@ impl Requests {
             http,
             clients: ArcSwapOption::const_empty(),
             building: Mutex::new(()),
-            warned: crate::sync::Mutex::default(),
+            warned: parking_lot::Mutex::default(),
             fresh: FreshKeys::default(),
             denied: Denied::default(),
             metrics,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as Gate, Notify};
 use tokio::time::{Instant, sleep_until};
 
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 /// What a rate counts in.
 const SECOND: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{InFile, pem};
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 /// Reads files again only when they changed, and warns of each version of a file once.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ use super::{InFile, pem};
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::object::certificate::{Certificate, Notes};
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 /// Certificates are no secret.
 const MODE: u32 = 0o644;

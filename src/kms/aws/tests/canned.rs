@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 /// One answer.
 pub(super) enum Reply {

@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::canned::{Canned, Reply};
 use super::{key, kms, settings};
 use crate::kms::{EncryptionAlgorithm, EncryptionContext, Kms, MessageType, SigningAlgorithm};
-use crate::sync::Mutex;
+use parking_lot::Mutex;
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
