@@ -1,9 +1,11 @@
 //! Prometheus' text exposition format, version 0.0.4.
 //!
-//! The values of labels are names of this module's own, in which nothing needs escaping.
+//! The values of labels are names of this module's own, in which nothing needs escaping, and what the configuration
+//! says.
 
 use std::fmt::{Display, Write};
 
+use super::endpoint::OfEndpoint;
 use super::{Counts, OfOperation};
 use crate::error::name_of;
 
@@ -18,6 +20,7 @@ pub(super) fn of(counts: &Counts, pid: Option<u32>) -> String {
     page.requests(counts);
     page.durations(counts);
     page.repetitions(counts);
+    page.endpoints(counts);
     page.text
 }
 
@@ -98,6 +101,50 @@ impl Page {
         );
     }
 
+    fn endpoints(&mut self, counts: &Counts) {
+        self.by_endpoint(
+            "kms_pkcs11_endpoint_up",
+            "gauge",
+            "Whether an endpoint is deemed to answer: 1, or 0 while requests to it fail at once.",
+            counts,
+            |of_endpoint| u64::from(!of_endpoint.is_down),
+        );
+        self.by_endpoint(
+            "kms_pkcs11_endpoint_outages_total",
+            "counter",
+            "How often an endpoint was deemed down.",
+            counts,
+            |of_endpoint| of_endpoint.outages,
+        );
+        self.by_endpoint(
+            "kms_pkcs11_endpoint_refused_total",
+            "counter",
+            "Requests that were not sent because their endpoint is deemed down.",
+            counts,
+            |of_endpoint| of_endpoint.refused,
+        );
+    }
+
+    fn by_endpoint(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        counts: &Counts,
+        count: impl Fn(&OfEndpoint) -> u64,
+    ) {
+        self.family(name, kind, help);
+        for (endpoint, of_endpoint) in &counts.endpoints {
+            let token = escaped(&endpoint.token);
+            let labels: Labels<'_> = &[
+                ("token", &token),
+                ("region", &endpoint.region),
+                ("service", &endpoint.service),
+            ];
+            self.sample(name, labels, &count(of_endpoint));
+        }
+    }
+
     fn by_operation(
         &mut self,
         name: &str,
@@ -129,4 +176,9 @@ impl Page {
         // A string takes all that is written.
         let _ = writeln!(self.text, "{line}");
     }
+}
+
+/// As the format wants text that may be anything; line breaks are in no label of a token.
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\").replace('"', "\\\"")
 }

@@ -20,9 +20,11 @@ use super::audit::Record;
 use super::caller::{self, Guard};
 use super::client::{self, Clients, SharedHttp};
 use super::denied::Denied;
+use super::endpoint::Endpoint;
 use super::failure;
 use super::fresh::FreshKeys;
 use super::limiter::Limiter;
+use super::manner::Manner;
 use super::quota::Call;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
@@ -55,6 +57,8 @@ pub(super) struct Requests {
     /// The warnings about settings that were given.
     warned: parking_lot::Mutex<BTreeSet<String>>,
     limiter: Arc<Limiter>,
+    kms: Endpoint,
+    tagging: Endpoint,
     pub(super) fresh: FreshKeys,
     denied: Denied,
     metrics: Option<Arc<Metrics>>,
@@ -69,6 +73,8 @@ impl Requests {
         Self {
             guard: ArcSwap::from(Guard::of(&settings)),
             limiter: Arc::new(Limiter::new(settings.token.clone(), settings.rates)),
+            kms: Endpoint::new("KMS", &settings, metrics.as_ref()),
+            tagging: Endpoint::new("the tagging API", &settings, metrics.as_ref()),
             identity: ArcSwapOption::const_empty(),
             settings,
             http,
@@ -131,7 +137,7 @@ impl Requests {
             let client = self.clients(call.operation).await?.kms;
             Ok(Box::pin(send(client)).await)
         };
-        self.bounded(call, key, deadline, answer).await
+        self.bounded(&self.kms, call, key, deadline, answer).await
     }
 
     /// The same for a request to the resource groups tagging API.
@@ -155,12 +161,14 @@ impl Requests {
             })?;
             Ok(Box::pin(send(client)).await)
         };
-        self.bounded(operation.into(), None, deadline, answer).await
+        self.bounded(&self.tagging, operation.into(), None, deadline, answer)
+            .await
     }
 
     /// Waits for the turn of one request and for its answer until its deadline, and records the latter.
     async fn bounded<T, E>(
         &self,
+        endpoint: &Endpoint,
         call: Call,
         key: Option<&str>,
         deadline: Instant,
@@ -171,17 +179,34 @@ impl Requests {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let operation = call.operation;
+        let manner = Manner::current();
         let started = Instant::now();
         // Past its deadline a request must not even be sent.
-        let late = || {
+        let late = |deadline: Instant| {
             let waited = deadline.saturating_duration_since(started);
             KmsError::local(KmsErrorKind::Timeout, operation, key, no_answer(waited))
         };
         if started >= deadline {
-            return Err(late());
+            return Err(late(deadline));
         }
+        if !manner.anyway {
+            // Nobody waits for the turn of a request that would not be sent.
+            endpoint.check(operation, key, started)?;
+        }
+        let turn_by = manner
+            .most_wait
+            .map_or(deadline, |most| deadline.min(started + most));
+        let _place = self.limiter.turn(call, turn_by).await?;
+        let sent = Instant::now();
+        let pass = endpoint.admit(operation, key, manner.anyway, sent)?;
+        let deadline = if pass.is_probe() {
+            deadline.min(endpoint.end_of_probe(sent))
+        } else {
+            deadline
+        };
+        let once = manner.once || pass.is_probe();
         let work = async {
-            let answer = throttling::heeded::<E, _>(&self.limiter, call, answer).await?;
+            let answer = throttling::heeded::<E, _>(&self.limiter, call, once, answer).await?;
             answer.map_err(|error| {
                 if failure::lacks_credentials(&error) {
                     self.renew_clients();
@@ -189,16 +214,17 @@ impl Requests {
                 failure::describe(operation, key, &error)
             })
         };
-        let _place = self.limiter.turn(call, deadline).await?;
         let told = async {
-            let record = Record::begin(operation, key, self.metrics.as_deref(), Instant::now());
+            let record = Record::begin(operation, key, self.metrics.as_deref(), sent);
             let ended = timeout_at(deadline, work).await;
-            if attempts::so_far().status.is_some() {
+            let attempts = attempts::so_far();
+            if attempts.status.is_some() {
                 first_use::answered();
             }
-            let result = ended.unwrap_or_else(|_| Err(late()));
+            let result = ended.unwrap_or_else(|_| Err(late(deadline)));
             let result = self.denied.note(operation, key, result);
             record.end(&result);
+            endpoint.note(pass, &result, attempts, sent);
             if let Err(error) = &result
                 && matches!(
                     error.kind,

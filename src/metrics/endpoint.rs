@@ -1,0 +1,55 @@
+//! What is counted of an endpoint.
+
+/// Whose endpoint it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EndpointName {
+    /// The token's label.
+    pub(crate) token: String,
+    /// `eu-west-1`; empty where the AWS settings decide.
+    pub(crate) region: String,
+    pub(crate) service: &'static str,
+}
+
+/// What happened at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndpointEvent {
+    /// There is such an endpoint.
+    Known,
+    /// It is deemed down from now on.
+    Down,
+    /// It answers again.
+    Up,
+    /// A request was not sent, because it is down.
+    Refused,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct OfEndpoint {
+    pub(super) is_down: bool,
+    pub(super) outages: u64,
+    pub(super) refused: u64,
+}
+
+impl EndpointName {
+    /// ` in eu-west-1`, or nothing.
+    pub(crate) fn place(&self) -> String {
+        if self.region.is_empty() {
+            return String::new();
+        }
+        format!(" in {}", self.region)
+    }
+}
+
+impl OfEndpoint {
+    pub(super) fn note(&mut self, event: EndpointEvent) {
+        match event {
+            EndpointEvent::Known => {}
+            EndpointEvent::Down => {
+                self.is_down = true;
+                self.outages += 1;
+            }
+            EndpointEvent::Up => self.is_down = false,
+            EndpointEvent::Refused => self.refused += 1,
+        }
+    }
+}
