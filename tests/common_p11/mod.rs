@@ -15,6 +15,7 @@ pub(crate) mod attribute;
 mod cloud;
 pub(crate) mod kms;
 pub(crate) mod names;
+pub(crate) mod outside;
 mod session;
 pub(crate) mod walk;
 mod world;
