@@ -51,16 +51,17 @@ pub(crate) use settings::AwsSettings;
 use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
-    Alias, DataKey, EncryptionAlgorithm, EncryptionContext, Identity, ImportParameters, KeyAnswer,
-    KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType, Move,
-    NewKey, RotationCounts, RotationStatus, Search, SigningAlgorithm, Tags, WrappingAlgorithm,
+    Alias, DataKey, EncryptionAlgorithm, EncryptionContext, GRACE, Identity, ImportParameters,
+    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType,
+    Move, NewKey, RotationCounts, RotationStatus, Search, SigningAlgorithm, Stage, Tags,
+    WrappingAlgorithm,
 };
 use crate::metrics::Metrics;
 use request::Requests;
 
-/// How long after a deadline the runtime's own answer is awaited: it says more about what happened
-/// than the passing of time does.
-const GRACE: Duration = Duration::from_millis(250);
+/// Of the time that a listing has left, what the tags of all keys may take: their public halves and aliases come
+/// after them.
+const TAGS_SHARE: f64 = 0.8;
 
 /// AWS KMS as one token sees it: an account and a region, through one identity.
 pub(crate) struct AwsKms {
@@ -82,10 +83,20 @@ impl AwsKms {
         }
     }
 
-    /// Runs one operation on the runtime, within `budget`, and waits for it.
+    /// Runs one operation on the runtime, within what its stage of the call has left, and waits for it.
     ///
     /// `work` gets the instant at which it must have answered.
-    fn run<T, W, F>(
+    fn run<T, W, F>(&self, operation: &'static str, stage: Stage, work: W) -> Result<T, KmsError>
+    where
+        T: Send + 'static,
+        W: FnOnce(Arc<Requests>, Instant) -> F + Send + 'static,
+        F: Future<Output = Result<T, KmsError>> + Send + 'static,
+    {
+        self.run_within(operation, stage.left(self.time(stage)), work)
+    }
+
+    /// The same with a time of its own.
+    fn run_within<T, W, F>(
         &self,
         operation: &'static str,
         budget: Duration,
@@ -109,6 +120,7 @@ impl AwsKms {
         &self,
         operation: &'static str,
         keys: &[KeyEntry],
+        budget: Duration,
         work: W,
     ) -> Vec<Result<T, KmsError>>
     where
@@ -120,8 +132,7 @@ impl AwsKms {
             return Vec::new();
         }
         let owned = keys.to_vec();
-        let budget = self.requests.settings().listing_deadline;
-        self.run(operation, budget, move |requests, deadline| async move {
+        self.run_within(operation, budget, move |requests, deadline| async move {
             Ok(work(requests, owned, deadline).await)
         })
         .unwrap_or_else(|error| {
@@ -139,20 +150,17 @@ impl AwsKms {
             Search::Listing(_) => 1,
             Search::Tagging(_) => 2,
         };
-        (1 + searches) * self.deadline()
+        (1 + searches) * self.time(Stage::Request)
     }
 
-    fn deadline(&self) -> Duration {
-        self.requests.settings().deadline
-    }
-
-    /// For what waits for a new key.
-    fn ready_timeout(&self) -> Duration {
-        self.requests.settings().key_ready_timeout
-    }
-
-    fn listing_deadline(&self) -> Duration {
-        self.requests.settings().listing_deadline
+    /// The whole time of a stage.
+    fn time(&self, stage: Stage) -> Duration {
+        let settings = self.requests.settings();
+        match stage {
+            Stage::Request => settings.deadline,
+            Stage::Listing => settings.listing_deadline,
+            Stage::Ready => settings.key_ready_timeout,
+        }
     }
 }
 
@@ -160,7 +168,7 @@ impl Kms for AwsKms {
     fn log_in(&self, identity: Identity) -> Result<(), KmsError> {
         self.run(
             caller::OPERATION,
-            self.deadline(),
+            Stage::Request,
             |requests, deadline| async move { requests.log_in(identity, deadline).await },
         )
     }
@@ -172,20 +180,28 @@ impl Kms for AwsKms {
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
         self.run(
             "ListKeys",
-            self.listing_deadline(),
+            Stage::Listing,
             |requests, deadline| async move { requests.list_keys(deadline).await },
         )
     }
 
     fn list_tags(&self, keys: &[KeyEntry]) -> Vec<Result<Tags, KmsError>> {
-        self.run_each("ListResourceTags", keys, Requests::list_tags)
+        // What is found has to be read, too.
+        let budget = Stage::Listing
+            .left(self.time(Stage::Listing))
+            .mul_f64(TAGS_SHARE);
+        self.run_each("ListResourceTags", keys, budget, Requests::list_tags)
     }
 
     fn list_tagged(&self, tags: &Tags) -> Result<Vec<(KeyEntry, Tags)>, KmsError> {
         let tags = tags.clone();
-        self.run(
+        let left = Stage::Listing.left(self.time(Stage::Listing));
+        // It may never answer here, and then keys have to be listed.
+        let is_chosen = self.requests.settings().needs_tagging;
+        let budget = if is_chosen { left } else { left / 2 };
+        self.run_within(
             tagging::OPERATION,
-            self.listing_deadline(),
+            budget,
             |requests, deadline| async move { requests.list_tagged(&tags, deadline).await },
         )
     }
@@ -193,7 +209,7 @@ impl Kms for AwsKms {
     fn list_aliases(&self) -> Result<Vec<Alias>, KmsError> {
         self.run(
             "ListAliases",
-            self.listing_deadline(),
+            Stage::Listing,
             |requests, deadline| async move { requests.list_aliases(deadline).await },
         )
     }
@@ -202,13 +218,14 @@ impl Kms for AwsKms {
         let id = id.to_owned();
         self.run(
             "DescribeKey",
-            self.deadline(),
+            Stage::Listing,
             |requests, deadline| async move { requests.describe_key(&id, deadline).await },
         )
     }
 
-    fn read_keys(&self, keys: &[KeyEntry]) -> Vec<Result<KeyAnswer, KmsError>> {
-        self.run_each("GetPublicKey", keys, Requests::read_keys)
+    fn read_keys(&self, keys: &[KeyEntry], stage: Stage) -> Vec<Result<KeyAnswer, KmsError>> {
+        let budget = stage.left(self.time(stage));
+        self.run_each("GetPublicKey", keys, budget, Requests::read_keys)
     }
 
     fn create_key(
@@ -218,8 +235,8 @@ impl Kms for AwsKms {
     ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
         let (request, search) = (request.clone(), search.clone());
         // To wait for it, too.
-        let budget = self.creation_budget(&search) + self.ready_timeout();
-        self.run("CreateKey", budget, |requests, _| async move {
+        let budget = self.creation_budget(&search) + self.time(Stage::Ready);
+        self.run_within("CreateKey", budget, |requests, _| async move {
             requests.create_key(&request, &search).await
         })
     }
@@ -231,7 +248,7 @@ impl Kms for AwsKms {
     ) -> Result<KeyEntry, KmsError> {
         let (request, search) = (request.clone(), search.clone());
         let budget = self.creation_budget(&search);
-        self.run("CreateKey", budget, |requests, _| async move {
+        self.run_within("CreateKey", budget, |requests, _| async move {
             requests.create_key_for_import(&request, &search).await
         })
     }
@@ -245,7 +262,7 @@ impl Kms for AwsKms {
         let key = key.clone();
         self.run(
             "DescribeKey",
-            self.deadline(),
+            Stage::Request,
             move |requests, deadline| async move {
                 requests.awaits_import(&key, spec, usage, deadline).await
             },
@@ -260,7 +277,7 @@ impl Kms for AwsKms {
         let key = key.clone();
         self.run(
             "GetParametersForImport",
-            self.ready_timeout(),
+            Stage::Ready,
             move |requests, deadline| async move {
                 requests.import_parameters(&key, wrapping, deadline).await
             },
@@ -277,7 +294,7 @@ impl Kms for AwsKms {
         let (key, token, wrapped) = (key.clone(), token.to_vec(), wrapped.to_vec());
         self.run(
             "ImportKeyMaterial",
-            self.ready_timeout(),
+            Stage::Ready,
             move |requests, deadline| async move {
                 requests
                     .import_material(&key, token, wrapped, lifetime, deadline)
@@ -295,7 +312,7 @@ impl Kms for AwsKms {
         let key = key.clone();
         self.run(
             "GetPublicKey",
-            self.ready_timeout(),
+            Stage::Ready,
             move |requests, deadline| async move {
                 requests.await_key(&key, spec, usage, deadline).await
             },
@@ -312,7 +329,7 @@ impl Kms for AwsKms {
         let (key, message) = (key.clone(), message.to_vec());
         self.run(
             "Sign",
-            self.deadline(),
+            Stage::Request,
             move |requests, deadline| async move {
                 requests
                     .sign(&key, algorithm, message_type, message, deadline)
@@ -330,7 +347,7 @@ impl Kms for AwsKms {
         let (key, message) = (key.clone(), message.to_vec());
         self.run(
             "GenerateMac",
-            self.deadline(),
+            Stage::Request,
             move |requests, deadline| async move {
                 requests
                     .generate_mac(&key, algorithm, message, deadline)
@@ -349,7 +366,7 @@ impl Kms for AwsKms {
         let (key, message, mac) = (key.clone(), message.to_vec(), mac.to_vec());
         self.run(
             "VerifyMac",
-            self.deadline(),
+            Stage::Request,
             move |requests, deadline| async move {
                 requests
                     .verify_mac(&key, algorithm, message, mac, deadline)
@@ -366,7 +383,7 @@ impl Kms for AwsKms {
         let (key, peer) = (key.clone(), peer_spki.to_vec());
         self.run(
             "DeriveSharedSecret",
-            self.deadline(),
+            Stage::Request,
             move |requests, deadline| async move {
                 requests.derive_shared_secret(&key, peer, deadline).await
             },
@@ -381,7 +398,7 @@ impl Kms for AwsKms {
         let (key, ciphertext) = (key.clone(), ciphertext.to_vec());
         self.run(
             "Decapsulate",
-            self.deadline(),
+            Stage::Request,
             move |requests, deadline| async move {
                 requests.decapsulate(&key, ciphertext, deadline).await
             },
@@ -398,7 +415,7 @@ impl Kms for AwsKms {
         let plaintext = Zeroizing::new(plaintext.to_vec());
         self.run(
             "Encrypt",
-            self.deadline(),
+            Stage::Request,
             move |requests, deadline| async move {
                 requests.encrypt(&key, &plaintext, context, deadline).await
             },
@@ -415,7 +432,7 @@ impl Kms for AwsKms {
         let (key, ciphertext, context) = (key.clone(), ciphertext.to_vec(), context.clone());
         self.run(
             "Decrypt",
-            self.deadline(),
+            Stage::Request,
             move |requests, deadline| async move {
                 requests
                     .decrypt(&key, algorithm, ciphertext, context, deadline)
@@ -433,7 +450,7 @@ impl Kms for AwsKms {
         let (key, context) = (key.clone(), context.clone());
         self.run(
             "GenerateDataKey",
-            self.deadline(),
+            Stage::Request,
             move |requests, deadline| async move {
                 requests
                     .generate_data_key(&key, len, context, deadline)
@@ -446,7 +463,7 @@ impl Kms for AwsKms {
         let request = request.clone();
         self.run(
             "ReEncrypt",
-            self.deadline(),
+            Stage::Request,
             |requests, deadline| async move { requests.re_encrypt(request, deadline).await },
         )
     }
@@ -455,7 +472,7 @@ impl Kms for AwsKms {
         let key = key.clone();
         self.run(
             "GetKeyRotationStatus",
-            self.deadline(),
+            Stage::Request,
             |requests, deadline| async move { requests.rotation_status(&key, deadline).await },
         )
     }
@@ -464,7 +481,7 @@ impl Kms for AwsKms {
         let key = key.clone();
         self.run(
             "ListKeyRotations",
-            self.deadline(),
+            Stage::Request,
             |requests, deadline| async move { requests.rotation_counts(&key, deadline).await },
         )
     }
@@ -473,7 +490,7 @@ impl Kms for AwsKms {
         let (key, tags) = (key.clone(), tags.clone());
         self.run(
             "TagResource",
-            self.deadline(),
+            Stage::Request,
             |requests, deadline| async move { requests.tag(&key, &tags, deadline).await },
         )
     }
@@ -482,7 +499,7 @@ impl Kms for AwsKms {
         let (key, tag_keys) = (key.clone(), tag_keys.to_vec());
         self.run(
             "UntagResource",
-            self.deadline(),
+            Stage::Request,
             |requests, deadline| async move { requests.untag(&key, tag_keys, deadline).await },
         )
     }
@@ -491,7 +508,7 @@ impl Kms for AwsKms {
         let key = key.clone();
         self.run(
             "ScheduleKeyDeletion",
-            self.deadline(),
+            Stage::Request,
             move |requests, deadline| async move {
                 requests
                     .schedule_deletion(&key, window_days, deadline)
@@ -504,7 +521,7 @@ impl Kms for AwsKms {
         let key = key.clone();
         self.run(
             "DisableKey",
-            self.deadline(),
+            Stage::Request,
             |requests, deadline| async move { requests.disable(&key, deadline).await },
         )
     }
@@ -517,7 +534,7 @@ impl Kms for AwsKms {
         let length = out.len();
         let bytes = self.run(
             "GenerateRandom",
-            self.deadline(),
+            Stage::Request,
             move |requests, deadline| requests.random(length, deadline),
         )?;
         // Of exactly this length: every part was checked against what it was asked for.
