@@ -16,15 +16,19 @@ mod credentials;
 mod cryptography;
 mod denied;
 mod endpoint;
+mod failover;
 mod failure;
 mod fresh;
+mod hedging;
 mod import;
+mod lending;
 mod limiter;
 mod listing;
 mod manner;
 mod operations;
 mod quota;
 mod reading;
+mod regions;
 mod renewal;
 mod request;
 mod retry;
@@ -57,6 +61,7 @@ use super::{
     WrappingAlgorithm,
 };
 use crate::metrics::Metrics;
+use regions::{Regions, There};
 use request::Requests;
 
 /// Of the time that a listing has left, what the tags of all keys may take: their public halves and aliases come
@@ -65,7 +70,7 @@ const TAGS_SHARE: f64 = 0.8;
 
 /// AWS KMS as one token sees it: an account and a region, through one identity.
 pub(crate) struct AwsKms {
-    requests: Arc<Requests>,
+    regions: Arc<Regions>,
     runtime: Arc<Runtime>,
 }
 
@@ -78,7 +83,7 @@ impl AwsKms {
         metrics: Option<Arc<Metrics>>,
     ) -> Self {
         Self {
-            requests: Arc::new(Requests::new(settings, http, metrics)),
+            regions: Arc::new(Regions::new(settings, &http, metrics.as_ref())),
             runtime,
         }
     }
@@ -107,10 +112,48 @@ impl AwsKms {
         W: FnOnce(Arc<Requests>, Instant) -> F + Send + 'static,
         F: Future<Output = Result<T, KmsError>> + Send + 'static,
     {
-        let requests = Arc::clone(&self.requests);
+        let requests = Arc::clone(self.regions.home());
+        self.wait(operation, budget, |deadline| work(requests, deadline))
+    }
+
+    /// The same for what a key does, in whichever region: `work` gets the key as it is called there, and may be done
+    /// more than once.
+    fn run_anywhere<T, W, F>(
+        &self,
+        operation: &'static str,
+        key: &KeyEntry,
+        work: W,
+    ) -> Result<T, KmsError>
+    where
+        T: Send + 'static,
+        W: Fn(There, KeyEntry, Instant) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<T, KmsError>> + Send + 'static,
+    {
+        let (regions, key) = (Arc::clone(&self.regions), key.clone());
+        let budget = Stage::Request.left(self.time(Stage::Request));
+        self.wait(operation, budget, move |deadline| {
+            let of_token = key.clone();
+            regions.ask(operation, Some(key), deadline, move |there, deadline| {
+                let key = there.own(&of_token);
+                work(there, key, deadline)
+            })
+        })
+    }
+
+    /// Has work done on the runtime until its deadline, and waits for it.
+    fn wait<T, F>(
+        &self,
+        operation: &'static str,
+        budget: Duration,
+        work: impl FnOnce(Instant) -> F + Send + 'static,
+    ) -> Result<T, KmsError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, KmsError>> + Send + 'static,
+    {
         let deadline = Instant::now() + budget;
         // Boxed on the worker: the SDK's futures are large, the caller's stack may be small.
-        let boxed = async move { Box::pin(work(requests, deadline)).await };
+        let boxed = async move { Box::pin(work(deadline)).await };
         first_use::guarded(|| self.runtime.run(boxed, budget + GRACE))
             .unwrap_or_else(|error| Err(interrupted(operation, budget, &error)))
     }
@@ -155,7 +198,7 @@ impl AwsKms {
 
     /// The whole time of a stage.
     fn time(&self, stage: Stage) -> Duration {
-        let settings = self.requests.settings();
+        let settings = self.regions.home().settings();
         match stage {
             Stage::Request => settings.deadline,
             Stage::Listing => settings.listing_deadline,
@@ -166,15 +209,15 @@ impl AwsKms {
 
 impl Kms for AwsKms {
     fn log_in(&self, identity: Identity) -> Result<(), KmsError> {
-        self.run(
-            caller::OPERATION,
-            Stage::Request,
-            |requests, deadline| async move { requests.log_in(identity, deadline).await },
-        )
+        let regions = Arc::clone(&self.regions);
+        let budget = Stage::Request.left(self.time(Stage::Request));
+        self.wait(caller::OPERATION, budget, |deadline| async move {
+            regions.log_in(identity, deadline).await
+        })
     }
 
     fn log_out(&self) {
-        self.requests.log_out();
+        self.regions.log_out();
     }
 
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
@@ -197,7 +240,7 @@ impl Kms for AwsKms {
         let tags = tags.clone();
         let left = Stage::Listing.left(self.time(Stage::Listing));
         // It may never answer here, and then keys have to be listed.
-        let is_chosen = self.requests.settings().needs_tagging;
+        let is_chosen = self.regions.home().settings().needs_tagging;
         let budget = if is_chosen { left } else { left / 2 };
         self.run_within(
             tagging::OPERATION,
@@ -225,7 +268,10 @@ impl Kms for AwsKms {
 
     fn read_keys(&self, keys: &[KeyEntry], stage: Stage) -> Vec<Result<KeyAnswer, KmsError>> {
         let budget = stage.left(self.time(stage));
-        self.run_each("GetPublicKey", keys, budget, Requests::read_keys)
+        let regions = Arc::clone(&self.regions);
+        self.run_each("GetPublicKey", keys, budget, |_, keys, deadline| {
+            regions.read_keys(keys, deadline)
+        })
     }
 
     fn create_key(
@@ -326,16 +372,16 @@ impl Kms for AwsKms {
         message_type: MessageType,
         message: &[u8],
     ) -> Result<Vec<u8>, KmsError> {
-        let (key, message) = (key.clone(), message.to_vec());
-        self.run(
-            "Sign",
-            Stage::Request,
-            move |requests, deadline| async move {
-                requests
+        let message = message.to_vec();
+        self.run_anywhere("Sign", key, move |there, key, deadline| {
+            let message = message.clone();
+            async move {
+                there
+                    .requests
                     .sign(&key, algorithm, message_type, message, deadline)
                     .await
-            },
-        )
+            }
+        })
     }
 
     fn generate_mac(
@@ -344,16 +390,16 @@ impl Kms for AwsKms {
         algorithm: MacAlgorithm,
         message: &[u8],
     ) -> Result<Vec<u8>, KmsError> {
-        let (key, message) = (key.clone(), message.to_vec());
-        self.run(
-            "GenerateMac",
-            Stage::Request,
-            move |requests, deadline| async move {
-                requests
+        let message = message.to_vec();
+        self.run_anywhere("GenerateMac", key, move |there, key, deadline| {
+            let message = message.clone();
+            async move {
+                there
+                    .requests
                     .generate_mac(&key, algorithm, message, deadline)
                     .await
-            },
-        )
+            }
+        })
     }
 
     fn verify_mac(
@@ -363,16 +409,16 @@ impl Kms for AwsKms {
         message: &[u8],
         mac: &[u8],
     ) -> Result<(), KmsError> {
-        let (key, message, mac) = (key.clone(), message.to_vec(), mac.to_vec());
-        self.run(
-            "VerifyMac",
-            Stage::Request,
-            move |requests, deadline| async move {
-                requests
+        let (message, mac) = (message.to_vec(), mac.to_vec());
+        self.run_anywhere("VerifyMac", key, move |there, key, deadline| {
+            let (message, mac) = (message.clone(), mac.clone());
+            async move {
+                there
+                    .requests
                     .verify_mac(&key, algorithm, message, mac, deadline)
                     .await
-            },
-        )
+            }
+        })
     }
 
     fn derive_shared_secret(
@@ -380,14 +426,16 @@ impl Kms for AwsKms {
         key: &KeyEntry,
         peer_spki: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        let (key, peer) = (key.clone(), peer_spki.to_vec());
-        self.run(
-            "DeriveSharedSecret",
-            Stage::Request,
-            move |requests, deadline| async move {
-                requests.derive_shared_secret(&key, peer, deadline).await
-            },
-        )
+        let peer = peer_spki.to_vec();
+        self.run_anywhere("DeriveSharedSecret", key, move |there, key, deadline| {
+            let peer = peer.clone();
+            async move {
+                there
+                    .requests
+                    .derive_shared_secret(&key, peer, deadline)
+                    .await
+            }
+        })
     }
 
     fn decapsulate(
@@ -395,14 +443,11 @@ impl Kms for AwsKms {
         key: &KeyEntry,
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        let (key, ciphertext) = (key.clone(), ciphertext.to_vec());
-        self.run(
-            "Decapsulate",
-            Stage::Request,
-            move |requests, deadline| async move {
-                requests.decapsulate(&key, ciphertext, deadline).await
-            },
-        )
+        let ciphertext = ciphertext.to_vec();
+        self.run_anywhere("Decapsulate", key, move |there, key, deadline| {
+            let ciphertext = ciphertext.clone();
+            async move { there.requests.decapsulate(&key, ciphertext, deadline).await }
+        })
     }
 
     fn encrypt(
@@ -411,15 +456,17 @@ impl Kms for AwsKms {
         plaintext: &[u8],
         context: &EncryptionContext,
     ) -> Result<Vec<u8>, KmsError> {
-        let (key, context) = (key.clone(), context.clone());
-        let plaintext = Zeroizing::new(plaintext.to_vec());
-        self.run(
-            "Encrypt",
-            Stage::Request,
-            move |requests, deadline| async move {
-                requests.encrypt(&key, &plaintext, context, deadline).await
-            },
-        )
+        let context = context.clone();
+        let plaintext = Arc::new(Zeroizing::new(plaintext.to_vec()));
+        self.run_anywhere("Encrypt", key, move |there, key, deadline| {
+            let (plaintext, context) = (Arc::clone(&plaintext), context.clone());
+            async move {
+                there
+                    .requests
+                    .encrypt(&key, &plaintext, context, deadline)
+                    .await
+            }
+        })
     }
 
     fn decrypt(
@@ -429,16 +476,16 @@ impl Kms for AwsKms {
         ciphertext: &[u8],
         context: &EncryptionContext,
     ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        let (key, ciphertext, context) = (key.clone(), ciphertext.to_vec(), context.clone());
-        self.run(
-            "Decrypt",
-            Stage::Request,
-            move |requests, deadline| async move {
-                requests
+        let (ciphertext, context) = (ciphertext.to_vec(), context.clone());
+        self.run_anywhere("Decrypt", key, move |there, key, deadline| {
+            let (ciphertext, context) = (ciphertext.clone(), context.clone());
+            async move {
+                there
+                    .requests
                     .decrypt(&key, algorithm, ciphertext, context, deadline)
                     .await
-            },
-        )
+            }
+        })
     }
 
     fn generate_data_key(
@@ -447,25 +494,37 @@ impl Kms for AwsKms {
         len: usize,
         context: &EncryptionContext,
     ) -> Result<DataKey, KmsError> {
-        let (key, context) = (key.clone(), context.clone());
-        self.run(
-            "GenerateDataKey",
-            Stage::Request,
-            move |requests, deadline| async move {
-                requests
+        let context = context.clone();
+        self.run_anywhere("GenerateDataKey", key, move |there, key, deadline| {
+            let context = context.clone();
+            async move {
+                there
+                    .requests
                     .generate_data_key(&key, len, context, deadline)
                     .await
-            },
-        )
+            }
+        })
     }
 
     fn re_encrypt(&self, request: &Move) -> Result<Vec<u8>, KmsError> {
+        const OPERATION: &str = "ReEncrypt";
         let request = request.clone();
-        self.run(
-            "ReEncrypt",
-            Stage::Request,
-            |requests, deadline| async move { requests.re_encrypt(request, deadline).await },
-        )
+        let source = request.source.as_ref();
+        if !source.is_some_and(|source| self.regions.may_leave_home(Some(source))) {
+            // What the ciphertext is of may be in the token's region alone.
+            return self.run(OPERATION, Stage::Request, |requests, deadline| async move {
+                requests.re_encrypt(request, deadline).await
+            });
+        }
+        let destination = request.destination.clone();
+        self.run_anywhere(OPERATION, &destination, move |there, key, deadline| {
+            let moved = Move {
+                source: request.source.as_ref().map(|source| there.own(source)),
+                destination: key,
+                ..request.clone()
+            };
+            async move { there.requests.re_encrypt(moved, deadline).await }
+        })
     }
 
     fn rotation_status(&self, key: &KeyEntry) -> Result<RotationStatus, KmsError> {
@@ -527,16 +586,18 @@ impl Kms for AwsKms {
     }
 
     fn log_counts(&self) {
-        self.requests.limiter().log_counts();
+        self.regions.log_counts();
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), KmsError> {
+        const OPERATION: &str = "GenerateRandom";
         let length = out.len();
-        let bytes = self.run(
-            "GenerateRandom",
-            Stage::Request,
-            move |requests, deadline| requests.random(length, deadline),
-        )?;
+        let regions = Arc::clone(&self.regions);
+        let budget = Stage::Request.left(self.time(Stage::Request));
+        let bytes = self.wait(OPERATION, budget, move |deadline| {
+            let work = move |there: There, deadline| there.requests.random(length, deadline);
+            regions.ask(OPERATION, None, deadline, work)
+        })?;
         // Of exactly this length: every part was checked against what it was asked for.
         out.copy_from_slice(&bytes);
         Ok(())
@@ -546,7 +607,7 @@ impl Kms for AwsKms {
 impl fmt::Debug for AwsKms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AwsKms")
-            .field("settings", self.requests.settings())
+            .field("settings", self.regions.home().settings())
             .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::{Display, Write};
 
-use super::endpoint::OfEndpoint;
+use super::endpoint::{EndpointName, OfEndpoint, OfRegion};
 use super::{Counts, OfOperation};
 use crate::error::name_of;
 
@@ -21,6 +21,7 @@ pub(super) fn of(counts: &Counts, pid: Option<u32>) -> String {
     page.durations(counts);
     page.repetitions(counts);
     page.endpoints(counts);
+    page.regions(counts);
     page.text
 }
 
@@ -123,6 +124,59 @@ impl Page {
             counts,
             |of_endpoint| of_endpoint.refused,
         );
+    }
+
+    fn regions(&mut self, counts: &Counts) {
+        self.by_region(
+            "kms_pkcs11_region_preferred",
+            "gauge",
+            "Whether a region is asked before others: 1, or 0 while it fails.",
+            counts,
+            |of_region| u64::from(!of_region.is_left),
+        );
+        self.by_region(
+            "kms_pkcs11_region_answered_total",
+            "counter",
+            "Requests for multi-Region keys that a region answered.",
+            counts,
+            |of_region| of_region.answered,
+        );
+        self.by_region(
+            "kms_pkcs11_region_hedged_total",
+            "counter",
+            "Second requests that were sent to a region because another one took long.",
+            counts,
+            |of_region| of_region.hedged,
+        );
+        self.by_region(
+            "kms_pkcs11_region_hedges_won_total",
+            "counter",
+            "Second requests that were answered first.",
+            counts,
+            |of_region| of_region.hedges_won,
+        );
+    }
+
+    fn by_region(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        counts: &Counts,
+        count: impl Fn(&OfRegion) -> u64,
+    ) {
+        let regions = counts.endpoints.iter();
+        let regions = regions.filter_map(|(name, of)| Some((name, of.region.as_ref()?)));
+        let mut regions = regions.peekable();
+        if regions.peek().is_none() {
+            return;
+        }
+        self.family(name, kind, help);
+        for (EndpointName { token, region, .. }, of_region) in regions {
+            let token = escaped(token);
+            let labels: Labels<'_> = &[("token", &token), ("region", region)];
+            self.sample(name, labels, &count(of_region));
+        }
     }
 
     fn by_endpoint(

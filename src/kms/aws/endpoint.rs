@@ -88,10 +88,12 @@ impl Endpoint {
         now + self.attempt
     }
 
-    /// Takes note of how a request ended that was sent at `since`, within `attempts`.
+    /// Takes note of how a request ended that was sent at `since`, within `attempts`. That one failed which was sent
+    /// `anyway`, once and not as often as others, says nothing.
     pub(super) fn note<T>(
         &self,
         pass: Pass<'_>,
+        anyway: bool,
         result: &Result<T, KmsError>,
         attempts: Summary,
         since: Instant,
@@ -101,7 +103,10 @@ impl Endpoint {
         let verdict = match result {
             Ok(_) => Verdict::Up,
             Err(_) if attempts.sent == 0 => Verdict::Unknown,
-            Err(error) => verdict(error, waited >= self.attempt / 2),
+            Err(error) => match verdict(error, waited >= self.attempt / 2) {
+                Verdict::Down if anyway => Verdict::Unknown,
+                verdict => verdict,
+            },
         };
         if let Some(change) = pass.settle(verdict, result.as_ref().err(), now) {
             self.tell(change, result.as_ref().err());

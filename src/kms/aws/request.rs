@@ -23,6 +23,7 @@ use super::denied::Denied;
 use super::endpoint::Endpoint;
 use super::failure;
 use super::fresh::FreshKeys;
+use super::lending::Lending;
 use super::limiter::Limiter;
 use super::manner::Manner;
 use super::quota::Call;
@@ -45,6 +46,7 @@ const YOUNG: Duration = Duration::from_secs(1);
 pub(super) struct Requests {
     settings: AwsSettings,
     http: SharedHttp,
+    lending: Lending,
     /// Empty until they could be built, and again when their credentials were of no use: what a file or the
     /// environment's services say by then is looked at anew.
     clients: ArcSwapOption<Built>,
@@ -69,10 +71,16 @@ impl Requests {
         settings: AwsSettings,
         http: SharedHttp,
         metrics: Option<Arc<Metrics>>,
+        lending: Lending,
     ) -> Self {
+        let name = match &settings.region {
+            Some(region) if lending.is_replica() => format!("{} in {region}", settings.token),
+            _ => settings.token.clone(),
+        };
         Self {
             guard: ArcSwap::from(Guard::of(&settings)),
-            limiter: Arc::new(Limiter::new(settings.token.clone(), settings.rates)),
+            limiter: Arc::new(Limiter::new(name, settings.rates)),
+            lending,
             kms: Endpoint::new("KMS", &settings, metrics.as_ref()),
             tagging: Endpoint::new("the tagging API", &settings, metrics.as_ref()),
             identity: ArcSwapOption::const_empty(),
@@ -224,7 +232,7 @@ impl Requests {
             let result = ended.unwrap_or_else(|_| Err(late(deadline)));
             let result = self.denied.note(operation, key, result);
             record.end(&result);
-            endpoint.note(pass, &result, attempts, sent);
+            endpoint.note(pass, manner.anyway, &result, attempts, sent);
             if let Err(error) = &result
                 && matches!(
                     error.kind,
@@ -283,6 +291,7 @@ impl Requests {
             &self.http,
             identity,
             guard,
+            &self.lending,
             &self.warned,
         ))
         .await
@@ -311,7 +320,10 @@ impl Requests {
             if let Some(provider) = config.credentials_provider() {
                 // The guard asks AWS whose they are.
                 let answer = provider.provide_credentials().await;
-                answer.map_err(|error| failure::of_credentials(caller::OPERATION, &error))?;
+                answer.map_err(|error| {
+                    self.lending.forget();
+                    failure::of_credentials(caller::OPERATION, &error)
+                })?;
             }
             self.identity.store(Some(Arc::new(identity)));
             self.guard.store(guard);
@@ -334,6 +346,15 @@ impl Requests {
         self.identity.store(None);
         self.guard.store(Guard::of(&self.settings));
         self.denied.forget();
+        self.lending.forget();
+        self.clients.store(None);
+    }
+
+    /// Sends what follows as an identity of which another region has made sure.
+    pub(super) fn act_as(&self, identity: &Identity) {
+        self.guard.store(Guard::of(&self.settings));
+        self.denied.forget();
+        self.identity.store(Some(Arc::new(identity.clone())));
         self.clients.store(None);
     }
 
@@ -344,6 +365,7 @@ impl Requests {
             .as_ref()
             .is_some_and(|built| built.since.elapsed() >= YOUNG)
         {
+            self.lending.forget();
             self.clients.compare_and_swap(&clients, None);
         }
     }
