@@ -10,6 +10,7 @@ use super::names::{
 };
 use super::pin::PinMode;
 use super::rates::Rates;
+use super::replicas::Replicas;
 use super::role::RoleConfig;
 use super::section::{Entry, Section, integer, one_of};
 use super::selection::{MOST_TAGS, Selection, read_tags};
@@ -56,8 +57,8 @@ pub(crate) struct TokenConfig {
     pub(crate) new_key_tags: Tags,
     /// The file of the key policy that created keys get. `None`: the default policy of KMS.
     pub(crate) policy_file: Option<PathBuf>,
-    /// Whether created keys may be replicated to other regions.
-    pub(crate) multi_region: bool,
+    /// The other regions of the token's keys.
+    pub(crate) replicas: Replicas,
     pub(crate) random: RandomSource,
     /// What ciphertexts of symmetric keys are bound to where the caller names no context.
     pub(crate) encryption_context: EncryptionContext,
@@ -133,7 +134,8 @@ impl TokenConfig {
         section.set("policy_file", &mut token.policy_file, |entry| {
             read_path(entry).map(Some)
         })?;
-        section.set("multi_region", &mut token.multi_region, Entry::flag)?;
+        let (region, endpoint) = (token.region.as_ref(), token.endpoint.as_ref());
+        token.replicas = Replicas::read(&mut section, region, endpoint)?;
         section.set("random", &mut token.random, one_of(&RANDOM))?;
         let context = &mut token.encryption_context;
         section.set("encryption_context", context, read_context)?;
@@ -197,7 +199,7 @@ impl Default for TokenConfig {
             description: Description::default(),
             new_key_tags: Tags::new(),
             policy_file: None,
-            multi_region: false,
+            replicas: Replicas::default(),
             random: RandomSource::Kms,
             encryption_context: EncryptionContext::new(),
             deadline: Duration::from_secs(15),
