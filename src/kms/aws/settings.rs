@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{CallerRules, Discovery, PinMode, Rates, RoleConfig, TokenConfig};
+use crate::config::{self, CallerRules, Discovery, PinMode, Rates, RoleConfig, TokenConfig};
 
 /// Where KMS is, and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -84,6 +84,15 @@ impl AwsSettings {
     }
 }
 
+impl Replica {
+    fn of(replica: &config::Replica) -> Self {
+        Self {
+            region: replica.region.as_str().to_owned(),
+            endpoint: replica.endpoint.as_ref().map(|url| url.as_str().to_owned()),
+        }
+    }
+}
+
 impl From<&TokenConfig> for AwsSettings {
     fn from(config: &TokenConfig) -> Self {
         Self {
@@ -92,9 +101,9 @@ impl From<&TokenConfig> for AwsSettings {
                 .as_ref()
                 .map(|region| region.as_str().to_owned()),
             endpoint: config.endpoint.as_ref().map(|url| url.as_str().to_owned()),
-            replicas: Vec::new(),
-            failover: true,
-            hedge_after: None,
+            replicas: config.replicas.regions.iter().map(Replica::of).collect(),
+            failover: config.replicas.failover,
+            hedge_after: config.replicas.hedge_after,
             profile: config.profile.as_ref().map(|name| name.as_str().to_owned()),
             fips: config.fips,
             dualstack: config.dualstack,
