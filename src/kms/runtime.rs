@@ -12,9 +12,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
+use super::stage::call;
 use crate::fork;
 use crate::log;
-use parking_lot::Mutex;
 
 /// One drives more requests than KMS admits of one account, over 10,000 per second. A second one costs
 /// throughput: the two wake each other for every request (docs/performance.md).
@@ -102,7 +104,7 @@ impl Runtime {
         if let Ok(handle) = self.handle() {
             let dispatch = tracing::dispatcher::get_default(Clone::clone);
             let work = move || tracing::dispatcher::with_default(&dispatch, work);
-            let work = move || log::within(log::BACKGROUND, work);
+            let work = move || log::within(log::BACKGROUND, || call(work));
             let work = move || fork::at_work(work);
             // By way of a worker: a thread started from here would take over the signal mask of
             // the host's thread.

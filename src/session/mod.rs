@@ -26,6 +26,7 @@ mod wrap;
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use pkcs11_sys::*;
 
 pub(crate) use table::SessionTable;
@@ -37,7 +38,6 @@ use crate::object::Object;
 use crate::token::Token;
 use message_cipher::CipherMessages;
 use messages::Messages;
-use parking_lot::Mutex;
 use slot::Slot;
 
 /// One session: its token, its kind, and one slot for each kind of operation, so that none blocks

@@ -1,12 +1,12 @@
 //! The state of one kind of operation in a session.
 
+use parking_lot::Mutex;
 use pkcs11_sys::{
     CKR_ARGUMENTS_BAD, CKR_OPERATION_ACTIVE, CKR_OPERATION_CANCEL_FAILED,
     CKR_OPERATION_NOT_INITIALIZED,
 };
 
 use crate::error::{Error, Result};
-use parking_lot::Mutex;
 
 /// Where an operation of type `T` stands.
 #[derive(Debug)]

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use pkcs11_sys::*;
 
 use super::Session;
 use crate::error::{Error, Result};
 use crate::handle;
 use crate::token::{SessionCounts, Token};
-use parking_lot::RwLock;
 
 /// Sessions by handle.
 #[derive(Default)]

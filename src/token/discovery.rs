@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use parking_lot::Mutex;
+
 use super::foreign::{Choice, Foreign};
 use super::inventory::{Inventory, Listed};
 use super::names::has_label;
 use crate::config::{Discovery as Configured, Selection, TokenConfig};
 use crate::kms::{Alias, KeyEntry, Kms, KmsError, KmsErrorKind, Tags};
-use parking_lot::Mutex;
 
 /// How many keys that cannot be read are told of one by one after a listing.
 const TOLD: usize = 20;

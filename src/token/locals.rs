@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use pkcs11_sys::*;
 
 use crate::error::Result;
 use crate::handle;
 use crate::object::LocalObject;
 use crate::object::template::Template;
-use parking_lot::RwLock;
 
 /// Session objects by handle.
 #[derive(Debug, Default)]

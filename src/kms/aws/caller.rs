@@ -13,12 +13,12 @@ use aws_credential_types::provider::{
     ProvideCredentials, Result, SharedCredentialsProvider, future,
 };
 use aws_sdk_sts::config::IdentityCache;
+use parking_lot::Mutex;
 
 use super::failure;
 use super::settings::AwsSettings;
 use crate::config::CallerRules;
 use crate::kms::{KmsError, KmsErrorKind};
-use parking_lot::Mutex;
 
 pub(super) const OPERATION: &str = "GetCallerIdentity";
 

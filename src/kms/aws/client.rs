@@ -27,6 +27,7 @@ use super::attempts::CountAttempts;
 use super::caller::Guard;
 use super::connections;
 use super::credentials;
+use super::lending::Lending;
 use super::resolver::SystemResolver;
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
@@ -112,6 +113,7 @@ pub(super) async fn build(
     http: &SharedHttp,
     identity: Option<&Identity>,
     guard: &Arc<Guard>,
+    lending: &Lending,
     warned: &Mutex<BTreeSet<String>>,
 ) -> Result<(Clients, SdkConfig), KmsError> {
     let ambient = Ambient::load(settings).await;
@@ -129,7 +131,7 @@ pub(super) async fn build(
         return Err(unusable(&"no AWS region is set"));
     }
     let limit = chain_limit(settings);
-    if let Some(provider) = credentials::provider(settings, guard, &config, limit).await {
+    if let Some(provider) = credentials::provider(settings, guard, &config, lending, limit).await {
         config = config
             .into_builder()
             .credentials_provider(provider)

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
+use parking_lot::Mutex;
+
 use crate::kms::permissions::denied_action;
 use crate::kms::{KmsError, KmsErrorKind};
-use parking_lot::Mutex;
 
 /// The requests that the caller may not make, as far as it tried.
 ///

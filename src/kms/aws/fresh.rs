@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::kms::{KmsError, KmsErrorKind};
 use parking_lot::Mutex;
+
+use crate::kms::{KmsError, KmsErrorKind};
 
 /// How long a new key may still be unknown to some host of KMS.
 const FRESH: Duration = Duration::from_mins(5);

@@ -11,13 +11,13 @@
 
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::quota::{Call, Line, QUOTAS, Quota};
 use super::window::{Place, Window};
 use crate::config::Rates;
 use crate::kms::{KmsError, KmsErrorKind};
-use parking_lot::Mutex;
 
 /// Half of the pause after the first throttling; each further one doubles it.
 const PAUSE: Duration = Duration::from_millis(50);

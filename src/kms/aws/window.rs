@@ -9,10 +9,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{Mutex as Gate, Notify};
 use tokio::time::{Instant, sleep_until};
-
-use parking_lot::Mutex;
 
 /// What a rate counts in.
 const SECOND: Duration = Duration::from_secs(1);

@@ -7,8 +7,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{InFile, pem};
 use parking_lot::Mutex;
+
+use super::{InFile, pem};
 
 /// Reads files again only when they changed, and warns of each version of a file once.
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use parking_lot::Mutex;
 use pkcs11_sys::*;
 
 use super::cache::Cache;
@@ -13,7 +14,6 @@ use super::{InFile, pem};
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::object::certificate::{Certificate, Notes};
-use parking_lot::Mutex;
 
 /// Certificates are no secret.
 const MODE: u32 = 0o644;

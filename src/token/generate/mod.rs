@@ -148,7 +148,7 @@ impl Token {
             description: self.config.description.as_str().to_owned(),
             tags,
             policy: policy.transpose()?,
-            multi_region: self.config.multi_region,
+            multi_region: self.config.replicas.multi_region,
         })
     }
 

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use parking_lot::Mutex;
+use serde_json::{Value, json};
 
 /// One answer.
 pub(super) enum Reply {

@@ -3,13 +3,13 @@
 use std::io;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::canned::{Canned, Reply};
 use super::{key, kms, settings};
 use crate::kms::{EncryptionAlgorithm, EncryptionContext, Kms, MessageType, SigningAlgorithm};
-use parking_lot::Mutex;
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
