@@ -254,8 +254,11 @@ pub(crate) const PADDED: &[Scenario] = &[beside_kryoptic(
     },
 )];
 
+/// A case, and the attribute that it is about.
+type Case = (&'static str, fn() -> Attribute);
+
 /// What a template of an imported key cannot say, or need not.
-const MORE: &[(&str, fn() -> Attribute)] = &[
+const MORE: &[Case] = &[
     ("local", || flag(CKA_LOCAL, true)),
     ("not local", || flag(CKA_LOCAL, false)),
     ("always sensitive", || flag(CKA_ALWAYS_SENSITIVE, true)),
