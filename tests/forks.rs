@@ -70,7 +70,6 @@ fn soak_200_forks_under_load_again_and_again() {
                     "signatures of the parent meanwhile",
                     sum.meanwhile.to_string(),
                 ),
-                ("hangs", "0".to_owned()),
                 ("seconds", format!("{:.0}", sum.seconds)),
             ],
         );

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECONDS_OF_A_CHILD 60
+#define SECONDS_OF_A_CHILD 120
 
 static CK_OBJECT_HANDLE find(CK_SESSION_HANDLE session, CK_OBJECT_CLASS class)
 {
