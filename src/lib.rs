@@ -16,6 +16,7 @@ mod mechanism;
 mod metrics;
 mod module;
 mod object;
+mod panics;
 mod reply;
 mod session;
 mod token;

@@ -11,7 +11,7 @@ use arc_swap::ArcSwapOption;
 use pkcs11_sys::*;
 
 use crate::error::Result;
-use crate::kms::{WithSignalsBlocked, first_use};
+use crate::kms::first_use;
 use crate::module::Module;
 
 /// Lock-free, so that a child forked at any moment can read and replace it.
@@ -85,71 +85,5 @@ fn watch_forks() {
 impl Instance {
     fn is_own(&self) -> bool {
         self.pid == process::id()
-    }
-}
-
-/// Runs a closure with every signal blocked in this thread; threads that it starts inherit that.
-pub(super) const WITH_SIGNALS_BLOCKED: WithSignalsBlocked = |run| {
-    let _mask = BlockedSignals::new();
-    run();
-};
-
-/// Every signal is blocked in this thread while this lives. A panic ends that too: the thread is
-/// the host's.
-struct BlockedSignals {
-    /// `None` when nothing could be blocked.
-    before: Option<libc::sigset_t>,
-}
-
-impl BlockedSignals {
-    fn new() -> Self {
-        let mut all = mem::MaybeUninit::<libc::sigset_t>::uninit();
-        let mut before = mem::MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: sigfillset initialises the set that pthread_sigmask then reads, and
-        // pthread_sigmask stores the old mask; both pointers are to locals of the right type.
-        let blocked = unsafe {
-            libc::sigfillset(all.as_mut_ptr());
-            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
-        };
-        // SAFETY: a call that succeeded stored the mask.
-        let before = blocked.then(|| unsafe { before.assume_init() });
-        Self { before }
-    }
-}
-
-impl Drop for BlockedSignals {
-    fn drop(&mut self) {
-        if let Some(before) = &self.before {
-            // SAFETY: the pointer is to a mask that the constructor received.
-            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    use super::*;
-
-    fn is_blocked(signal: libc::c_int) -> bool {
-        let mut mask = mem::MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: with a NULL set, pthread_sigmask only stores the mask, which sigismember reads.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), mask.as_mut_ptr());
-            libc::sigismember(mask.as_ptr(), signal) == 1
-        }
-    }
-
-    #[test]
-    fn signals_are_blocked_during_the_closure_and_as_before_after_it_even_when_it_panics() {
-        assert!(!is_blocked(libc::SIGTERM));
-        WITH_SIGNALS_BLOCKED(&mut || assert!(is_blocked(libc::SIGTERM)));
-        assert!(!is_blocked(libc::SIGTERM));
-        let panicked = catch_unwind(AssertUnwindSafe(|| {
-            WITH_SIGNALS_BLOCKED(&mut || panic!("on purpose"));
-        }));
-        assert!(panicked.is_err());
-        assert!(!is_blocked(libc::SIGTERM));
     }
 }
