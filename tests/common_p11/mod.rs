@@ -206,7 +206,8 @@ pub(crate) fn c_program(directory: &Path, name: &str) -> PathBuf {
         .arg(root.join("include"))
         .arg("-o")
         .arg(&program)
-        .arg(source))
+        .arg(source)
+        .arg("-lm"))
     .ok();
     program
 }
