@@ -6,6 +6,7 @@
 //! [`environment`] where the host's variables are, and [`signals`] and [`thread_state`] are about what its
 //! threads must not notice.
 
+mod allocator;
 mod entry;
 mod environment;
 mod exports;
