@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common_p11::{World, c_program, names};
 use cryptoki_sys::CKM_ECDSA;
 use kms_emulator::{Effect, Emulator, Fault, NewKeys, Options};
-use kms_pkcs11_testkit::{AccessKey, Finished, Token, module, reliability, run};
+use kms_pkcs11_testkit::{
+    AccessKey, Authority, Finished, TlsFront, Token, module, reliability, run,
+};
 
 #[test]
 fn no_call_changes_errno_floating_point_signals_locale_umask_directory_or_environment() {
@@ -129,22 +131,37 @@ fn a_log_whose_reader_goes_away_ends_no_host() {
 
 #[test]
 fn connections_that_break_send_the_host_no_sigpipe() {
-    let (emulator, token) = token_with_one_pair("[[token]]\nretries = 1\n");
-    for effect in [
-        Effect::ResetBefore,
-        Effect::ResetAfter,
-        Effect::TruncatedBody,
-    ] {
-        for skip in 0..12 {
-            emulator.fault(Fault {
-                skip,
-                ..Fault::once("Sign", effect.clone())
-            });
+    let authority = Authority::new();
+    let bundle = authority.certificate();
+    for is_tls in [false, true] {
+        let (emulator, mut token) = token_with_one_pair("[[token]]\nretries = 1\n");
+        let front = TlsFront::start(&authority.issue("IP:127.0.0.1"), &emulator.endpoint());
+        if is_tls {
+            let config = format!(
+                "[[token]]\nretries = 1\nendpoint = \"https://{}\"\nca_bundle = \"{}\"\n",
+                front.address(),
+                bundle.display()
+            );
+            let key = AccessKey::test();
+            token = Token::kms_with_config(&emulator.endpoint(), &key, "aws-kms", &config);
         }
+        for effect in [
+            Effect::ResetBefore,
+            Effect::ResetAfter,
+            Effect::TruncatedBody,
+        ] {
+            for skip in 0..12 {
+                emulator.fault(Fault {
+                    skip,
+                    ..Fault::once("Sign", effect.clone())
+                });
+            }
+        }
+        let _ = run_scenario(&token, "connections_break").ok();
+        assert_eq!(front.take_handshakes().is_empty(), !is_tls);
     }
-    let _ = run_scenario(&token, "connections_break").ok();
     passed(
-        "connections reset in the middle of requests, SIGPIPE at its default",
+        "connections reset in the middle of requests, with TLS, too, SIGPIPE at its default",
         "the host lives",
     );
 }
@@ -241,6 +258,12 @@ fn a_host_in_rust_keeps_its_panic_hook() {
     drop(panic::take_hook());
     assert_eq!(seen, 2);
     passed("the panic hook of a host in Rust", "is there and alone");
+}
+
+#[test]
+fn no_descriptor_of_the_module_goes_to_programs_that_the_host_starts() {
+    quietly("descriptors_are_closed_on_exec");
+    passed("descriptors of the module", "closed on exec");
 }
 
 fn quietly(scenario: &str) {

@@ -404,6 +404,27 @@ static void connections_break(void)
     CHECK_RV(p11->C_Finalize(NULL), CKR_OK);
 }
 
+/* A program that the host starts gets none of the module's connections. */
+static void descriptors_are_closed_on_exec(void)
+{
+    CK_SESSION_HANDLE session;
+    int descriptor, count = 0, was_open[64];
+    for (descriptor = 0; descriptor < 64; descriptor++)
+        was_open[descriptor] = fcntl(descriptor, F_GETFD) != -1;
+    CHECK_RV(initialize(NULL), CKR_OK);
+    session = opened();
+    sign_and_verify(session, CKM_ECDSA, first_of(session, CKO_PRIVATE_KEY), first_of(session, CKO_PUBLIC_KEY));
+    for (descriptor = 0; descriptor < 64; descriptor++) {
+        int flags = fcntl(descriptor, F_GETFD);
+        if (was_open[descriptor] || flags == -1)
+            continue;
+        CHECK(flags & FD_CLOEXEC);
+        count++;
+    }
+    CHECK(count > 0);
+    CHECK_RV(p11->C_Finalize(NULL), CKR_OK);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -422,6 +443,7 @@ static const struct {
     { "standard_error_is_led_into_a_file", standard_error_is_led_into_a_file },
     { "the_reader_of_standard_error_goes_away", the_reader_of_standard_error_goes_away },
     { "connections_break", connections_break },
+    { "descriptors_are_closed_on_exec", descriptors_are_closed_on_exec },
 };
 
 int main(int argc, char **argv)
