@@ -17,6 +17,7 @@ mod mechanism;
 mod metrics;
 mod module;
 mod object;
+mod panics;
 mod reply;
 mod session;
 mod sync;

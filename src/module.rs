@@ -8,7 +8,7 @@ use pkcs11_sys::*;
 use crate::config::{Config, TokenConfig};
 use crate::error::{Error, Result};
 use crate::kms::{AwsKms, AwsSettings, Runtime, SharedHttp, WithSignalsBlocked};
-use crate::log::Log;
+use crate::log::{self, Log};
 use crate::metrics::Metrics;
 use crate::session::{Session, SessionTable};
 use crate::sync::{Condvar, Mutex};
@@ -32,6 +32,7 @@ impl Module {
         region: Option<&str>,
         with_signals_blocked: WithSignalsBlocked,
     ) -> Self {
+        log::meet_stderr();
         let runtime = Runtime::new(with_signals_blocked);
         let http = SharedHttp::new();
         let metrics = Metrics::new(&config.metrics);

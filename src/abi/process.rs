@@ -3,7 +3,6 @@
 
 use std::arch::global_asm;
 use std::mem;
-use std::panic;
 use std::process;
 use std::ptr;
 use std::sync::Arc;
@@ -14,8 +13,8 @@ use pkcs11_sys::*;
 
 use crate::error::{Error, Result};
 use crate::fork;
-use crate::kms::WithSignalsBlocked;
 use crate::module::Module;
+use crate::panics::caught;
 
 /// Lock-free, so that a child forked at any moment can read and replace it.
 static CURRENT: ArcSwapOption<Instance> = ArcSwapOption::const_empty();
@@ -116,10 +115,11 @@ global_asm!(
 /// from then on is stopped for good, or aborts the process.
 extern "C" fn at_exit() {
     // Nothing is left to do better where it panics.
-    let _ = panic::catch_unwind(|| {
+    caught(|| {
         fork::end_for_good();
         mem::forget(CURRENT.swap(None));
-    });
+    })
+    .ok();
 }
 
 impl Instance {
@@ -134,71 +134,5 @@ impl Process {
             id: process::id(),
             generation: fork::generation(),
         }
-    }
-}
-
-/// Runs a closure with every signal blocked in this thread; threads that it starts inherit that.
-pub(super) const WITH_SIGNALS_BLOCKED: WithSignalsBlocked = |run| {
-    let _mask = BlockedSignals::new();
-    run();
-};
-
-/// Every signal is blocked in this thread while this lives. A panic ends that too: the thread is
-/// the host's.
-struct BlockedSignals {
-    /// `None` when nothing could be blocked.
-    before: Option<libc::sigset_t>,
-}
-
-impl BlockedSignals {
-    fn new() -> Self {
-        let mut all = mem::MaybeUninit::<libc::sigset_t>::uninit();
-        let mut before = mem::MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: sigfillset initialises the set that pthread_sigmask then reads, and
-        // pthread_sigmask stores the old mask; both pointers are to locals of the right type.
-        let blocked = unsafe {
-            libc::sigfillset(all.as_mut_ptr());
-            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
-        };
-        // SAFETY: a call that succeeded stored the mask.
-        let before = blocked.then(|| unsafe { before.assume_init() });
-        Self { before }
-    }
-}
-
-impl Drop for BlockedSignals {
-    fn drop(&mut self) {
-        if let Some(before) = &self.before {
-            // SAFETY: the pointer is to a mask that the constructor received.
-            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    use super::*;
-
-    fn is_blocked(signal: libc::c_int) -> bool {
-        let mut mask = mem::MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: with a NULL set, pthread_sigmask only stores the mask, which sigismember reads.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), mask.as_mut_ptr());
-            libc::sigismember(mask.as_ptr(), signal) == 1
-        }
-    }
-
-    #[test]
-    fn signals_are_blocked_during_the_closure_and_as_before_after_it_even_when_it_panics() {
-        assert!(!is_blocked(libc::SIGTERM));
-        WITH_SIGNALS_BLOCKED(&mut || assert!(is_blocked(libc::SIGTERM)));
-        assert!(!is_blocked(libc::SIGTERM));
-        let panicked = catch_unwind(AssertUnwindSafe(|| {
-            WITH_SIGNALS_BLOCKED(&mut || panic!("on purpose"));
-        }));
-        assert!(panicked.is_err());
-        assert!(!is_blocked(libc::SIGTERM));
     }
 }

@@ -620,12 +620,12 @@ fn interrupted(operation: &'static str, budget: Duration, error: &RunError) -> K
             KmsErrorKind::Unavailable,
             "the module was finalized during the call".to_owned(),
         ),
-        RunError::Panicked => (
+        RunError::Panicked(panic) => (
             KmsErrorKind::Other,
-            "an internal error ended the call".to_owned(),
+            format!("an internal error ended the call ({panic}); please report it"),
         ),
         RunError::NotStarted(error) => (
-            KmsErrorKind::Unavailable,
+            KmsErrorKind::Exhausted,
             format!("the module's threads could not be started: {error}"),
         ),
     };

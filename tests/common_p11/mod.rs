@@ -223,7 +223,8 @@ fn compile(directory: &Path, name: &str, output: &str, options: &[&str]) -> Path
         .arg(root.join("include"))
         .arg("-o")
         .arg(&output)
-        .arg(source))
+        .arg(source)
+        .arg("-lm"))
     .ok();
     output
 }

@@ -17,7 +17,7 @@ use aws_sdk_kms::config::{FrameworkMetadata, SharedHttpClient, StalledStreamProt
 use aws_sdk_resourcegroupstagging::Client as TaggingClient;
 use aws_smithy_http_client::pool;
 use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_types::service_config::ServiceConfigKey;
 use tokio::time::timeout;
@@ -32,7 +32,7 @@ use super::resolver::SystemResolver;
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
 use super::throttling::{InTurn, NoteThrottling};
-use super::trust::CaBundle;
+use super::trust::{self, CaBundle};
 use crate::kms::{Identity, KmsError, KmsErrorKind};
 use parking_lot::Mutex;
 
@@ -81,7 +81,7 @@ impl fmt::Debug for SharedHttp {
 fn connection_pool(bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsError> {
     let trust = match bundle {
         Some(bundle) => bundle.tls_context().map_err(|why| unusable(&why))?,
-        None => TlsContext::default(),
+        None => trust::of_system()?,
     };
     connections::log_key_exchanges();
     let pool = pool::ConnectionPool::builder()
@@ -278,7 +278,7 @@ fn tagging_client(config: &SdkConfig) -> TaggingClient {
     TaggingClient::from_conf(builder.build())
 }
 
-fn unusable(reason: &dyn fmt::Display) -> KmsError {
+pub(super) fn unusable(reason: &dyn fmt::Display) -> KmsError {
     KmsError::local(
         KmsErrorKind::Configuration,
         "client",
