@@ -60,6 +60,8 @@ pub(crate) struct TokenConfig {
     /// The other regions of the token's keys.
     pub(crate) replicas: Replicas,
     pub(crate) random: RandomSource,
+    /// Whether signatures of KMS are verified before they are handed out.
+    pub(crate) verify_signatures: bool,
     /// What ciphertexts of symmetric keys are bound to where the caller names no context.
     pub(crate) encryption_context: EncryptionContext,
 
@@ -137,6 +139,8 @@ impl TokenConfig {
         let (region, endpoint) = (token.region.as_ref(), token.endpoint.as_ref());
         token.replicas = Replicas::read(&mut section, region, endpoint)?;
         section.set("random", &mut token.random, one_of(&RANDOM))?;
+        let verify = &mut token.verify_signatures;
+        section.set("verify_signatures", verify, Entry::flag)?;
         let context = &mut token.encryption_context;
         section.set("encryption_context", context, read_context)?;
 
@@ -201,6 +205,7 @@ impl Default for TokenConfig {
             policy_file: None,
             replicas: Replicas::default(),
             random: RandomSource::Kms,
+            verify_signatures: true,
             encryption_context: EncryptionContext::new(),
             deadline: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(2),

@@ -23,6 +23,7 @@ mod operations;
 mod quota;
 mod reading;
 mod renewal;
+mod replication;
 mod request;
 mod retry;
 mod rotation;
@@ -53,6 +54,7 @@ use super::{
     NewKey, RotationCounts, RotationStatus, Search, SigningAlgorithm, Tags, WrappingAlgorithm,
 };
 use crate::metrics::Metrics;
+use replication::Elsewhere;
 use request::Requests;
 
 /// How long after a deadline the runtime's own answer is awaited: it says more about what happened
@@ -62,6 +64,7 @@ const GRACE: Duration = Duration::from_millis(250);
 /// AWS KMS as one token sees it: an account and a region, through one identity.
 pub(crate) struct AwsKms {
     requests: Arc<Requests>,
+    elsewhere: Arc<Elsewhere>,
     runtime: Arc<Runtime>,
 }
 
@@ -73,7 +76,9 @@ impl AwsKms {
         http: SharedHttp,
         metrics: Option<Arc<Metrics>>,
     ) -> Self {
+        let elsewhere = Elsewhere::new(&settings, &http, metrics.as_ref());
         Self {
+            elsewhere: Arc::new(elsewhere),
             requests: Arc::new(Requests::new(settings, http, metrics)),
             runtime,
         }
@@ -93,7 +98,38 @@ impl AwsKms {
         W: FnOnce(Arc<Requests>, Instant) -> F + Send + 'static,
         F: Future<Output = Result<T, KmsError>> + Send + 'static,
     {
-        let requests = Arc::clone(&self.requests);
+        self.run_on(Arc::clone(&self.requests), operation, budget, work)
+    }
+
+    /// The same in the region that a key is in.
+    fn run_at<T, W, F>(
+        &self,
+        key: &KeyEntry,
+        operation: &'static str,
+        budget: Duration,
+        work: W,
+    ) -> Result<T, KmsError>
+    where
+        T: Send + 'static,
+        W: FnOnce(Arc<Requests>, Instant) -> F + Send + 'static,
+        F: Future<Output = Result<T, KmsError>> + Send + 'static,
+    {
+        let requests = self.elsewhere.region_of(key).unwrap_or(&self.requests);
+        self.run_on(Arc::clone(requests), operation, budget, work)
+    }
+
+    fn run_on<T, W, F>(
+        &self,
+        requests: Arc<Requests>,
+        operation: &'static str,
+        budget: Duration,
+        work: W,
+    ) -> Result<T, KmsError>
+    where
+        T: Send + 'static,
+        W: FnOnce(Arc<Requests>, Instant) -> F + Send + 'static,
+        F: Future<Output = Result<T, KmsError>> + Send + 'static,
+    {
         let deadline = Instant::now() + budget;
         // Boxed on the worker: the SDK's futures are large, the caller's stack may be small.
         let boxed = async move { Box::pin(work(requests, deadline)).await };
@@ -155,15 +191,19 @@ impl AwsKms {
 
 impl Kms for AwsKms {
     fn log_in(&self, identity: Identity) -> Result<(), KmsError> {
+        let of_others = identity.clone();
         self.run(
             caller::OPERATION,
             self.deadline(),
             |requests, deadline| async move { requests.log_in(identity, deadline).await },
-        )
+        )?;
+        self.elsewhere.act_as(&of_others);
+        Ok(())
     }
 
     fn log_out(&self) {
         self.requests.log_out();
+        self.elsewhere.log_out();
     }
 
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
@@ -233,18 +273,36 @@ impl Kms for AwsKms {
         })
     }
 
+    fn keys_elsewhere(&self, key: &KeyEntry) -> Vec<KeyEntry> {
+        self.elsewhere.keys(key)
+    }
+
+    fn replicate(&self, key: &KeyEntry, request: &NewKey) -> Result<Vec<KeyEntry>, KmsError> {
+        if !request.multi_region || self.keys_elsewhere(key).is_empty() {
+            return Ok(Vec::new());
+        }
+        let elsewhere = Arc::clone(&self.elsewhere);
+        let (key, request) = (key.clone(), request.clone());
+        // To be asked for the replicas, too.
+        let budget = self.deadline() + self.ready_timeout();
+        self.run("ReplicateKey", budget, |home, deadline| {
+            replication::replicate(home, elsewhere, key, request, deadline)
+        })
+    }
+
     fn awaits_import(
         &self,
         key: &KeyEntry,
         spec: KeySpec,
         usage: KeyUsage,
     ) -> Result<bool, KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "DescribeKey",
             self.deadline(),
             move |requests, deadline| async move {
-                requests.awaits_import(&key, spec, usage, deadline).await
+                requests.awaits_import(&own, spec, usage, deadline).await
             },
         )
     }
@@ -254,12 +312,13 @@ impl Kms for AwsKms {
         key: &KeyEntry,
         wrapping: WrappingAlgorithm,
     ) -> Result<ImportParameters, KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "GetParametersForImport",
             self.ready_timeout(),
             move |requests, deadline| async move {
-                requests.import_parameters(&key, wrapping, deadline).await
+                requests.import_parameters(&own, wrapping, deadline).await
             },
         )
     }
@@ -271,13 +330,14 @@ impl Kms for AwsKms {
         wrapped: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<(), KmsError> {
-        let (key, token, wrapped) = (key.clone(), token.to_vec(), wrapped.to_vec());
-        self.run(
+        let (own, token, wrapped) = (key.clone(), token.to_vec(), wrapped.to_vec());
+        self.run_at(
+            key,
             "ImportKeyMaterial",
             self.ready_timeout(),
             move |requests, deadline| async move {
                 requests
-                    .import_material(&key, token, wrapped, lifetime, deadline)
+                    .import_material(&own, token, wrapped, lifetime, deadline)
                     .await
             },
         )
@@ -289,12 +349,13 @@ impl Kms for AwsKms {
         spec: KeySpec,
         usage: KeyUsage,
     ) -> Result<KeyAnswer, KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "GetPublicKey",
             self.ready_timeout(),
             move |requests, deadline| async move {
-                requests.await_key(&key, spec, usage, deadline).await
+                requests.await_key(&own, spec, usage, deadline).await
             },
         )
     }
@@ -467,47 +528,52 @@ impl Kms for AwsKms {
     }
 
     fn tag(&self, key: &KeyEntry, tags: &Tags) -> Result<(), KmsError> {
-        let (key, tags) = (key.clone(), tags.clone());
-        self.run(
+        let (own, tags) = (key.clone(), tags.clone());
+        self.run_at(
+            key,
             "TagResource",
             self.deadline(),
-            |requests, deadline| async move { requests.tag(&key, &tags, deadline).await },
+            |requests, deadline| async move { requests.tag(&own, &tags, deadline).await },
         )
     }
 
     fn untag(&self, key: &KeyEntry, tag_keys: &[String]) -> Result<(), KmsError> {
-        let (key, tag_keys) = (key.clone(), tag_keys.to_vec());
-        self.run(
+        let (own, tag_keys) = (key.clone(), tag_keys.to_vec());
+        self.run_at(
+            key,
             "UntagResource",
             self.deadline(),
-            |requests, deadline| async move { requests.untag(&key, tag_keys, deadline).await },
+            |requests, deadline| async move { requests.untag(&own, tag_keys, deadline).await },
         )
     }
 
     fn schedule_deletion(&self, key: &KeyEntry, window_days: u8) -> Result<(), KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "ScheduleKeyDeletion",
             self.deadline(),
             move |requests, deadline| async move {
                 requests
-                    .schedule_deletion(&key, window_days, deadline)
+                    .schedule_deletion(&own, window_days, deadline)
                     .await
             },
         )
     }
 
     fn disable(&self, key: &KeyEntry) -> Result<(), KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "DisableKey",
             self.deadline(),
-            |requests, deadline| async move { requests.disable(&key, deadline).await },
+            |requests, deadline| async move { requests.disable(&own, deadline).await },
         )
     }
 
     fn log_counts(&self) {
         self.requests.limiter().log_counts();
+        self.elsewhere.log_counts();
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), KmsError> {

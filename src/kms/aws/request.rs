@@ -311,6 +311,14 @@ impl Requests {
         self.clients.store(None);
     }
 
+    /// Sends what follows as an identity of which another region has made sure.
+    pub(super) fn act_as(&self, identity: &Identity) {
+        self.guard.store(Guard::of(&self.settings));
+        self.denied.forget();
+        self.identity.store(Some(Arc::new(identity.clone())));
+        self.clients.store(None);
+    }
+
     /// Gives the clients up because AWS refused their credentials or there were none.
     fn renew_clients(&self) {
         let clients = self.clients.load();

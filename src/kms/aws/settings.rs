@@ -16,8 +16,10 @@ pub(crate) struct AwsSettings {
     /// The other regions that have replicas of the token's keys, in the order of preference.
     pub(crate) replicas: Vec<Replica>,
     /// Whether a replica signs while the token's region fails.
+    #[expect(dead_code, reason = "requests do not leave their region yet")]
     pub(crate) failover: bool,
     /// How long an answer of the token's region is waited for before a replica is asked, too.
+    #[expect(dead_code, reason = "requests do not leave their region yet")]
     pub(crate) hedge_after: Option<Duration>,
     /// The profile of the shared AWS files; without it `AWS_PROFILE`, else `default`, where the chain gets
     /// to it.
@@ -74,6 +76,19 @@ impl Replica {
             region: replica.region.as_str().to_owned(),
             endpoint: replica.endpoint.as_ref().map(|url| url.as_str().to_owned()),
         }
+    }
+}
+
+impl AwsSettings {
+    /// How the other regions are reached, each as if it were the token's own.
+    pub(super) fn of_replicas(&self) -> Vec<Self> {
+        let settings = |replica: &Replica| Self {
+            region: Some(replica.region.clone()),
+            endpoint: replica.endpoint.clone(),
+            replicas: Vec::new(),
+            ..self.clone()
+        };
+        self.replicas.iter().map(settings).collect()
     }
 }
 
