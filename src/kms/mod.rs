@@ -44,7 +44,7 @@ pub(crate) struct KeyEntry {
 impl KeyEntry {
     /// `eu-west-1`; `None` when its ARN is none.
     pub(crate) fn region(&self) -> Option<&str> {
-        self.arn.splitn(6, ':').nth(3)
+        self.arn.split(':').nth(3)
     }
 
     /// Whether other regions may have the same key.

@@ -88,10 +88,10 @@ pub(super) async fn replicate(
             }
         }
     };
-    let made = bulk::each(replicas.clone(), concurrency, make).await;
-    for (made, replica) in made.into_iter().zip(&replicas) {
+    let answers = bulk::each(replicas.clone(), concurrency, make).await;
+    for (answer, replica) in answers.into_iter().zip(&replicas) {
         let lost = || KmsError::local(Kind::Other, OPERATION, None, "the request was lost");
-        made.unwrap_or_else(|| Err(lost())).map_err(|error| {
+        answer.unwrap_or_else(|| Err(lost())).map_err(|error| {
             let message = format!("no replica {}: {}", replica.arn, error.message);
             KmsError { message, ..error }
         })?;
