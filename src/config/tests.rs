@@ -49,6 +49,7 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
         chained,
         guarded,
         by_user,
+        everywhere,
         default,
     ] = &config.tokens[..]
     else {
@@ -78,6 +79,11 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     assert_eq!(proxied.profile.as_ref().unwrap().as_str(), "signing");
     assert_eq!(proxied.fips, Some(true));
     assert_eq!(proxied.ca_bundle, Some("/etc/ssl/proxy-ca.pem".into()));
+
+    let regions = everywhere.replicas.regions.iter();
+    let regions: Vec<&str> = regions.map(|replica| replica.region.as_str()).collect();
+    assert_eq!(regions, ["eu-central-1", "us-east-1"]);
+    assert!(everywhere.replicas.multi_region);
 
     assert_eq!(chained.roles.len(), 2);
     assert_eq!(chained.roles[1].duration, Some(Duration::from_mins(30)));

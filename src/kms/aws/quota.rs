@@ -266,7 +266,7 @@ mod tests {
                 "ListResourceTags" | "GetPublicKey" | "DescribeKey" => 2000,
                 "GetResources" | "ScheduleKeyDeletion" => 15,
                 "TagResource" => 10,
-                "CreateKey" | "UntagResource" | "DisableKey" => 5,
+                "CreateKey" | "ReplicateKey" | "UntagResource" | "DisableKey" => 5,
                 other => panic!("{other} has no quota here"),
             };
             assert!((1..=most).contains(&rate), "{name}: {rate} of {most}");
