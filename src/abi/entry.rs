@@ -6,6 +6,7 @@ use pkcs11_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
 
 use super::{environment, process};
 use crate::error::{Error, Result};
+use crate::kms;
 use crate::log::{self, Log};
 use crate::module::Module;
 
@@ -14,7 +15,7 @@ pub(super) fn call(name: &'static str, run: impl FnOnce(&Module) -> Result<()>) 
     guard(name, || {
         let module = process::current()?;
         let result = module.log().scope(name, || {
-            run(&module).inspect_err(|error| log::refusal(name, error))
+            kms::call(|| run(&module)).inspect_err(|error| log::refusal(name, error))
         });
         module.count(name, &result);
         result

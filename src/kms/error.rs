@@ -82,6 +82,8 @@ pub(crate) struct KmsError {
     pub(crate) request_id: Option<String>,
     /// Whether the log says so already, and nothing has changed since.
     pub(crate) is_told: bool,
+    /// Whether KMS was not even asked, because its endpoint is deemed down.
+    pub(crate) is_unsent: bool,
 }
 
 impl KmsError {
@@ -100,6 +102,7 @@ impl KmsError {
             message: message.into(),
             request_id: None,
             is_told: false,
+            is_unsent: false,
         }
     }
 

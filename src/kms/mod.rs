@@ -1,7 +1,7 @@
 //! The KMS port: what the core needs of KMS, as a blocking trait without AWS types.
 //!
-//! Every method returns within the deadline it was configured with, retries included. No caller
-//! holds a lock across one.
+//! Every method returns within the deadline it was configured with, retries included, and together those of one
+//! PKCS#11 call do ([`Stage`]). No caller holds a lock across one.
 
 mod aws;
 mod error;
@@ -10,6 +10,7 @@ mod identity;
 pub(crate) mod permissions;
 mod runtime;
 mod spec;
+mod stage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(crate) use spec::{
     EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, SigningAlgorithm,
     WrappingAlgorithm,
 };
+pub(crate) use stage::{GRACE, Stage, call};
 
 /// Tags of a key: at most 50 entries.
 pub(crate) type Tags = BTreeMap<String, String>;
@@ -190,7 +192,7 @@ pub(crate) trait Kms: Send + Sync {
     /// A key that this module has no use for answers [`KmsErrorKind::Unsupported`], whatever its
     /// state; a key that cannot be used now [`KmsErrorKind::Disabled`] or
     /// [`KmsErrorKind::InvalidState`].
-    fn read_keys(&self, keys: &[KeyEntry]) -> Vec<Result<KeyAnswer, KmsError>>;
+    fn read_keys(&self, keys: &[KeyEntry], stage: Stage) -> Vec<Result<KeyAnswer, KmsError>>;
 
     /// Makes a key and waits until it can be read as [`Kms::read_keys`] reads it, so that the first
     /// use of it succeeds (`CreateKey` once, never retried by the transport; then `GetPublicKey`,

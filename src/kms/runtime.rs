@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::stage::call;
 use crate::log;
 
 /// One drives more requests than KMS admits of one account, over 10,000 per second. A second one costs
@@ -104,7 +105,7 @@ impl Runtime {
         if let Ok(handle) = self.handle() {
             let dispatch = tracing::dispatcher::get_default(Clone::clone);
             let work = move || tracing::dispatcher::with_default(&dispatch, work);
-            let work = move || log::within(log::BACKGROUND, work);
+            let work = move || log::within(log::BACKGROUND, || call(work));
             // By way of a worker: a thread started from here would take over the signal mask of
             // the host's thread.
             handle.spawn(async { drop(tokio::task::spawn_blocking(work)) });

@@ -28,6 +28,7 @@ use super::attempts::CountAttempts;
 use super::caller::Guard;
 use super::connections;
 use super::credentials;
+use super::lending::Lending;
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
 use super::throttling::{InTurn, NoteThrottling};
@@ -110,6 +111,7 @@ pub(super) async fn build(
     http: &SharedHttp,
     identity: Option<&Identity>,
     guard: &Arc<Guard>,
+    lending: &Lending,
     warned: &Mutex<BTreeSet<String>>,
 ) -> Result<(Clients, SdkConfig), KmsError> {
     let ambient = Ambient::load(settings).await;
@@ -127,7 +129,7 @@ pub(super) async fn build(
         return Err(unusable(&"no AWS region is set"));
     }
     let limit = chain_limit(settings);
-    if let Some(provider) = credentials::provider(settings, guard, &config, limit).await {
+    if let Some(provider) = credentials::provider(settings, guard, &config, lending, limit).await {
         config = config
             .into_builder()
             .credentials_provider(provider)

@@ -16,10 +16,8 @@ pub(crate) struct AwsSettings {
     /// The other regions that have replicas of the token's keys, in the order of preference.
     pub(crate) replicas: Vec<Replica>,
     /// Whether a replica signs while the token's region fails.
-    #[expect(dead_code, reason = "requests do not leave their region yet")]
     pub(crate) failover: bool,
     /// How long an answer of the token's region is waited for before a replica is asked, too.
-    #[expect(dead_code, reason = "requests do not leave their region yet")]
     pub(crate) hedge_after: Option<Duration>,
     /// The profile of the shared AWS files; without it `AWS_PROFILE`, else `default`, where the chain gets
     /// to it.

@@ -7,6 +7,7 @@ mod creation;
 mod cryptography;
 mod deadlines;
 mod emulated;
+mod failover;
 mod issuing;
 mod logging;
 mod reading;

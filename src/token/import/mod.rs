@@ -13,7 +13,7 @@ use super::replicas::ORPHAN_WINDOW_DAYS;
 use crate::crypto::{Hash, PrivateKey, PublicKey, RsaPublicKey, oaep, rsa_aes};
 use crate::error::{Error, Result};
 use crate::kms::{
-    CREATED_TAG, ImportParameters, KeyAnswer, KeyEntry, KmsErrorKind, NewKey, Phase,
+    CREATED_TAG, ImportParameters, KeyAnswer, KeyEntry, KmsErrorKind, NewKey, Phase, Stage,
     WrappingAlgorithm,
 };
 use crate::object::template::Template;
@@ -186,6 +186,8 @@ impl Token {
     /// It is looked at again before: another program may have found it waiting and have put its own
     /// material in, or that of a request whose answer was lost may have arrived.
     fn retire(&self, key: &KeyEntry, request: &NewKey) {
+        // Whatever the call has used up.
+        Stage::Request.anew();
         let waits = self
             .kms
             .awaits_import(key, request.spec, request.usage)

@@ -1,0 +1,267 @@
+//! An endpoint that is down costs its first calls their attempts, and those that follow nothing, until it is back.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common_p11;
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use common_p11::attribute::{id, private_keys};
+use common_p11::kms::from_base64;
+use common_p11::outside::assert_ecdsa;
+use common_p11::{Rv, Session, World, call, calls, ok};
+use cryptoki_sys::*;
+use kms_emulator::{Effect, Emulator, Fault, NewKeys, Options};
+use serde_json::json;
+use tempfile::TempDir;
+
+/// How often in a row a request has to fail.
+const FAILURES: u64 = 3;
+/// From the opening to the first probe.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Far longer than anything here takes that is not broken.
+const LONG: Duration = Duration::from_secs(30);
+const DIGEST: [u8; 32] = [7; 32];
+
+#[test]
+fn a_server_that_is_gone_costs_three_calls_their_attempts_and_is_used_again_when_it_is_back() {
+    const RETRIES: u64 = 2;
+    let directory = TempDir::new().unwrap();
+    let options = Options {
+        state: Some(directory.path().join("state.json")),
+        ..Options::default()
+    };
+    let emulator = Emulator::start(options.clone()).unwrap();
+    let keys = NewKeys::new(1, "ECC_NIST_P256", "SIGN_VERIFY").tag("p11:id", "01");
+    let key_id = emulator.create_keys(&keys).unwrap().remove(0).key_id;
+    let metrics = directory.path().join("metrics.prom");
+    let settings = format!(
+        "retries = {RETRIES}\ndeadline = 20\n[metrics]\nfile = \"{}\"\ninterval = 3600",
+        metrics.display()
+    );
+    let world = World::over(emulator, &[&settings]);
+    let public = world.ask("GetPublicKey", &json!({ "KeyId": key_id }));
+    let public = from_base64(&public["PublicKey"]);
+    let World {
+        module,
+        emulator,
+        directory: of_log,
+        ..
+    } = world;
+    let log = || fs::read_to_string(of_log.path().join("log")).unwrap();
+    let session = module.session();
+    let key = session.find_one(&[private_keys(), id([1])]);
+    session.sign(CKM_ECDSA, key, &DIGEST).unwrap();
+    let address: SocketAddr = emulator.endpoint()["http://".len()..].parse().unwrap();
+    drop(emulator);
+
+    let hole = Hole::at(address);
+    for _ in 0..FAILURES {
+        let refused = session.sign(CKM_ECDSA, key, &DIGEST);
+        assert_eq!(refused, Err(CKR_DEVICE_ERROR));
+    }
+    let opened = Instant::now();
+    let attempts = FAILURES * (1 + RETRIES);
+    assert_eq!(hole.connections(), attempts);
+    let mut answered_at_once = 0;
+    while opened.elapsed() < 2 * PAUSE {
+        let refused = session.sign(CKM_ECDSA, key, &DIGEST);
+        assert_eq!(refused, Err(CKR_DEVICE_ERROR));
+        answered_at_once += 1;
+    }
+    // A new key is not asked for, so that nobody has to look for it either.
+    let begun = Instant::now();
+    assert_eq!(session.generate_p256([2], "new"), Err(CKR_DEVICE_ERROR));
+    assert!(begun.elapsed() < LONG / 2, "it was looked for");
+    // Pauses before probes double, and each probe is one attempt.
+    let pauses = opened.elapsed().div_duration_f64(PAUSE);
+    let probes = hole.connections() - attempts;
+    let bound = (pauses + 1.0).log2().floor();
+    assert!(
+        probes >= 1 && f64::from(u32::try_from(probes).unwrap()) <= bound,
+        "{probes} of {bound}"
+    );
+    assert!(answered_at_once > probes, "{answered_at_once}");
+    drop(hole);
+
+    let emulator = Emulator::start(Options {
+        listen: address,
+        ..options
+    })
+    .unwrap();
+    let begun = Instant::now();
+    let signature = loop {
+        match session.sign(CKM_ECDSA, key, &DIGEST) {
+            Ok(signature) => break signature,
+            Err(rv) => assert_eq!(rv, CKR_DEVICE_ERROR),
+        }
+        assert!(begun.elapsed() < LONG, "it stays down");
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert_ecdsa(&public, &[(DIGEST, signature)]);
+    assert_eq!(emulator.calls().operations, calls([("Sign", 1)]));
+    session.generate_p256([2], "new").unwrap();
+    assert_eq!(emulator.calls().of("CreateKey"), 1);
+
+    let log = log();
+    let told = |what: &str| {
+        log.lines()
+            .filter(|line| line.contains("WARN") && line.contains(what))
+            .count()
+    };
+    assert_eq!(told("is deemed down after 3 requests"), 1, "{log}");
+    assert_eq!(told("answers again"), 1, "{log}");
+    let at_all = usize::try_from(FAILURES + probes).unwrap();
+    assert_eq!(
+        told("C_Sign: CKR_DEVICE_ERROR"),
+        at_all,
+        "the others are no news"
+    );
+
+    module.finalize().unwrap();
+    let metrics = fs::read_to_string(metrics).unwrap();
+    let labels = "token=\"test-0\",region=\"us-east-1\",service=\"KMS\"";
+    for sample in [
+        format!("kms_pkcs11_endpoint_up{{{labels}}} 1"),
+        format!("kms_pkcs11_endpoint_outages_total{{{labels}}} 1"),
+    ] {
+        assert!(metrics.lines().any(|line| line == sample), "{metrics}");
+    }
+    let refused = format!("kms_pkcs11_endpoint_refused_total{{{labels}}} ");
+    let refused = metrics.lines().find_map(|line| line.strip_prefix(&refused));
+    assert!(refused.unwrap().parse::<u64>().unwrap() + probes >= answered_at_once);
+}
+
+#[test]
+fn a_server_that_hangs_is_left_alone_by_every_operation_and_a_probe_takes_one_attempt() {
+    let world = World::with("deadline = 1.5\nattempt_timeout = 0.3\nretries = 0");
+    let key = NewKeys::new(1, "ECC_NIST_P256", "SIGN_VERIFY").tag("p11:id", "01");
+    world.create_keys(&key);
+    let session = world.module.session();
+    let key = session.find_one(&[private_keys(), id([1])]);
+    world.take_calls();
+
+    world
+        .emulator
+        .fault(Fault::once("*", Effect::Hang).times(1000));
+    for _ in 0..FAILURES {
+        assert_eq!(session.sign(CKM_ECDSA, key, &DIGEST), Err(CKR_DEVICE_ERROR));
+    }
+    let mut expected = calls([("Sign", FAILURES)]);
+    let begun = Instant::now();
+    for refused in [
+        session.sign(CKM_ECDSA, key, &DIGEST).err(),
+        session.generate_p256([2], "new").err(),
+        session.destroy(key).err(),
+        random(session).err(),
+    ] {
+        assert_eq!(refused, Some(CKR_DEVICE_ERROR));
+    }
+    if begun.elapsed() < PAUSE {
+        assert_eq!(world.take_calls(), expected);
+        expected.clear();
+    }
+    // The longest pause is half of the deadline.
+    thread::sleep(Duration::from_secs(1));
+    let sent = || world.emulator.calls().total;
+    let before = sent();
+    let begun = Instant::now();
+    assert_eq!(session.sign(CKM_ECDSA, key, &DIGEST), Err(CKR_DEVICE_ERROR));
+    assert_eq!(sent(), before + 1);
+    assert!(begun.elapsed() >= Duration::from_millis(300));
+
+    world.emulator.clear_faults();
+    let begun = Instant::now();
+    while session.sign(CKM_ECDSA, key, &DIGEST).is_err() {
+        assert!(begun.elapsed() < LONG, "it stays down");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn what_kms_itself_answers_never_keeps_the_next_call_from_being_sent() {
+    let world = World::with("retries = 0");
+    let key = NewKeys::new(1, "ECC_NIST_P256", "SIGN_VERIFY").tag("p11:id", "01");
+    world.create_keys(&key);
+    let session = world.module.session();
+    let key = session.find_one(&[private_keys(), id([1])]);
+    for code in [
+        "AccessDeniedException",
+        "KMSInternalException",
+        "DependencyTimeoutException",
+        "KeyUnavailableException",
+        "ThrottlingException",
+    ] {
+        world.take_calls();
+        world.fail("Sign", code, 5);
+        for _ in 0..5 {
+            session.sign(CKM_ECDSA, key, &DIGEST).unwrap_err();
+        }
+        session.sign(CKM_ECDSA, key, &DIGEST).unwrap();
+        assert_eq!(world.take_calls(), calls([("Sign", 6)]), "{code}");
+    }
+    assert!(!world.log().contains("deemed down"));
+}
+
+fn random(session: Session<'_>) -> Rv<()> {
+    let mut bytes = [0; 32];
+    ok(call!(
+        session.module,
+        C_GenerateRandom,
+        session.handle,
+        bytes.as_mut_ptr(),
+        32
+    ))
+}
+
+/// A listener that closes what connects to it, and counts.
+struct Hole {
+    address: SocketAddr,
+    connections: Arc<AtomicU64>,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Hole {
+    fn at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
+        let (connections, is_over) = (
+            Arc::new(AtomicU64::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let (count, over) = (Arc::clone(&connections), Arc::clone(&is_over));
+        let thread = thread::spawn(move || {
+            for _connection in listener.incoming() {
+                if over.load(Ordering::SeqCst) {
+                    return;
+                }
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        Self {
+            address,
+            connections,
+            is_over,
+            thread: Some(thread),
+        }
+    }
+
+    fn connections(&self) -> u64 {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Hole {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        drop(std::net::TcpStream::connect(self.address));
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
