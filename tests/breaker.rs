@@ -61,25 +61,30 @@ fn a_server_that_is_gone_costs_three_calls_their_attempts_and_is_used_again_when
     drop(emulator);
 
     let hole = Hole::at(address);
+    let mut opened = Instant::now();
     for _ in 0..FAILURES {
+        opened = Instant::now();
         let refused = session.sign(CKM_ECDSA, key, &DIGEST);
         assert_eq!(refused, Err(CKR_DEVICE_ERROR));
     }
-    let opened = Instant::now();
+    let begun = Instant::now();
     let attempts = FAILURES * (1 + RETRIES);
+    wait_until(|| hole.connections() >= attempts);
     assert_eq!(hole.connections(), attempts);
+    // A new key is not asked for, so that nobody has to look for it either.
+    assert_eq!(session.generate_p256([2], "new"), Err(CKR_DEVICE_ERROR));
+    if begun.elapsed() < PAUSE {
+        assert_eq!(hole.connections(), attempts, "it was asked for");
+    }
     let mut answered_at_once = 0;
-    while opened.elapsed() < 2 * PAUSE {
+    while opened.elapsed() < 3 * PAUSE {
         let refused = session.sign(CKM_ECDSA, key, &DIGEST);
         assert_eq!(refused, Err(CKR_DEVICE_ERROR));
         answered_at_once += 1;
     }
-    // A new key is not asked for, so that nobody has to look for it either.
-    let begun = Instant::now();
-    assert_eq!(session.generate_p256([2], "new"), Err(CKR_DEVICE_ERROR));
-    assert!(begun.elapsed() < LONG / 2, "it was looked for");
     // Pauses before probes double, and each probe is one attempt.
     let pauses = opened.elapsed().div_duration_f64(PAUSE);
+    wait_until(|| hole.connections() > attempts);
     let probes = hole.connections() - attempts;
     let bound = (pauses + 1.0).log2().floor();
     assert!(
@@ -116,11 +121,10 @@ fn a_server_that_is_gone_costs_three_calls_their_attempts_and_is_used_again_when
     };
     assert_eq!(told("is deemed down after 3 requests"), 1, "{log}");
     assert_eq!(told("answers again"), 1, "{log}");
-    let at_all = usize::try_from(FAILURES + probes).unwrap();
-    assert_eq!(
-        told("C_Sign: CKR_DEVICE_ERROR"),
-        at_all,
-        "the others are no news"
+    let news = told(": CKR_DEVICE_ERROR") as u64;
+    assert!(
+        (FAILURES..=FAILURES + probes).contains(&news),
+        "{news} lines"
     );
 
     module.finalize().unwrap();
@@ -139,7 +143,7 @@ fn a_server_that_is_gone_costs_three_calls_their_attempts_and_is_used_again_when
 
 #[test]
 fn a_server_that_hangs_is_left_alone_by_every_operation_and_a_probe_takes_one_attempt() {
-    let world = World::with("deadline = 1.5\nattempt_timeout = 0.3\nretries = 0");
+    let world = World::with("deadline = 2\nattempt_timeout = 0.8\nretries = 0");
     let key = NewKeys::new(1, "ECC_NIST_P256", "SIGN_VERIFY").tag("p11:id", "01");
     world.create_keys(&key);
     let session = world.module.session();
@@ -152,7 +156,7 @@ fn a_server_that_hangs_is_left_alone_by_every_operation_and_a_probe_takes_one_at
     for _ in 0..FAILURES {
         assert_eq!(session.sign(CKM_ECDSA, key, &DIGEST), Err(CKR_DEVICE_ERROR));
     }
-    let mut expected = calls([("Sign", FAILURES)]);
+    wait_until(|| world.emulator.calls().total >= FAILURES);
     let begun = Instant::now();
     for refused in [
         session.sign(CKM_ECDSA, key, &DIGEST).err(),
@@ -162,25 +166,24 @@ fn a_server_that_hangs_is_left_alone_by_every_operation_and_a_probe_takes_one_at
     ] {
         assert_eq!(refused, Some(CKR_DEVICE_ERROR));
     }
+    let calls_so_far = world.emulator.calls();
+    // On a machine that stood still, one of them may have been a probe.
     if begun.elapsed() < PAUSE {
-        assert_eq!(world.take_calls(), expected);
-        expected.clear();
+        assert_eq!(calls_so_far.operations, calls([("Sign", FAILURES)]));
     }
     // The longest pause is half of the deadline.
-    thread::sleep(Duration::from_secs(1));
-    let sent = || world.emulator.calls().total;
-    let before = sent();
+    thread::sleep(Duration::from_millis(1100));
     let begun = Instant::now();
     assert_eq!(session.sign(CKM_ECDSA, key, &DIGEST), Err(CKR_DEVICE_ERROR));
-    assert_eq!(sent(), before + 1);
-    assert!(begun.elapsed() >= Duration::from_millis(300));
+    assert!(
+        begun.elapsed() >= Duration::from_millis(800),
+        "it was no probe"
+    );
+    wait_until(|| world.emulator.calls().total > calls_so_far.total);
+    assert_eq!(world.emulator.calls().total, calls_so_far.total + 1);
 
     world.emulator.clear_faults();
-    let begun = Instant::now();
-    while session.sign(CKM_ECDSA, key, &DIGEST).is_err() {
-        assert!(begun.elapsed() < LONG, "it stays down");
-        thread::sleep(Duration::from_millis(20));
-    }
+    wait_until(|| session.sign(CKM_ECDSA, key, &DIGEST).is_ok());
 }
 
 #[test]
@@ -206,6 +209,37 @@ fn what_kms_itself_answers_never_keeps_the_next_call_from_being_sent() {
         assert_eq!(world.take_calls(), calls([("Sign", 6)]), "{code}");
     }
     assert!(!world.log().contains("deemed down"));
+}
+
+#[test]
+fn a_key_whose_creation_was_not_answered_is_found_although_the_search_for_it_opens_the_breaker() {
+    let world = World::with("retries = 0\ndeadline = 10");
+    let session = world.module.session();
+    assert_eq!(session.find(&[private_keys()]), Ok(Vec::new()));
+    world.take_calls();
+    let fault = |operation, effect| world.emulator.fault(Fault::once(operation, effect));
+    fault("CreateKey", Effect::ResetAfter);
+    fault("ListKeys", Effect::ResetBefore);
+    fault("ListKeys", Effect::ResetBefore);
+    session.generate_p256([1], "key").unwrap();
+    let made = calls([
+        ("CreateKey", 1),
+        ("ListKeys", 3),
+        ("ListResourceTags", 1),
+        ("GetPublicKey", 1),
+    ]);
+    assert_eq!(world.take_calls(), made);
+    assert!(world.log().contains("is deemed down after 3 requests"));
+    assert_eq!(session.find(&[private_keys()]).unwrap().len(), 1);
+}
+
+#[track_caller]
+fn wait_until(done: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < LONG, "it takes too long");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn random(session: Session<'_>) -> Rv<()> {

@@ -34,6 +34,7 @@ fn two_thousand_signatures_survive_the_loss_of_regions_and_go_home_afterwards() 
     let seen = run.sign_through(2000, 1);
     run.record("2,000 signatures", &seen);
     run.assert_at_home();
+    run.assert_counted(seen.signatures.len());
 }
 
 #[test]
@@ -43,6 +44,7 @@ fn soak_ten_thousand_signatures_survive_the_loss_of_regions_and_go_home_afterwar
     let seen = run.sign_through(10_000, 5);
     run.record("10,000 signatures", &seen);
     run.assert_at_home();
+    run.assert_counted(seen.signatures.len());
 }
 
 /// The module over three regions, and a key that all of them have.
@@ -72,10 +74,11 @@ impl Run {
         set_environment(cluster.directory.path());
         let config = format!(
             "[[token]]\nlabel = \"test\"\n{}attempt_timeout = {}\nconnect_timeout = 1\n\
-             [log]\nlevel = \"warn\"\nfile = \"{}\"\n",
+             [log]\nlevel = \"warn\"\nfile = \"{}\"\n[metrics]\nfile = \"{}\"\ninterval = 3600\n",
             cluster.settings(),
             ATTEMPT.as_secs(),
-            cluster.directory.path().join("log").display()
+            cluster.directory.path().join("log").display(),
+            cluster.directory.path().join("metrics").display(),
         );
         let file = cluster.directory.path().join("config.toml");
         fs::write(&file, config).unwrap();
@@ -206,6 +209,29 @@ impl Run {
         let (at_home, elsewhere) = counts();
         sign(100);
         assert_eq!(counts(), (at_home + 100, elsewhere));
+    }
+
+    /// The metrics have each region in use again, and every signature.
+    fn assert_counted(&self, signatures: usize) {
+        self.module.finalize().unwrap();
+        let metrics = self.cluster.directory.path().join("metrics");
+        let metrics = fs::read_to_string(metrics).unwrap();
+        let of_regions = |name: &str| -> Vec<usize> {
+            let sample = |region: &str| {
+                let sample =
+                    format!("kms_pkcs11_region_{name}{{token=\"test\",region=\"{region}\"}} ");
+                let mut lines = metrics.lines();
+                let value = lines.find_map(|line| line.strip_prefix(&sample));
+                value
+                    .unwrap_or_else(|| panic!("{sample}: {metrics}"))
+                    .parse()
+                    .unwrap()
+            };
+            REGIONS.map(sample).into()
+        };
+        assert_eq!(of_regions("preferred"), [1, 1, 1]);
+        assert!(of_regions("answered_total").iter().sum::<usize>() > signatures);
+        assert_eq!(of_regions("hedged_total"), [0, 0, 0]);
     }
 
     fn record(&self, row: &str, seen: &Seen) {

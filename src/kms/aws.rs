@@ -67,7 +67,7 @@ use request::Requests;
 
 /// Of the time that a listing has left, what the tags of all keys may take: their public halves and aliases come
 /// after them.
-const TAGS_SHARE: f64 = 0.8;
+const TAGS_SHARE: f64 = 0.9;
 
 /// AWS KMS as one token sees it: an account and a region, through one identity.
 pub(crate) struct AwsKms {

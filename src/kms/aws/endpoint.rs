@@ -44,15 +44,18 @@ impl Endpoint {
             region: settings.region.clone().unwrap_or_default(),
             service,
         };
-        if let Some(metrics) = metrics {
-            metrics.endpoint(&name, EndpointEvent::Known);
-        }
         Self {
             name,
             breaker: Breaker::new(FAILURES, settings.deadline),
             attempt: settings.attempt_timeout.min(settings.deadline),
             metrics: metrics.cloned(),
         }
+    }
+
+    /// Has the metrics show it before anything happens.
+    pub(super) fn announced(self) -> Self {
+        self.count(EndpointEvent::Known);
+        self
     }
 
     /// Fails where nothing would be sent now.

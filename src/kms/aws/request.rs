@@ -81,7 +81,7 @@ impl Requests {
             guard: ArcSwap::from(Guard::of(&settings)),
             limiter: Arc::new(Limiter::new(name, settings.rates)),
             lending,
-            kms: Endpoint::new("KMS", &settings, metrics.as_ref()),
+            kms: Endpoint::new("KMS", &settings, metrics.as_ref()).announced(),
             tagging: Endpoint::new("the tagging API", &settings, metrics.as_ref()),
             identity: ArcSwapOption::const_empty(),
             settings,

