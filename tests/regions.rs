@@ -225,7 +225,7 @@ fn a_key_that_cannot_be_in_every_region_is_kept_in_none_and_the_log_says_so() {
     let regions = Regions::start("key_ready_timeout = 2");
     let refusal = Effect::Error {
         code: "AccessDeniedException".to_owned(),
-        message: "not authorized to perform: kms:CreateKey".to_owned(),
+        message: "not authorized to perform: kms:ReplicateKey on resource".to_owned(),
         status: 400,
     };
     // The second of the two requests.
@@ -233,6 +233,8 @@ fn a_key_that_cannot_be_in_every_region_is_kept_in_none_and_the_log_says_so() {
     regions.world.emulator.fault(fault);
     let made = regions.home().generate_p256([7], "pair");
     assert_eq!(made, Err(CKR_FUNCTION_REJECTED));
+    let log = regions.world.log();
+    assert!(log.contains("allow the action kms:ReplicateKey"), "{log}");
     assert_eq!(regions.home().find(&[]), Ok(Vec::new()));
     assert_eq!(regions.ireland().find(&[]), Ok(Vec::new()));
     let keys = regions.keys();
