@@ -58,8 +58,9 @@ impl Regions {
         let mut all = vec![Region::new(settings, http, metrics, lending)];
         all.extend(replicas);
         if all.len() > 1 {
-            all.iter()
-                .for_each(|region| region.count(EndpointEvent::IsRegion));
+            for region in &all {
+                region.count(EndpointEvent::IsRegion);
+            }
         }
         Self {
             all,

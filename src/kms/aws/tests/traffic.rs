@@ -41,7 +41,7 @@ fn making_one_starts_no_thread_and_sends_nothing() {
     let kms = AwsKms::new(
         settings(server.endpoint()),
         Runtime::new(never),
-        SharedHttp::new(),
+        &SharedHttp::new(),
         None,
     );
     drop(kms);
@@ -270,7 +270,7 @@ fn nothing_printed_shows_the_credentials() {
     let kms = AwsKms::new(
         settings(server.endpoint()),
         Runtime::new(unmasked),
-        SharedHttp::new(),
+        &SharedHttp::new(),
         None,
     );
     kms.sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
