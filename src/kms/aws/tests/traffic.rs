@@ -57,7 +57,7 @@ fn sequential_calls_of_two_tokens_are_one_request_each_on_one_connection() {
             attempt_timeout: Duration::from_secs(seconds),
             ..settings(server.endpoint())
         };
-        AwsKms::new(settings, runtime.clone(), http.clone(), None)
+        AwsKms::new(settings, runtime.clone(), &http, None)
     });
     for _ in 0..50 {
         for kms in &tokens {
