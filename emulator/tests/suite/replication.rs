@@ -161,9 +161,10 @@ fn what_one_region_signs_encrypts_and_authenticates_another_accepts() {
         let (id, _) = create(&mut virginia, spec, usage);
         replicate(&mut virginia, &id, "eu-west-1");
         for there in [false, true] {
-            let (here, other) = match there {
-                false => (&mut virginia, &mut ireland),
-                true => (&mut ireland, &mut virginia),
+            let (here, other) = if there {
+                (&mut ireland, &mut virginia)
+            } else {
+                (&mut virginia, &mut ireland)
             };
             let mut request = request.clone();
             request["KeyId"] = json!(id);
