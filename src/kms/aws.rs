@@ -80,11 +80,11 @@ impl AwsKms {
     pub(crate) fn new(
         settings: AwsSettings,
         runtime: Arc<Runtime>,
-        http: SharedHttp,
-        metrics: Option<Arc<Metrics>>,
+        http: &SharedHttp,
+        metrics: Option<&Arc<Metrics>>,
     ) -> Self {
         Self {
-            regions: Arc::new(Regions::new(settings, &http, metrics.as_ref())),
+            regions: Arc::new(Regions::new(settings, http, metrics)),
             runtime,
         }
     }

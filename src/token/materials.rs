@@ -43,10 +43,10 @@ impl Failure {
 impl Materials {
     /// Makes sure that the public half of each key is there, or known to be out of reach, within what this stage
     /// of the call has left of `most`.
-    pub(super) fn fetch(&self, kms: &dyn Kms, keys: &[&Arc<Key>], stage: Stage, most: Duration) {
+    pub(super) fn fetch(&self, kms: &dyn Kms, keys: &[&Arc<Key>], within: Stage, most: Duration) {
         loop {
             let (epoch, mine, theirs) = self.claim(keys);
-            self.fetch_claimed(kms, epoch, &mine, stage);
+            self.fetch_claimed(kms, epoch, &mine, within);
             if theirs.is_empty() {
                 return;
             }
@@ -55,7 +55,7 @@ impl Materials {
                 |state: &mut State| theirs.iter().any(|arn| state.in_flight.contains(arn));
             let waited =
                 self.landed
-                    .wait_while_for(&mut state, others_are_at_it, stage.left(most) + GRACE);
+                    .wait_while_for(&mut state, others_are_at_it, within.left(most) + GRACE);
             if waited.timed_out() {
                 return;
             }

@@ -59,8 +59,9 @@ impl Regions {
         let mut all = vec![Region::new(settings, http, metrics, lending)];
         all.extend(replicas);
         if failover && all.len() > 1 {
-            all.iter()
-                .for_each(|region| region.count(EndpointEvent::IsRegion));
+            for region in &all {
+                region.count(EndpointEvent::IsRegion);
+            }
         }
         Self {
             all,
@@ -146,7 +147,9 @@ impl Regions {
     }
 
     pub(super) fn log_out(&self) {
-        self.all.iter().for_each(|region| region.requests.log_out());
+        for region in &self.all {
+            region.requests.log_out();
+        }
     }
 
     pub(super) fn log_counts(&self) {
