@@ -40,8 +40,8 @@ impl Module {
             let kms = AwsKms::new(
                 AwsSettings::from(&config),
                 Arc::clone(&runtime),
-                http.clone(),
-                metrics.clone(),
+                &http,
+                metrics.as_ref(),
             );
             let runtime = Arc::clone(&runtime);
             Arc::new(Token::new(slot, config, region, Arc::new(kms), runtime))

@@ -116,7 +116,7 @@ fn every_other_call_that_asks_kms_ends_with_its_deadline_when_nobody_answers() {
     let world = World::with(SETTINGS);
     let session = world.module.session();
     let (_, private) = session.generate_p256([1], "key").unwrap();
-    let calls: [(&str, Duration, &dyn Fn() -> Rv<()>); 3] = [
+    let calls: [(&str, Duration, Call<'_>); 3] = [
         ("TagResource", DEADLINE, &|| {
             session.set(private, &[label("new")])
         }),
@@ -137,6 +137,8 @@ fn every_other_call_that_asks_kms_ends_with_its_deadline_when_nobody_answers() {
     }
 }
 
+type Call<'a> = &'a dyn Fn() -> Rv<()>;
+
 fn secret(name: &str) -> Vec<Attr> {
     vec![
         ulong(CKA_CLASS, CKO_SECRET_KEY),
@@ -145,7 +147,7 @@ fn secret(name: &str) -> Vec<Attr> {
         flag(CKA_SIGN, true),
         id([9]),
         label(name),
-        common_p11::attribute::bytes(CKA_VALUE, &[7; 32]),
+        common_p11::attribute::bytes(CKA_VALUE, [7; 32]),
     ]
 }
 

@@ -126,6 +126,7 @@ impl Emulator {
             settings: Settings::default(),
             state_file,
             peers: known,
+            regions_change: Mutex::default(),
         });
         service.settings.set_latency(latency);
 

@@ -6,7 +6,7 @@
 //! - `PUT replicas` tells a key what is shared and has changed: regions, rotations.
 //! - `DELETE replicas` tells the primary that a replica has ended.
 //!
-//! No lock is held while a peer is asked. A peer that does not answer stays as it was.
+//! The store is not locked while a peer is asked. A peer that does not answer stays as it was.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,6 +43,7 @@ impl Service {
     /// Makes a replica of this key in another region; answers its metadata.
     pub(crate) fn hand_over(&self, id: &str, region: &str, part: ReplicaPart) -> ApiResult<Value> {
         let peer = self.peer(region)?;
+        let _turn = self.regions_change.lock();
         let mut replica = self.shared(id)?;
         if let Some(regions) = &mut replica.regions {
             regions.replicas.insert(region.to_owned());
@@ -147,6 +148,7 @@ impl Service {
 
     /// A replica is no more; a primary that waited for the last one begins its own window.
     pub(crate) fn forget_replica(&self, ended: &EndedReplica) -> ApiResult<()> {
+        let _turn = self.regions_change.lock();
         self.update_regions(&ended.id, |key| {
             let Some(regions) = &mut key.regions else {
                 return;
@@ -167,6 +169,7 @@ impl Service {
     /// Makes the replica in `region` the primary.
     pub(crate) fn move_primary(&self, id: &str, region: &str) -> ApiResult<()> {
         let peer = self.peer(region)?;
+        let _turn = self.regions_change.lock();
         let mut shared = self.shared(id)?;
         if let Some(regions) = &mut shared.regions {
             regions.promote(region);

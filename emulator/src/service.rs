@@ -31,6 +31,8 @@ pub(crate) struct Service {
     pub(crate) settings: Settings,
     pub(crate) state_file: Option<StateFile>,
     pub(crate) peers: Peers,
+    /// Held while it changes which regions have a key, so that each learns of one change after the other.
+    pub(crate) regions_change: Mutex<()>,
 }
 
 #[derive(Debug, Default)]

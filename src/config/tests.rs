@@ -49,6 +49,7 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
         chained,
         guarded,
         by_user,
+        everywhere,
         default,
     ] = &config.tokens[..]
     else {
@@ -78,6 +79,11 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     assert_eq!(proxied.profile.as_ref().unwrap().as_str(), "signing");
     assert_eq!(proxied.fips, Some(true));
     assert_eq!(proxied.ca_bundle, Some("/etc/ssl/proxy-ca.pem".into()));
+
+    let regions = everywhere.replicas.regions.iter();
+    let regions: Vec<&str> = regions.map(|replica| replica.region.as_str()).collect();
+    assert_eq!(regions, ["eu-central-1", "us-east-1"]);
+    assert!(everywhere.replicas.multi_region);
 
     assert_eq!(chained.roles.len(), 2);
     assert_eq!(chained.roles[1].duration, Some(Duration::from_mins(30)));
@@ -302,8 +308,8 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
              pin_hash_file, tags, keys, discovery, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
              rsa_usage_when_both, import_lifetime_days, description, new_key_tags, policy_file, multi_region, \
-             replica_regions, replica_endpoints, failover, hedge_after, random, \
-             verify_signatures, encryption_context, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
+             replica_regions, replica_endpoints, failover, hedge_after, random, verify_signatures, \
+             encryption_context, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
              refresh_interval, miss_refresh_interval, retries, concurrency, rates",
         ),
         (

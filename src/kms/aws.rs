@@ -30,6 +30,7 @@ mod quota;
 mod reading;
 mod regions;
 mod renewal;
+mod replication;
 mod request;
 mod resolver;
 mod retry;
@@ -79,11 +80,11 @@ impl AwsKms {
     pub(crate) fn new(
         settings: AwsSettings,
         runtime: Arc<Runtime>,
-        http: SharedHttp,
-        metrics: Option<Arc<Metrics>>,
+        http: &SharedHttp,
+        metrics: Option<&Arc<Metrics>>,
     ) -> Self {
         Self {
-            regions: Arc::new(Regions::new(settings, &http, metrics.as_ref())),
+            regions: Arc::new(Regions::new(settings, http, metrics)),
             runtime,
         }
     }
@@ -98,6 +99,24 @@ impl AwsKms {
         F: Future<Output = Result<T, KmsError>> + Send + 'static,
     {
         self.run_within(operation, stage.left(self.time(stage)), work)
+    }
+
+    /// The same in the region that a key is in.
+    fn run_at<T, W, F>(
+        &self,
+        key: &KeyEntry,
+        operation: &'static str,
+        stage: Stage,
+        work: W,
+    ) -> Result<T, KmsError>
+    where
+        T: Send + 'static,
+        W: FnOnce(Arc<Requests>, Instant) -> F + Send + 'static,
+        F: Future<Output = Result<T, KmsError>> + Send + 'static,
+    {
+        let requests = Arc::clone(self.regions.of(key));
+        let budget = stage.left(self.time(stage));
+        self.wait(operation, budget, |deadline| work(requests, deadline))
     }
 
     /// The same with a time of its own.
@@ -300,18 +319,35 @@ impl Kms for AwsKms {
         })
     }
 
+    fn keys_elsewhere(&self, key: &KeyEntry) -> Vec<KeyEntry> {
+        self.regions.keys_elsewhere(key)
+    }
+
+    fn replicate(&self, key: &KeyEntry, request: &NewKey) -> Result<Vec<KeyEntry>, KmsError> {
+        if !request.multi_region || self.keys_elsewhere(key).is_empty() {
+            return Ok(Vec::new());
+        }
+        let regions = Arc::clone(&self.regions);
+        let (key, request) = (key.clone(), request.clone());
+        let budget = Stage::Ready.left(self.time(Stage::Ready));
+        self.wait("ReplicateKey", budget, |deadline| {
+            regions.replicate(key, request, deadline)
+        })
+    }
+
     fn awaits_import(
         &self,
         key: &KeyEntry,
         spec: KeySpec,
         usage: KeyUsage,
     ) -> Result<bool, KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "DescribeKey",
             Stage::Request,
             move |requests, deadline| async move {
-                requests.awaits_import(&key, spec, usage, deadline).await
+                requests.awaits_import(&own, spec, usage, deadline).await
             },
         )
     }
@@ -321,12 +357,13 @@ impl Kms for AwsKms {
         key: &KeyEntry,
         wrapping: WrappingAlgorithm,
     ) -> Result<ImportParameters, KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "GetParametersForImport",
             Stage::Ready,
             move |requests, deadline| async move {
-                requests.import_parameters(&key, wrapping, deadline).await
+                requests.import_parameters(&own, wrapping, deadline).await
             },
         )
     }
@@ -338,13 +375,14 @@ impl Kms for AwsKms {
         wrapped: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<(), KmsError> {
-        let (key, token, wrapped) = (key.clone(), token.to_vec(), wrapped.to_vec());
-        self.run(
+        let (own, token, wrapped) = (key.clone(), token.to_vec(), wrapped.to_vec());
+        self.run_at(
+            key,
             "ImportKeyMaterial",
             Stage::Ready,
             move |requests, deadline| async move {
                 requests
-                    .import_material(&key, token, wrapped, lifetime, deadline)
+                    .import_material(&own, token, wrapped, lifetime, deadline)
                     .await
             },
         )
@@ -356,12 +394,13 @@ impl Kms for AwsKms {
         spec: KeySpec,
         usage: KeyUsage,
     ) -> Result<KeyAnswer, KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "GetPublicKey",
             Stage::Ready,
             move |requests, deadline| async move {
-                requests.await_key(&key, spec, usage, deadline).await
+                requests.await_key(&own, spec, usage, deadline).await
             },
         )
     }
@@ -547,42 +586,46 @@ impl Kms for AwsKms {
     }
 
     fn tag(&self, key: &KeyEntry, tags: &Tags) -> Result<(), KmsError> {
-        let (key, tags) = (key.clone(), tags.clone());
-        self.run(
+        let (own, tags) = (key.clone(), tags.clone());
+        self.run_at(
+            key,
             "TagResource",
             Stage::Request,
-            |requests, deadline| async move { requests.tag(&key, &tags, deadline).await },
+            |requests, deadline| async move { requests.tag(&own, &tags, deadline).await },
         )
     }
 
     fn untag(&self, key: &KeyEntry, tag_keys: &[String]) -> Result<(), KmsError> {
-        let (key, tag_keys) = (key.clone(), tag_keys.to_vec());
-        self.run(
+        let (own, tag_keys) = (key.clone(), tag_keys.to_vec());
+        self.run_at(
+            key,
             "UntagResource",
             Stage::Request,
-            |requests, deadline| async move { requests.untag(&key, tag_keys, deadline).await },
+            |requests, deadline| async move { requests.untag(&own, tag_keys, deadline).await },
         )
     }
 
     fn schedule_deletion(&self, key: &KeyEntry, window_days: u8) -> Result<(), KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "ScheduleKeyDeletion",
             Stage::Request,
             move |requests, deadline| async move {
                 requests
-                    .schedule_deletion(&key, window_days, deadline)
+                    .schedule_deletion(&own, window_days, deadline)
                     .await
             },
         )
     }
 
     fn disable(&self, key: &KeyEntry) -> Result<(), KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "DisableKey",
             Stage::Request,
-            |requests, deadline| async move { requests.disable(&key, deadline).await },
+            |requests, deadline| async move { requests.disable(&own, deadline).await },
         )
     }
 

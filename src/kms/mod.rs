@@ -42,6 +42,30 @@ pub(crate) struct KeyEntry {
     pub(crate) key_id: String,
 }
 
+impl KeyEntry {
+    /// `eu-west-1`; `None` when its ARN is none.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.arn.split(':').nth(3)
+    }
+
+    /// Whether other regions may have the same key.
+    pub(crate) fn is_multi_region(&self) -> bool {
+        self.key_id.starts_with("mrk-")
+    }
+
+    /// The same multi-Region key in another region: its ARN is the same but for that.
+    pub(crate) fn in_region(&self, region: &str) -> Self {
+        let mut parts: Vec<&str> = self.arn.splitn(6, ':').collect();
+        if let Some(own) = parts.get_mut(3) {
+            *own = region;
+        }
+        Self {
+            arn: parts.join(":"),
+            key_id: self.key_id.clone(),
+        }
+    }
+}
+
 /// An alias and the key it points to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Alias {
@@ -187,6 +211,17 @@ pub(crate) trait Kms: Send + Sync {
         request: &NewKey,
         search: &Search,
     ) -> Result<KeyEntry, KmsError>;
+
+    /// The keys that this one may have beside it in the token's other regions, which nobody is asked about: the
+    /// key may be of one region alone.
+    ///
+    /// What is done to one of them, by the methods that import, tag, disable and delete, is done there.
+    fn keys_elsewhere(&self, key: &KeyEntry) -> Vec<KeyEntry>;
+
+    /// Makes the replicas of a new multi-Region key in the token's other regions, with the tags, policy and
+    /// description of its request, and waits until they are created (`ReplicateKey` for each, then `DescribeKey`
+    /// there). Answers them; none for a key of one region.
+    fn replicate(&self, key: &KeyEntry, request: &NewKey) -> Result<Vec<KeyEntry>, KmsError>;
 
     /// Whether a key of this spec and usage waits for material, such as that which it had until that
     /// expired (`DescribeKey`).

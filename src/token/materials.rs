@@ -42,17 +42,17 @@ impl Failure {
 impl Materials {
     /// Makes sure that the public half of each key is there, or known to be out of reach, within what this stage
     /// of the call has left of `most`.
-    pub(super) fn fetch(&self, kms: &dyn Kms, keys: &[&Arc<Key>], stage: Stage, most: Duration) {
+    pub(super) fn fetch(&self, kms: &dyn Kms, keys: &[&Arc<Key>], within: Stage, most: Duration) {
         loop {
             let (epoch, mine, theirs) = self.claim(keys);
-            self.fetch_claimed(kms, epoch, &mine, stage);
+            self.fetch_claimed(kms, epoch, &mine, within);
             if theirs.is_empty() {
                 return;
             }
             let state = self.state.lock();
             let others_are_at_it =
                 |state: &mut State| theirs.iter().any(|arn| state.in_flight.contains(arn));
-            let until = Instant::now() + stage.left(most) + GRACE;
+            let until = Instant::now() + within.left(most) + GRACE;
             let (state, is_late) =
                 self.landed
                     .wait_while_until(&self.state, state, others_are_at_it, until);

@@ -33,7 +33,7 @@ use libloading::Library;
 pub(crate) use attribute::Attr;
 pub(crate) use cloud::Cloud;
 pub(crate) use session::{Mechanism, Session};
-pub(crate) use world::{Counts, World, calls, set_environment};
+pub(crate) use world::{Counts, World, ask, calls, set_environment};
 
 /// What a function of PKCS#11 answers when it is not CKR_OK.
 pub(crate) type Rv<T> = Result<T, CK_RV>;

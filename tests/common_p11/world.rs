@@ -160,12 +160,7 @@ impl World {
     /// A request of somebody else's. It counts in [`Self::take_calls`].
     #[track_caller]
     pub(crate) fn ask(&self, operation: &str, body: &Value) -> Value {
-        let (status, answer) = post(&self.emulator.endpoint(), operation, &body.to_string());
-        assert_eq!(status, 200, "{operation} {body}: {answer}");
-        if answer.is_empty() {
-            return Value::Null;
-        }
-        serde_json::from_str(&answer).unwrap()
+        ask(&self.emulator, operation, body)
     }
 
     /// What pkcs11-tool, another process with the same configuration, prints.
@@ -187,6 +182,17 @@ impl World {
         .ok()
         .stdout()
     }
+}
+
+/// A request of somebody else's to any emulator.
+#[track_caller]
+pub(crate) fn ask(emulator: &Emulator, operation: &str, body: &Value) -> Value {
+    let (status, answer) = post(&emulator.endpoint(), operation, &body.to_string());
+    assert_eq!(status, 200, "{operation} {body}: {answer}");
+    if answer.is_empty() {
+        return Value::Null;
+    }
+    serde_json::from_str(&answer).unwrap()
 }
 
 /// Makes this process's environment one without AWS and PKCS#11 settings, but for credentials.

@@ -94,6 +94,26 @@ fn a_replica_has_the_recorded_members_and_every_key_knows_all_regions() {
 }
 
 #[test]
+fn replicas_that_are_made_at_the_same_time_know_each_other() {
+    let (emulators, [mut virginia, mut ireland, mut mumbai]) = regions();
+    for _ in 0..20 {
+        let (id, _) = create(&mut virginia, "HMAC_256", "GENERATE_VERIFY_MAC");
+        std::thread::scope(|scope| {
+            for region in ["eu-west-1", "ap-south-1"] {
+                let mut client = Client::connect(&emulators[0].endpoint());
+                let id = &id;
+                scope.spawn(move || replicate(&mut client, id, region));
+            }
+        });
+        let replicas = json!([key_in("ap-south-1", &id), key_in("eu-west-1", &id)]);
+        for client in [&mut virginia, &mut ireland, &mut mumbai] {
+            let known = described(client, &id)["MultiRegionConfiguration"]["ReplicaKeys"].take();
+            assert_eq!(known, replicas);
+        }
+    }
+}
+
+#[test]
 fn what_one_region_signs_encrypts_and_authenticates_another_accepts() {
     let (_emulators, [mut virginia, mut ireland, _]) = regions();
     for (spec, usage, make, check, request, made) in [
@@ -141,9 +161,10 @@ fn what_one_region_signs_encrypts_and_authenticates_another_accepts() {
         let (id, _) = create(&mut virginia, spec, usage);
         replicate(&mut virginia, &id, "eu-west-1");
         for there in [false, true] {
-            let (here, other) = match there {
-                false => (&mut virginia, &mut ireland),
-                true => (&mut ireland, &mut virginia),
+            let (here, other) = if there {
+                (&mut ireland, &mut virginia)
+            } else {
+                (&mut virginia, &mut ireland)
             };
             let mut request = request.clone();
             request["KeyId"] = json!(id);

@@ -76,7 +76,7 @@ pub(super) enum Change {
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     /// The failure that opened the breaker, or that of the last probe.
-    pub(super) error: KmsError,
+    pub(super) error: Box<KmsError>,
     pub(super) since: Duration,
     /// Until the next probe; `None` while one is under way.
     pub(super) next: Option<Duration>,
@@ -194,7 +194,7 @@ impl Outage {
 
     fn refusal(&self, now: Instant) -> Refusal {
         Refusal {
-            error: self.error.clone(),
+            error: Box::new(self.error.clone()),
             since: now.saturating_duration_since(self.since),
             next: (!self.is_probed).then(|| self.next.saturating_duration_since(now)),
         }

@@ -53,7 +53,12 @@ impl Regions {
         let everywhere = match self.everywhere.admit(Instant::now()) {
             Ok(pass) => pass,
             Err(refusal) => {
-                return Err(unsent(operation, key.as_ref(), refusal.error, refusal.next));
+                return Err(unsent(
+                    operation,
+                    key.as_ref(),
+                    *refusal.error,
+                    refusal.next,
+                ));
             }
         };
         if let Some(hedging) = &self.hedging {

@@ -16,14 +16,14 @@ use super::settings::AwsSettings;
 use crate::kms::{Identity, KeyEntry, KmsError, KmsErrorKind as Kind};
 use crate::metrics::{EndpointEvent, EndpointName, Metrics};
 
-/// How the ids of keys begin that may have replicas.
-const MULTI_REGION: &str = "mrk-";
 /// For so long a region is not asked again for a key that it does not have, or that may not be used there.
 const ABSENCE: Duration = Duration::from_mins(1);
 
 pub(super) struct Regions {
     /// The token's own first, then the others in the order of the configuration. There is at least one.
     all: Vec<Region>,
+    /// Whether requests leave the token's own while it fails.
+    failover: bool,
     /// Opened by a request that no region answered.
     pub(super) everywhere: Breaker,
     pub(super) hedging: Option<Hedging>,
@@ -52,17 +52,20 @@ impl Regions {
             .into_iter()
             .map(|settings| Region::new(settings, http, metrics, Lending::Borrows(lent.clone())));
         let everywhere = Breaker::new(1, settings.deadline);
+        let failover = settings.failover;
         let hedging = settings.hedge_after.map(Hedging::new);
         let replicas: Vec<Region> = replicas.collect();
         let lending = Lending::Lends(lent);
         let mut all = vec![Region::new(settings, http, metrics, lending)];
         all.extend(replicas);
-        if all.len() > 1 {
-            all.iter()
-                .for_each(|region| region.count(EndpointEvent::IsRegion));
+        if failover && all.len() > 1 {
+            for region in &all {
+                region.count(EndpointEvent::IsRegion);
+            }
         }
         Self {
             all,
+            failover,
             everywhere,
             hedging,
         }
@@ -73,13 +76,30 @@ impl Regions {
         &self.all[0].requests
     }
 
+    /// The region that a key is in: the token's own unless its ARN is of another.
+    pub(super) fn of(&self, key: &KeyEntry) -> &Arc<Requests> {
+        let named = key.region();
+        let mut others = self.all.iter().skip(1);
+        let other = others.find(|region| Some(region.name()) == named);
+        other.map_or_else(|| self.home(), |region| &region.requests)
+    }
+
+    /// The keys that a multi-Region key may have in the other regions; none of another key.
+    pub(super) fn keys_elsewhere(&self, key: &KeyEntry) -> Vec<KeyEntry> {
+        if !key.is_multi_region() {
+            return Vec::new();
+        }
+        let others = self.all.iter().skip(1);
+        others.map(|region| key.in_region(region.name())).collect()
+    }
+
     pub(super) fn get(&self, index: usize) -> &Region {
         &self.all[index]
     }
 
     /// Whether other regions may have this key. Without one, as for random bytes, all of them do.
     pub(super) fn may_leave_home(&self, key: Option<&KeyEntry>) -> bool {
-        self.all.len() > 1 && key.is_none_or(|key| key.key_id.starts_with(MULTI_REGION))
+        self.failover && self.all.len() > 1 && key.is_none_or(KeyEntry::is_multi_region)
     }
 
     /// The regions to ask for a key, by their numbers: those that are well, then the others; and how many are well.
@@ -127,7 +147,9 @@ impl Regions {
     }
 
     pub(super) fn log_out(&self) {
-        self.all.iter().for_each(|region| region.requests.log_out());
+        for region in &self.all {
+            region.requests.log_out();
+        }
     }
 
     pub(super) fn log_counts(&self) {
@@ -276,16 +298,9 @@ pub(super) struct There {
 impl There {
     /// A key of the token as it is called there: its ARN is the same but for the region.
     pub(super) fn own(&self, key: &KeyEntry) -> KeyEntry {
-        let Some(region) = &self.region else {
-            return key.clone();
-        };
-        let mut parts: Vec<&str> = key.arn.splitn(6, ':').collect();
-        if let Some(own) = parts.get_mut(3) {
-            *own = region;
-        }
-        KeyEntry {
-            arn: parts.join(":"),
-            key_id: key.key_id.clone(),
+        match &self.region {
+            Some(region) => key.in_region(region),
+            None => key.clone(),
         }
     }
 }

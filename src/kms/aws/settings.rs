@@ -68,12 +68,18 @@ pub(crate) struct Replica {
     pub(crate) endpoint: Option<String>,
 }
 
-impl AwsSettings {
-    /// How the replicas' regions are reached that may help out, each as if it were the token's own.
-    pub(super) fn of_replicas(&self) -> Vec<Self> {
-        if !self.failover {
-            return Vec::new();
+impl Replica {
+    fn of(replica: &config::Replica) -> Self {
+        Self {
+            region: replica.region.as_str().to_owned(),
+            endpoint: replica.endpoint.as_ref().map(|url| url.as_str().to_owned()),
         }
+    }
+}
+
+impl AwsSettings {
+    /// How the other regions are reached, each as if it were the token's own.
+    pub(super) fn of_replicas(&self) -> Vec<Self> {
         let settings = |replica: &Replica| Self {
             region: Some(replica.region.clone()),
             endpoint: replica.endpoint.clone(),
@@ -81,15 +87,6 @@ impl AwsSettings {
             ..self.clone()
         };
         self.replicas.iter().map(settings).collect()
-    }
-}
-
-impl Replica {
-    fn of(replica: &config::Replica) -> Self {
-        Self {
-            region: replica.region.as_str().to_owned(),
-            endpoint: replica.endpoint.as_ref().map(|url| url.as_str().to_owned()),
-        }
     }
 }
 

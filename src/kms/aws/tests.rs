@@ -46,7 +46,7 @@ fn settings(endpoint: &str) -> AwsSettings {
 }
 
 fn kms(settings: AwsSettings) -> AwsKms {
-    AwsKms::new(settings, runtime(), SharedHttp::new(), None)
+    AwsKms::new(settings, runtime(), &SharedHttp::new(), None)
 }
 
 fn key(number: u32) -> KeyEntry {

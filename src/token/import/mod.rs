@@ -9,6 +9,7 @@ use pkcs11_sys::*;
 
 use super::Token;
 use super::generate::{Wanted, new_mark};
+use super::replicas::ORPHAN_WINDOW_DAYS;
 use crate::crypto::{Hash, PrivateKey, PublicKey, RsaPublicKey, oaep, rsa_aes};
 use crate::error::{Error, Result};
 use crate::kms::{
@@ -16,9 +17,6 @@ use crate::kms::{
 };
 use crate::object::template::Template;
 use crate::object::{Names, Part};
-
-/// The days after which a key is deleted that never got its material: the fewest that KMS has.
-const ORPHAN_WINDOW_DAYS: u8 = 7;
 
 /// What is handed in.
 #[derive(Clone, Copy)]
@@ -92,7 +90,9 @@ impl Token {
         let (entry, tags, answer) = if let Some(entry) = waiting {
             let answer = self.hand_in(&entry, &request, material);
             let tags = self.view.ask(|inventory| inventory.tags_of(&entry));
-            (entry, tags, answer.map_err(|(error, _)| error)?)
+            let answer = answer.map_err(|(error, _)| error)?;
+            self.hand_in_elsewhere(&entry, &request, material)?;
+            (entry, tags, answer)
         } else {
             let (entry, answer) = self.make_and_hand_in(&request, mark, material)?;
             (entry, request.tags, answer)
@@ -146,13 +146,56 @@ impl Token {
             .create_key_for_import(request, &self.view.search(mark))
             .map_err(|error| error.into_error(Phase::Generate))?;
         match self.hand_in(&entry, request, material) {
-            Ok(answer) => Ok((entry, answer)),
+            Ok(answer) => {
+                self.import_replicas(&entry, request, material)?;
+                Ok((entry, answer))
+            }
             Err((error, Left::Material)) => Err(error),
             Err((error, Left::Nothing)) => {
                 self.retire(&entry, request);
                 Err(error)
             }
         }
+    }
+
+    /// Replicates a key with imported material, which KMS leaves to whoever has it.
+    fn import_replicas(
+        &self,
+        key: &KeyEntry,
+        request: &NewKey,
+        material: Material<'_>,
+    ) -> Result<()> {
+        for replica in self.replicate(key, request)? {
+            if let Err((error, _)) = self.hand_in(&replica, request, material) {
+                self.withdraw(key);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands in material that a key had before for those of its replicas that wait for it, too.
+    fn hand_in_elsewhere(
+        &self,
+        key: &KeyEntry,
+        request: &NewKey,
+        material: Material<'_>,
+    ) -> Result<()> {
+        for replica in self.kms.keys_elsewhere(key) {
+            match self
+                .kms
+                .awaits_import(&replica, request.spec, request.usage)
+            {
+                Ok(true) => {
+                    self.hand_in(&replica, request, material)
+                        .map_err(|(error, _)| error)?;
+                }
+                Ok(false) => {}
+                Err(error) if error.kind == KmsErrorKind::NotFound => {}
+                Err(error) => return Err(error.into_error(Phase::Generate)),
+            }
+        }
+        Ok(())
     }
 
     /// Has a key deleted that will not get its material, or else says that it is there.

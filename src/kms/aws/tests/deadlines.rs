@@ -123,7 +123,7 @@ fn a_shutdown_ends_calls_in_flight_and_is_final() {
     let kms = AwsKms::new(
         settings(server.endpoint()),
         Arc::clone(&runtime),
-        SharedHttp::new(),
+        &SharedHttp::new(),
         None,
     );
     let started = Instant::now();

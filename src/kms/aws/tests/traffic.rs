@@ -25,7 +25,7 @@ fn making_one_starts_no_thread_and_sends_nothing() {
     let kms = AwsKms::new(
         settings(server.endpoint()),
         Runtime::new(never),
-        SharedHttp::new(),
+        &SharedHttp::new(),
         None,
     );
     drop(kms);
@@ -41,7 +41,7 @@ fn sequential_calls_of_two_tokens_are_one_request_each_on_one_connection() {
             attempt_timeout: Duration::from_secs(seconds),
             ..settings(server.endpoint())
         };
-        AwsKms::new(settings, runtime.clone(), http.clone(), None)
+        AwsKms::new(settings, runtime.clone(), &http, None)
     });
     for _ in 0..50 {
         for kms in &tokens {
@@ -254,7 +254,7 @@ fn nothing_printed_shows_the_credentials() {
     let kms = AwsKms::new(
         settings(server.endpoint()),
         Runtime::new(unmasked),
-        SharedHttp::new(),
+        &SharedHttp::new(),
         None,
     );
     kms.sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])
