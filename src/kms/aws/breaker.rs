@@ -318,7 +318,8 @@ mod tests {
             assert_eq!(world.request(Verdict::Down).0, PROBE, "{millis} ms");
         }
         world.wait(7500);
-        let after = Duration::from_millis(500 + 1000 + 2000 + 4000 + 3 * 7500);
+        // 0.5 + 1 + 2 + 4 + 3 × 7.5
+        let after = Duration::from_secs(30);
         let closed = Some(Change::Closed { after });
         assert_eq!(world.request(Verdict::Up), (PROBE, closed));
         // As if nothing had been.
