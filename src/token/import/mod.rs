@@ -13,7 +13,8 @@ use super::replicas::ORPHAN_WINDOW_DAYS;
 use crate::crypto::{Hash, PrivateKey, PublicKey, RsaPublicKey, oaep, rsa_aes};
 use crate::error::{Error, Result};
 use crate::kms::{
-    CREATED_TAG, ImportParameters, KeyAnswer, KeyEntry, NewKey, Phase, Stage, WrappingAlgorithm,
+    CREATED_TAG, ImportParameters, KeyAnswer, KeyEntry, KmsErrorKind, NewKey, Phase, Stage,
+    WrappingAlgorithm,
 };
 use crate::object::template::Template;
 use crate::object::{Names, Part};
