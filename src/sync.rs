@@ -117,7 +117,7 @@ mod tests {
         let soon = Instant::now() + Duration::from_millis(20);
         let (guard, is_late) = changed.wait_while_until(&mutex, mutex.lock(), |_| true, soon);
         assert!(is_late && Instant::now() >= soon);
-        let (_, is_late) = changed.wait_while_until(&mutex, guard, |_| false, soon);
+        let (_guard, is_late) = changed.wait_while_until(&mutex, guard, |_| false, soon);
         assert!(!is_late);
     }
 }
