@@ -69,8 +69,16 @@ fn a_server_that_is_gone_costs_three_calls_their_attempts_and_is_used_again_when
     }
     let begun = Instant::now();
     let attempts = FAILURES * (1 + RETRIES);
-    wait_until(|| hole.connections() >= attempts);
-    assert_eq!(hole.connections(), attempts);
+    // The very first may have been made on the connection of before, whose end nobody had noticed yet.
+    wait_until(|| hole.connections() >= attempts - 1);
+    thread::sleep(PAUSE / 5);
+    let attempts = match hole.connections() {
+        connections if connections == attempts - 1 => connections,
+        connections => {
+            assert_eq!(connections, attempts);
+            attempts
+        }
+    };
     // A new key is not asked for, so that nobody has to look for it either.
     assert_eq!(session.generate_p256([2], "new"), Err(CKR_DEVICE_ERROR));
     if begun.elapsed() < PAUSE {
