@@ -19,6 +19,7 @@ mod session;
 pub(crate) mod walk;
 mod world;
 
+use std::env;
 use std::ffi::{CString, c_void};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -197,16 +198,24 @@ fn interface(library: &Library, major: u8, minor: u8) -> Rv<CK_INTERFACE> {
 
 /// Compiles `tests/c/NAME.c` beside p11-kit's pkcs11.h, without a single warning; answers the program.
 pub(crate) fn c_program(directory: &Path, name: &str) -> PathBuf {
+    c_program_with(directory, name, &[])
+}
+
+/// The same with libraries, such as `-lcrypto`. `KMS_PKCS11_TEST_CC` names another compiler than gcc, or a
+/// program that calls one as `make sanitize` needs it.
+pub(crate) fn c_program_with(directory: &Path, name: &str, libraries: &[&str]) -> PathBuf {
     let (root, program) = (kms_pkcs11_testkit::root(), directory.join(name));
     let source = root.join(format!("tests/c/{name}.c"));
-    let _ = run(Command::new("gcc")
+    let compiler = env::var_os("KMS_PKCS11_TEST_CC").unwrap_or_else(|| "gcc".into());
+    let _ = run(Command::new(compiler)
         .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-pthread", "-g"])
         .args(["-isystem", "/usr/include/p11-kit-1"])
         .arg("-I")
         .arg(root.join("include"))
         .arg("-o")
         .arg(&program)
-        .arg(source))
+        .arg(source)
+        .args(libraries))
     .ok();
     program
 }
