@@ -6,6 +6,7 @@
 mod common_p11;
 
 use std::env;
+use std::fs;
 
 use common_p11::c_program_with;
 use kms_emulator::{Emulator, NewKeys, Options};
@@ -51,6 +52,9 @@ fn threads_that_do_everything_at_once_get_right_answers_until_finalize() {
     .ok();
     assert_eq!(finished.stderr(), "");
 
+    if let Some(report) = env::var_os("KMS_PKCS11_STRESS_REPORT") {
+        fs::write(report, finished.stdout()).unwrap();
+    }
     let done: Value = serde_json::from_str(&finished.stdout()).unwrap();
     // Every worker meets the end of the module, and every function that is called succeeds at times.
     let succeeded = |function: &str| done["successes"][function].as_u64().unwrap_or(0);
