@@ -66,6 +66,8 @@ fn threads_that_do_everything_at_once_get_right_answers_until_finalize() {
         "{done}"
     );
     assert!(succeeded("C_CreateObject") >= threads * times, "{done}");
+    // Neither a signature nor a key comes from anywhere else.
+    assert!(emulator.calls().of("Sign") >= done["verified"].as_u64().unwrap());
     assert!(emulator.calls().of("CreateKey") >= succeeded("C_GenerateKeyPair"));
 }
 
