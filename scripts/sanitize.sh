@@ -6,7 +6,8 @@
 # address   AddressSanitizer and LeakSanitizer. The module with aws-lc and all crates is instrumented, and the hosts.
 #           The unit tests of src/abi, and suites that hand over wrong pointers and lengths, run under it, too
 # thread    ThreadSanitizer. As above, and of Rust's standard library the atomic operations (scripts/sanitize/std)
-# memcheck  valgrind. The module as `make build` makes it; only the stress: valgrind runs one thread at a time
+# memcheck  valgrind. The module as `make build` makes it; the stress alone, and of 16 threads: it runs one at a time,
+#           and so slowly that other hosts meet the deadlines of requests
 #
 # Each run leaves a row for docs/reliability.md. Any finding, and whatever is missing, makes this fail. No tool is
 # believed that does not find the mistakes of tests/c/planted_host.c. target/sanitize takes some 10 GB.
@@ -58,7 +59,7 @@ check_address() {
     KMS_PKCS11_MODULE=$TREE/address/$TARGET/debug/deps/libkms_pkcs11.so
     expect overflow 'heap-buffer-overflow'
     expect leak 'LeakSanitizer: detected memory leaks'
-    stress 5
+    stress "$THREADS" 3
     for suite in "${HOSTS[@]}"; do
         run_hosts "$suite" "$NOT_IN_C"
     done
@@ -80,7 +81,7 @@ check_thread() {
     with_nightly build -p kms-pkcs11 --lib
     KMS_PKCS11_MODULE=$TREE/thread/$TARGET/debug/libkms_pkcs11.so
     expect race 'WARNING: ThreadSanitizer: data race'
-    stress 3
+    stress "$THREADS" 3
     for suite in "${HOSTS[@]}"; do
         run_hosts "$suite" "$NOT_IN_C | $COUNTS_THREADS"
     done
@@ -88,13 +89,14 @@ check_thread() {
 
 check_memcheck() {
     command -v valgrind >/dev/null || fail "valgrind is missing: make setup"
-    cargo build --workspace
+    # Building a test builds the module, with the features of the crates that tests turn on.
+    cargo nextest run --no-run -p kms-pkcs11 --test stress
     TOOL=memcheck
     SANITIZE_RUNTIME=
-    KMS_PKCS11_MODULE=$PWD/target/debug/libkms_pkcs11.so
+    KMS_PKCS11_MODULE=$PWD/target/debug/deps/libkms_pkcs11.so
     expect overflow 'Invalid write'
     expect leak 'definitely lost'
-    stress 1
+    stress 16 1
 }
 
 # What builds for a sanitizer, by the nightly compiler and into a tree of its own, need to know.
@@ -129,12 +131,12 @@ expect() { # MISTAKE TEXT
     say "$TOOL: finds a planted $1"
 }
 
-stress() { # ROUNDS
-    say "$TOOL: stress of $THREADS threads"
+stress() { # THREADS ROUNDS
+    say "$TOOL: stress of $1 threads"
     begin stress_host
-    KMS_PKCS11_STRESS_THREADS=$THREADS KMS_PKCS11_STRESS_ROUNDS=$1 KMS_PKCS11_STRESS_REPORT=$LOG/done.json \
+    KMS_PKCS11_STRESS_THREADS=$1 KMS_PKCS11_STRESS_ROUNDS=$2 KMS_PKCS11_STRESS_REPORT=$LOG/done.json \
         nextest stress "all()"
-    row stress_host "$THREADS" "$LOG/done.json"
+    row stress_host "$1" "$LOG/done.json"
 }
 
 run_hosts() { # SUITE TESTS_TO_LEAVE_OUT
