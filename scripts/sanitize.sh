@@ -66,7 +66,7 @@ check_address() {
     say "address: unit tests of src/abi, buffers, wrong arguments"
     begin abi
     with_nightly nextest --profile sanitize -p kms-pkcs11 "${ABI[@]}" -E "$ABI_TESTS" 2>&1 | tee "$LOG/output" || failed=1
-    row abi "" ""
+    row abi 1 ""
 }
 
 check_thread() {

@@ -13,8 +13,10 @@
 
 pub(crate) mod attribute;
 mod cloud;
+pub(crate) mod cluster;
 pub(crate) mod kms;
 pub(crate) mod names;
+pub(crate) mod outside;
 mod session;
 pub(crate) mod walk;
 mod world;
@@ -32,7 +34,7 @@ use libloading::Library;
 pub(crate) use attribute::Attr;
 pub(crate) use cloud::Cloud;
 pub(crate) use session::{Mechanism, Session};
-pub(crate) use world::{Counts, World, calls};
+pub(crate) use world::{Counts, World, ask, calls, set_environment};
 
 /// What a function of PKCS#11 answers when it is not CKR_OK.
 pub(crate) type Rv<T> = Result<T, CK_RV>;
@@ -198,24 +200,47 @@ fn interface(library: &Library, major: u8, minor: u8) -> Rv<CK_INTERFACE> {
 
 /// Compiles `tests/c/NAME.c` beside p11-kit's pkcs11.h, without a single warning; answers the program.
 pub(crate) fn c_program(directory: &Path, name: &str) -> PathBuf {
-    c_program_with(directory, name, &[])
+    compile(directory, name, name, &[], &[])
 }
 
-/// The same with libraries, such as `-lcrypto`. `KMS_PKCS11_TEST_CC` names another compiler than gcc, or a
-/// program that calls one as `make sanitize` needs it.
+/// The same with more libraries, such as `-lcrypto`.
 pub(crate) fn c_program_with(directory: &Path, name: &str, libraries: &[&str]) -> PathBuf {
-    let (root, program) = (kms_pkcs11_testkit::root(), directory.join(name));
+    compile(directory, name, name, &[], libraries)
+}
+
+/// The same, but `NAME.so`, a library.
+pub(crate) fn c_library(directory: &Path, name: &str) -> PathBuf {
+    compile(
+        directory,
+        name,
+        &format!("{name}.so"),
+        &["-shared", "-fPIC"],
+        &[],
+    )
+}
+
+/// `KMS_PKCS11_TEST_CC` names another compiler than gcc, or a program that calls one as `make sanitize` needs it.
+fn compile(
+    directory: &Path,
+    name: &str,
+    output: &str,
+    options: &[&str],
+    libraries: &[&str],
+) -> PathBuf {
+    let (root, output) = (kms_pkcs11_testkit::root(), directory.join(output));
     let source = root.join(format!("tests/c/{name}.c"));
     let compiler = env::var_os("KMS_PKCS11_TEST_CC").unwrap_or_else(|| "gcc".into());
     let _ = run(Command::new(compiler)
         .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-pthread", "-g"])
+        .args(options)
         .args(["-isystem", "/usr/include/p11-kit-1"])
         .arg("-I")
         .arg(root.join("include"))
         .arg("-o")
-        .arg(&program)
+        .arg(&output)
         .arg(source)
-        .args(libraries))
+        .args(libraries)
+        .arg("-lm"))
     .ok();
-    program
+    output
 }
