@@ -42,6 +42,10 @@ bench: release ## Throughput, latency and request counts beside direct KMS calls
 	cargo build --release -p kms-pkcs11 -p kms-emulator --bench kms --bin kms-emulator
 	KMS_PKCS11_MODULE=$(CURDIR)/target/lto/release/libkms_pkcs11.so cargo bench -p kms-pkcs11 --bench kms
 
+.PHONY: sanitize
+sanitize: setup ## The C hosts and a stress of 64 threads under sanitizers and valgrind; needs nightly Rust
+	scripts/sanitize.sh
+
 .PHONY: setup
 setup: ## Install what the tests need and this machine lacks
 	scripts/setup.sh test

@@ -21,6 +21,7 @@ readonly TEST_PACKAGES=(
     golang-github-thalesignite-crypto11-dev
     golang-golang-x-crypto-dev
     libp11-kit-dev                            # a pkcs11.h that is not ours
+    libssl-dev                                # verifies what the threads of the stress sign
     libengine-pkcs11-openssl
     gnutls-bin                                # p11tool, which imports keys
     valgrind                                  # the hosts in C run under it

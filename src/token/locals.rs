@@ -23,11 +23,19 @@ struct Entry {
 }
 
 impl Locals {
-    pub(super) fn add(&self, owner: CK_SESSION_HANDLE, object: LocalObject) -> CK_OBJECT_HANDLE {
+    /// Takes in an object, if `check` admits it: no logout takes objects away between the two.
+    pub(super) fn add(
+        &self,
+        owner: CK_SESSION_HANDLE,
+        object: LocalObject,
+        check: impl FnOnce() -> Result<()>,
+    ) -> Result<CK_OBJECT_HANDLE> {
         let handle = handle::next();
         let object = Arc::new(object);
-        self.0.write().insert(handle, Entry { owner, object });
-        handle
+        let mut objects = self.0.write();
+        check()?;
+        objects.insert(handle, Entry { owner, object });
+        Ok(handle)
     }
 
     pub(super) fn get(&self, handle: CK_OBJECT_HANDLE) -> Option<Arc<LocalObject>> {
@@ -80,4 +88,49 @@ pub(super) fn describes(template: &Template<'_>, object: &LocalObject) -> bool {
     template
         .iter()
         .all(|attribute| object.read(attribute.type_).matches(attribute.value, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::error::Error;
+    use crate::object::local;
+    use crate::object::template::Attribute;
+
+    fn private_data() -> LocalObject {
+        let class = CKO_DATA.to_ne_bytes();
+        let attributes = [
+            (CKA_CLASS, &class[..]),
+            (CKA_TOKEN, &[CK_FALSE]),
+            (CKA_PRIVATE, &[CK_TRUE]),
+        ];
+        let attributes = attributes.map(|(type_, value)| Attribute { type_, value });
+        local::create(&Template::new(attributes.into())).unwrap()
+    }
+
+    #[test]
+    fn a_private_object_that_is_made_during_a_logout_goes_with_it() {
+        let locals = Locals::default();
+        let handle = thread::scope(|scope| {
+            let check = || {
+                // Logged in when asked, and logged out before the answer is used.
+                scope.spawn(|| locals.end_login());
+                thread::sleep(Duration::from_millis(100));
+                Ok(())
+            };
+            locals.add(1, private_data(), check).unwrap()
+        });
+        assert!(locals.get(handle).is_none());
+    }
+
+    #[test]
+    fn an_object_that_is_not_admitted_is_not_there() {
+        let locals = Locals::default();
+        let refuse = || Err(Error::from(CKR_USER_NOT_LOGGED_IN));
+        assert!(locals.add(1, private_data(), refuse).is_err());
+        assert!(locals.find(&Template::new(Vec::new())).is_empty());
+    }
 }

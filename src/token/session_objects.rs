@@ -14,10 +14,14 @@ impl Token {
         session: CK_SESSION_HANDLE,
         object: LocalObject,
     ) -> Result<CK_OBJECT_HANDLE> {
-        if object.flag(CKA_PRIVATE) {
-            self.check_login()?;
-        }
-        Ok(self.locals.add(session, object))
+        let is_private = object.flag(CKA_PRIVATE);
+        self.locals.add(session, object, || {
+            if is_private {
+                self.check_login()
+            } else {
+                Ok(())
+            }
+        })
     }
 
     /// Changes attributes of an object of a session.

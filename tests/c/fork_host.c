@@ -167,12 +167,12 @@ static void children_that_just_end(void)
     sign();
 }
 
-static volatile int go_on = 1;
+static int go_on = 1;
 
 static void *keep_signing(void *unused)
 {
     (void)unused;
-    while (go_on)
+    while (__atomic_load_n(&go_on, __ATOMIC_RELAXED))
         sign();
     return NULL;
 }
@@ -187,7 +187,7 @@ static void fork_while_threads_sign(void)
         CHECK(pthread_create(&threads[i], NULL, keep_signing, NULL) == 0);
     for (i = 0; i < 25; i++)
         in_child(use_in_child);
-    go_on = 0;
+    __atomic_store_n(&go_on, 0, __ATOMIC_RELAXED);
     for (i = 0; i < 4; i++)
         CHECK(pthread_join(threads[i], NULL) == 0);
     sign();

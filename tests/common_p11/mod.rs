@@ -21,6 +21,7 @@ mod session;
 pub(crate) mod walk;
 mod world;
 
+use std::env;
 use std::ffi::{CString, c_void};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -199,7 +200,12 @@ fn interface(library: &Library, major: u8, minor: u8) -> Rv<CK_INTERFACE> {
 
 /// Compiles `tests/c/NAME.c` beside p11-kit's pkcs11.h, without a single warning; answers the program.
 pub(crate) fn c_program(directory: &Path, name: &str) -> PathBuf {
-    compile(directory, name, name, &[])
+    compile(directory, name, name, &[], &[])
+}
+
+/// The same with more libraries, such as `-lcrypto`.
+pub(crate) fn c_program_with(directory: &Path, name: &str, libraries: &[&str]) -> PathBuf {
+    compile(directory, name, name, &[], libraries)
 }
 
 /// The same, but `NAME.so`, a library.
@@ -209,13 +215,22 @@ pub(crate) fn c_library(directory: &Path, name: &str) -> PathBuf {
         name,
         &format!("{name}.so"),
         &["-shared", "-fPIC"],
+        &[],
     )
 }
 
-fn compile(directory: &Path, name: &str, output: &str, options: &[&str]) -> PathBuf {
+/// `KMS_PKCS11_TEST_CC` names another compiler than gcc, or a program that calls one as `make sanitize` needs it.
+fn compile(
+    directory: &Path,
+    name: &str,
+    output: &str,
+    options: &[&str],
+    libraries: &[&str],
+) -> PathBuf {
     let (root, output) = (kms_pkcs11_testkit::root(), directory.join(output));
     let source = root.join(format!("tests/c/{name}.c"));
-    let _ = run(Command::new("gcc")
+    let compiler = env::var_os("KMS_PKCS11_TEST_CC").unwrap_or_else(|| "gcc".into());
+    let _ = run(Command::new(compiler)
         .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-pthread", "-g"])
         .args(options)
         .args(["-isystem", "/usr/include/p11-kit-1"])
@@ -224,6 +239,7 @@ fn compile(directory: &Path, name: &str, output: &str, options: &[&str]) -> Path
         .arg("-o")
         .arg(&output)
         .arg(source)
+        .args(libraries)
         .arg("-lm"))
     .ok();
     output

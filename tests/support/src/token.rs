@@ -1,5 +1,6 @@
 //! A token that a PKCS#11 client, run as another process, is pointed at.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,10 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::{AccessKey, aws_environment, module, run, softhsm};
+
+/// What a client keeps of this process's environment: where programs are, and how a sanitizer that is in the
+/// client and the module reports.
+const KEPT: [&str; 4] = ["PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"];
 
 /// A module, the environment that configures it, and a directory for the client's files.
 #[derive(Debug)]
@@ -91,7 +96,10 @@ impl Token {
         command
             .current_dir(self.directory())
             .env_clear()
-            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .envs(
+                KEPT.iter()
+                    .filter_map(|name| Some((name, env::var_os(name)?))),
+            )
             .env("HOME", self.directory())
             .envs(
                 self.environment
