@@ -6,6 +6,7 @@ mod rv;
 use std::borrow::Cow;
 use std::fmt;
 
+pub(crate) use codes::is_of_clock;
 pub(crate) use rv::{Caller, Phase};
 
 use super::permissions;
@@ -132,6 +133,11 @@ impl KmsError {
                 | KmsErrorKind::Network
                 | KmsErrorKind::Configuration
         )
+    }
+
+    /// True when KMS refused the date of a request's signature: the clocks are apart, and nothing else is wrong.
+    pub(crate) fn is_of_clock(&self) -> bool {
+        self.kind == KmsErrorKind::Credentials && is_of_clock(&self.message)
     }
 
     /// A failure that KMS answered, classified by its code.

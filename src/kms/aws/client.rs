@@ -28,7 +28,7 @@ use super::attempts::CountAttempts;
 use super::caller::Guard;
 use super::connections;
 use super::credentials;
-use super::retry::NeverOnLimitExceeded;
+use super::retry::{NeverOnLimitExceeded, OnceMoreByTheRightClock};
 use super::settings::AwsSettings;
 use super::throttling::{InTurn, NoteThrottling};
 use super::trust::CaBundle;
@@ -255,6 +255,7 @@ fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config
     let mut builder = aws_sdk_kms::config::Builder::from(config)
         .retry_partition(partition.build())
         .retry_classifier(NeverOnLimitExceeded)
+        .retry_classifier(OnceMoreByTheRightClock)
         .retry_classifier(InTurn)
         .interceptor(NoteThrottling)
         .interceptor(CountAttempts);
@@ -268,6 +269,7 @@ fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config
 fn tagging_client(config: &SdkConfig) -> TaggingClient {
     let builder = aws_sdk_resourcegroupstagging::config::Builder::from(config);
     let builder = builder
+        .retry_classifier(OnceMoreByTheRightClock)
         .retry_classifier(InTurn)
         .interceptor(NoteThrottling)
         .interceptor(CountAttempts);
