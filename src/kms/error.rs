@@ -58,7 +58,8 @@ pub(crate) enum KmsErrorKind {
     Network,
     /// The module is set up so that no request can be sent (no region, unusable endpoint).
     Configuration,
-    /// An answer that contradicts the request (another key id, another algorithm, a missing field).
+    /// An answer that contradicts the request (another key id, another algorithm, a missing field), or that is none
+    /// of KMS's.
     BadAnswer,
     /// A code this module has never heard of.
     Other,
@@ -121,7 +122,7 @@ impl KmsError {
         }
     }
 
-    /// True when KMS could not be reached or would not serve anybody, whatever the key.
+    /// True when KMS could not be reached, would not serve anybody, whatever the key, or is not what answered.
     pub(crate) fn is_outage(&self) -> bool {
         matches!(
             self.kind,
@@ -132,6 +133,7 @@ impl KmsError {
                 | KmsErrorKind::Timeout
                 | KmsErrorKind::Network
                 | KmsErrorKind::Configuration
+                | KmsErrorKind::BadAnswer
         )
     }
 
