@@ -8,6 +8,7 @@ mod crypto;
 #[cfg(test)]
 mod documentation;
 mod error;
+mod fork;
 mod handle;
 mod hex;
 mod kms;
@@ -16,8 +17,10 @@ mod mechanism;
 mod metrics;
 mod module;
 mod object;
+mod panics;
 mod reply;
 mod session;
+mod sync;
 mod token;
 mod v3_2;
 mod vendor;

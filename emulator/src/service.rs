@@ -16,6 +16,7 @@ use crate::key_ref::{KeyRef, Site};
 use crate::material::Material;
 use crate::quota::Quotas;
 use crate::random;
+use crate::regions::{Peers, Regions};
 use crate::spec::{KeySpec, KeyUsage};
 use crate::state_file::StateFile;
 use crate::store::Store;
@@ -31,12 +32,16 @@ pub(crate) struct Service {
     pub(crate) quotas: Quotas,
     pub(crate) settings: Settings,
     pub(crate) state_file: Option<StateFile>,
+    pub(crate) peers: Peers,
+    /// Held while it changes which regions have a key, so that each learns of one change after the other.
+    pub(crate) regions_change: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     latency_ms: AtomicU64,
     stale_reads: AtomicU32,
+    creating_reads: AtomicU32,
 }
 
 /// Which ways of naming a key an operation takes.
@@ -63,7 +68,12 @@ pub(crate) struct Blueprint {
 }
 
 impl Service {
-    pub(crate) fn new(site: Site, store: Mutex<Store>, state_file: Option<StateFile>) -> Self {
+    pub(crate) fn new(
+        site: Site,
+        store: Mutex<Store>,
+        state_file: Option<StateFile>,
+        peers: Peers,
+    ) -> Self {
         Self {
             site,
             store,
@@ -73,6 +83,8 @@ impl Service {
             quotas: Quotas::default(),
             settings: Settings::default(),
             state_file,
+            peers,
+            regions_change: Mutex::default(),
         }
     }
 
@@ -143,7 +155,6 @@ impl Service {
             id,
             spec: blueprint.spec,
             usage: blueprint.usage,
-            multi_region: blueprint.multi_region,
             created: Timestamp::now(),
             origin,
             material,
@@ -152,6 +163,9 @@ impl Service {
         };
         let mut key = Key::new(core, blueprint.description, blueprint.tags);
         key.managed_by_aws = blueprint.managed_by_aws;
+        if blueprint.multi_region {
+            key.regions = Some(Regions::only(&self.site.region));
+        }
         Ok(key)
     }
 
@@ -165,7 +179,7 @@ impl Service {
             material: Some(Arc::new(material)),
             ..(*core).clone()
         };
-        let service = Self::new(self.site.clone(), Mutex::default(), None);
+        let service = Self::new(self.site.clone(), Mutex::default(), None, Peers::default());
         service.publish(Key::new(core, String::new(), Tags::new()));
         Ok(service)
     }
@@ -200,6 +214,15 @@ impl Settings {
 
     pub(crate) fn stale_reads(&self) -> u32 {
         self.stale_reads.load(Ordering::Relaxed)
+    }
+
+    /// Requests that find a new replica being created.
+    pub(crate) fn creating_reads(&self) -> u32 {
+        self.creating_reads.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_creating_reads(&self, count: u32) {
+        self.creating_reads.store(count, Ordering::Relaxed);
     }
 
     pub(crate) fn set_stale_reads(&self, count: u32) {
