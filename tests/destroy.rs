@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use common_p11::attribute::{P256, bytes, flag, id, label, private_keys, public_keys, ulong};
 use common_p11::{Session, World, calls};
 use cryptoki_sys::*;
-use kms_emulator::NewKeys;
+use kms_emulator::{Effect, Fault, NewKeys};
 use serde_json::{Value, json};
 
 #[test]
@@ -146,7 +146,8 @@ fn a_deletion_that_kms_refuses_leaves_the_key_where_it_is() {
 }
 
 #[test]
-fn a_key_that_somebody_else_deleted_is_hidden_once_its_destruction_or_renaming_is_refused() {
+fn a_key_that_somebody_else_deleted_is_destroyed_and_one_whose_renaming_is_refused_for_that_is_hidden()
+ {
     let world = World::start();
     let keys = NewKeys::new(2, "ECC_NIST_P256", "SIGN_VERIFY").tag("p11:id", "0{n}");
     let keys = world.create_keys(&keys);
@@ -155,10 +156,28 @@ fn a_key_that_somebody_else_deleted_is_hidden_once_its_destruction_or_renaming_i
     for key in keys {
         world.ask("ScheduleKeyDeletion", &json!({ "KeyId": key }));
     }
-    assert_eq!(session.destroy(found[0]), Err(CKR_ACTION_PROHIBITED));
+    world.take_calls();
+    assert_eq!(session.destroy(found[0]), Ok(()));
+    let asked = calls([("DescribeKey", 1), ("ScheduleKeyDeletion", 1)]);
+    assert_eq!(world.take_calls(), asked);
     let renamed = session.set(found[1], &[label("new")]);
     assert_eq!(renamed, Err(CKR_ACTION_PROHIBITED));
     assert_eq!(session.find(&[]), Ok(Vec::new()));
+}
+
+#[test]
+fn a_deletion_that_is_repeated_because_its_answer_was_lost_succeeds() {
+    let world = World::with("retries = 1");
+    let session = world.module.session();
+    let (_, private) = session.generate_p256([1], "key").unwrap();
+    let arn = arn(session, private);
+    let lost = Fault::once("ScheduleKeyDeletion", Effect::ResetAfter);
+    world.emulator.fault(lost);
+    world.take_calls();
+    assert_eq!(session.destroy(private), Ok(()));
+    let asked = calls([("DescribeKey", 1), ("ScheduleKeyDeletion", 2)]);
+    assert_eq!(world.take_calls(), asked);
+    assert_eq!(describe(&world, &arn)["KeyState"], "PendingDeletion");
 }
 
 fn arn(session: Session<'_>, key: CK_OBJECT_HANDLE) -> String {

@@ -12,13 +12,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use crate::bulk::{CreatedKey, NewKeys, NewKeysError};
-use crate::calls::{CallLog, Calls};
-use crate::fault::{Fault, Faults};
+use crate::calls::Calls;
+use crate::fault::Fault;
+use crate::inspect::{self, KeptKey};
 use crate::key_ref::Site;
-use crate::quota::Quotas;
 use crate::regions::{PeerError, Peers};
 use crate::server;
-use crate::service::{Service, Settings};
+use crate::service::Service;
 use crate::state_file::{StateFile, StateFileError};
 use crate::store::Store;
 
@@ -117,17 +117,7 @@ impl Emulator {
             address: listen,
             source,
         })?;
-        let service = Arc::new(Service {
-            site,
-            store,
-            calls: CallLog::default(),
-            faults: Faults::default(),
-            quotas: Quotas::default(),
-            settings: Settings::default(),
-            state_file,
-            peers: known,
-            regions_change: Mutex::default(),
-        });
+        let service = Arc::new(Service::new(site, store, state_file, known));
         service.settings.set_latency(latency);
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -170,9 +160,15 @@ impl Emulator {
         self.service.faults.add(fault);
     }
 
-    /// Drops all faults that have not struck yet.
+    /// Drops all faults that have not struck yet, and forgets that access keys expired.
     pub fn clear_faults(&self) {
         self.service.faults.clear();
+    }
+
+    /// Refuses connections from now on and ends those that there are, or lets clients connect again, at the
+    /// same port.
+    pub fn set_reachable(&self, reachable: bool) {
+        self.service.door.set_open(reachable);
     }
 
     /// Throttles an operation from now on: no second has more requests of it than this.
@@ -193,6 +189,11 @@ impl Emulator {
     /// After a change made from now on, its next `count` reads do not show it yet.
     pub fn set_stale_reads(&self, count: u32) {
         self.service.settings.set_stale_reads(count);
+    }
+
+    /// The keys that there are, without a request.
+    pub fn keys(&self) -> Vec<KeptKey> {
+        inspect::keys(&self.service)
     }
 
     /// The next `count` requests that name a new replica find it `Creating`.

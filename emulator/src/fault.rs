@@ -1,9 +1,12 @@
 //! Faults on demand: what goes wrong, for which operation, how often.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Deserialize;
+
+use crate::change::Change;
 
 /// A fault that a number of requests will meet.
 ///
@@ -63,6 +66,28 @@ pub enum Effect {
     HangAfter,
     /// Processed, but the connection ends in the middle of the answer's body.
     TruncatedBody,
+    /// Answered with a page of HTML, as a proxy or load balancer does that gets no answer itself.
+    Page {
+        status: u16,
+        /// Whether the request was processed all the same.
+        #[serde(default)]
+        processed: bool,
+    },
+    /// Processed, but these words are the body of the answer.
+    Body { text: String },
+    /// Processed, and the answer is changed in these ways, one after the other.
+    Changed(Vec<Change>),
+    /// Processed, but the answer's Content-Length is off by so many bytes, and the connection stays open.
+    ContentLength { by: i64 },
+    /// Processed as if the key that the request names had other material: a signature, a public key or a
+    /// plaintext of another key under the right name.
+    AnotherKey,
+    /// Met by a server whose clock is ahead by so many seconds, or behind by a negative number: a request
+    /// whose signature is more than five minutes old or early by that clock is refused, and the answer has the
+    /// clock's date.
+    ClockSkew { seconds: i64 },
+    /// Refused because the credentials expired, and with it every later request with the same access key.
+    ExpiredCredentials,
 }
 
 impl Effect {
@@ -99,20 +124,34 @@ impl Fault {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<Vec<Fault>>);
+pub(crate) struct Faults {
+    waiting: Mutex<Vec<Fault>>,
+    /// The access keys that [`Effect::ExpiredCredentials`] met.
+    expired: Mutex<BTreeSet<String>>,
+}
 
 impl Faults {
     pub(crate) fn add(&self, fault: Fault) {
-        self.0.lock().push(fault);
+        self.waiting.lock().push(fault);
     }
 
+    /// Forgets those that have not struck, and that access keys expired.
     pub(crate) fn clear(&self) {
-        self.0.lock().clear();
+        self.waiting.lock().clear();
+        self.expired.lock().clear();
+    }
+
+    pub(crate) fn expire(&self, access_key: &str) {
+        self.expired.lock().insert(access_key.to_owned());
+    }
+
+    pub(crate) fn is_expired(&self, access_key: &str) -> bool {
+        self.expired.lock().contains(access_key)
     }
 
     /// The effect that this request meets, if any; counts it.
     pub(crate) fn meet(&self, operation: &str) -> Option<Effect> {
-        let mut faults = self.0.lock();
+        let mut faults = self.waiting.lock();
         faults.retain(|fault| fault.count > 0);
         for fault in faults.iter_mut().filter(|fault| fault.concerns(operation)) {
             if fault.skip == 0 {

@@ -1,4 +1,4 @@
-//! HTTP answers, whole or broken off.
+//! HTTP answers: whole, broken off, changed.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,6 +9,7 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 
+use crate::change::Change;
 use crate::error::ApiError;
 use crate::random;
 
@@ -71,6 +72,57 @@ pub(crate) fn truncated(response: Response<ReplyBody>) -> Response<ReplyBody> {
             flushed: false,
         }
     })
+}
+
+/// A page for people, as proxies and load balancers send it.
+pub(crate) fn page(status: u16) -> Response<ReplyBody> {
+    let mut response = respond(status, "text/html", Vec::new());
+    let reason = response.status().canonical_reason().unwrap_or("Error");
+    let title = format!("{status} {reason}");
+    let page = format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body><h1>{title}</h1></body>\r\n</html>\r\n"
+    );
+    response.body_mut().rest = page.into();
+    response
+}
+
+/// The same answer with another body.
+pub(crate) fn replaced(response: Response<ReplyBody>, body: String) -> Response<ReplyBody> {
+    response.map(|old| ReplyBody {
+        rest: body.into(),
+        ..old
+    })
+}
+
+/// The same answer with its JSON changed; an empty body is an object without members.
+pub(crate) fn changed(response: Response<ReplyBody>, changes: &[Change]) -> Response<ReplyBody> {
+    let body = &response.body().rest;
+    let mut json = serde_json::from_slice(body).unwrap_or_else(|_| json!({}));
+    for change in changes {
+        change.apply(&mut json);
+    }
+    replaced(response, json.to_string())
+}
+
+/// The bytes of an answer whose Content-Length is off by so many.
+pub(crate) fn with_content_length_off(response: &Response<ReplyBody>, by: i64) -> Bytes {
+    let body = &response.body().rest;
+    let announced = i64::try_from(body.len()).unwrap_or(i64::MAX) + by;
+    let mut bytes = format!(
+        "HTTP/1.1 {}\r\ncontent-length: {}\r\n",
+        response.status(),
+        announced.max(0)
+    )
+    .into_bytes();
+    for (name, value) in response.headers() {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body);
+    bytes.into()
 }
 
 fn kms(status: u16, body: Vec<u8>) -> Response<ReplyBody> {

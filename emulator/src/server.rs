@@ -1,12 +1,13 @@
 //! Connections and requests.
 
 use std::error::Error;
-use std::fmt;
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use std::{fmt, io};
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -17,40 +18,95 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::control;
+use crate::door::Connected;
 use crate::error::{ApiError, ApiResult};
 use crate::fault::Effect;
 use crate::input::Input;
 use crate::operations::{Operation, SERVICES};
 use crate::response::{self, AMZ_JSON, ReplyBody};
 use crate::service::Service;
+use crate::strike;
 
 const BODY_LIMIT: usize = 1 << 20;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+/// Before something is tried again that should have worked.
+const PAUSE: Duration = Duration::from_millis(10);
 
-/// Accepts connections for as long as it is polled.
-pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
+/// Accepts connections for as long as it is polled, where the door is open.
+pub(crate) async fn serve(mut listener: TcpListener, service: Arc<Service>) {
+    let Ok(address) = listener.local_addr() else {
+        return;
+    };
+    let door = Arc::clone(&service.door);
+    loop {
+        door.set_listens(true);
+        tokio::select! {
+            () = accept(&listener, &service) => {}
+            () = door.until(false) => {}
+        }
+        drop(listener);
+        // Bound all the same, so that nobody else gets the port meanwhile.
+        let reserved = persistently(|| reserve(address)).await;
+        door.set_listens(false);
+        door.until(true).await;
+        drop(reserved);
+        listener = persistently(|| reserve(address)?.listen(BACKLOG)).await;
+    }
+}
+
+async fn accept(listener: &TcpListener, service: &Arc<Service>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(serve_connection(stream, Arc::clone(&service)));
+                let connected = service.door.connected();
+                tokio::spawn(serve_connection(stream, Arc::clone(service), connected));
             }
             // Out of file descriptors, or a connection that is gone already: others may follow.
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }
 
-/// The connection is to be reset instead of answered.
+fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+async fn persistently<T>(attempt: impl Fn() -> io::Result<T>) -> T {
+    loop {
+        if let Ok(done) = attempt() {
+            return done;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// How a connection ends in place of an answer in HTTP.
 #[derive(Debug)]
-struct Reset;
+pub(crate) enum Ending {
+    /// It is reset.
+    Reset,
+    /// These bytes are sent, and then nothing until the client goes away.
+    Sent(Bytes),
+}
 
-type Answer = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, Reset>> + Send>>;
+type Answer = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, Ending>> + Send>>;
 
-async fn serve_connection(stream: TcpStream, service: Arc<Service>) {
+async fn serve_connection(stream: TcpStream, service: Arc<Service>, _connected: Connected) {
     // Without it, small answers wait for the client's acknowledgements.
     let _ = stream.set_nodelay(true);
+    let closed = service.door.until(false);
     let counted = Arc::new(AtomicBool::new(false));
     let answer = service_fn(move |request| -> Answer {
         Box::pin(answer(Arc::clone(&service), Arc::clone(&counted), request))
@@ -58,11 +114,31 @@ async fn serve_connection(stream: TcpStream, service: Arc<Service>) {
     let mut connection = http1::Builder::new()
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), answer);
-    let ended = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
-    let demanded = |error: hyper::Error| error.source().is_some_and(<dyn Error>::is::<Reset>);
-    if ended.is_err_and(demanded) {
-        let stream = connection.into_parts().io.into_inner();
-        let _ = stream.set_zero_linger();
+    let ended = tokio::select! {
+        ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
+        () = closed => {
+            end(connection.into_parts().io.into_inner(), &Ending::Reset).await;
+            return;
+        }
+    };
+    let demanded = ended.as_ref().err().and_then(|error| error.source());
+    if let Some(ending) = demanded.and_then(<dyn Error>::downcast_ref) {
+        end(connection.into_parts().io.into_inner(), ending).await;
+    }
+}
+
+async fn end(mut stream: TcpStream, ending: &Ending) {
+    match ending {
+        Ending::Reset => {
+            let _ = stream.set_zero_linger();
+        }
+        Ending::Sent(bytes) => {
+            // A client that has gone away already needs no more.
+            let _ = stream.write_all(bytes).await;
+            let gone =
+                async { while stream.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {} };
+            let _ = tokio::time::timeout(Effect::HANG_LIMIT, gone).await;
+        }
     }
 }
 
@@ -70,11 +146,11 @@ async fn answer(
     service: Arc<Service>,
     counted: Arc<AtomicBool>,
     request: Request<Incoming>,
-) -> Result<Response<ReplyBody>, Reset> {
+) -> Result<Response<ReplyBody>, Ending> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_LIMIT).collect().await;
     // A client that stops in the middle of its request, or does not stop, gets no answer.
-    let body = body.map_err(|_| Reset)?.to_bytes();
+    let body = body.map_err(|_| Ending::Reset)?.to_bytes();
     if let Some(resource) = head.uri.path().strip_prefix("/_emulator/") {
         return Ok(control::answer(&service, &head.method, resource, body).await);
     }
@@ -84,70 +160,15 @@ async fn answer(
         text(&head, USER_AGENT),
         first_on_connection,
     );
-    answer_call(&service, &head, body).await
+    strike::answer(&service, &head, body).await
 }
 
-/// Answers a call of KMS, through the fault that it meets.
-async fn answer_call(
+/// Processes a request, whatever fault its answer is going to meet.
+pub(crate) async fn process(
     service: &Arc<Service>,
     head: &Parts,
     body: Bytes,
-) -> Result<Response<ReplyBody>, Reset> {
-    if !service.quotas.admit(operation_name(head)) {
-        let message = "You have exceeded the rate at which you may call KMS.".to_owned();
-        return Ok(refusal("ThrottlingException".to_owned(), message, 400));
-    }
-    let effect = service.faults.meet(operation_name(head));
-    let latency = match &effect {
-        Some(Effect::Latency { ms }) => Duration::from_millis(*ms),
-        _ => service.settings.latency(),
-    };
-    if !latency.is_zero() {
-        tokio::time::sleep(latency).await;
-    }
-    match effect {
-        None | Some(Effect::Latency { .. }) => Ok(process(service, head, body).await),
-        Some(Effect::Error {
-            code,
-            message,
-            status,
-        }) => Ok(refusal(code, message, status)),
-        Some(Effect::ErrorAfter {
-            code,
-            message,
-            status,
-        }) => {
-            process(service, head, body).await;
-            Ok(refusal(code, message, status))
-        }
-        Some(Effect::ResetBefore) => Err(Reset),
-        Some(Effect::ResetAfter) => {
-            process(service, head, body).await;
-            Err(Reset)
-        }
-        Some(Effect::Hang) => {
-            tokio::time::sleep(Effect::HANG_LIMIT).await;
-            Err(Reset)
-        }
-        Some(Effect::HangAfter) => {
-            process(service, head, body).await;
-            tokio::time::sleep(Effect::HANG_LIMIT).await;
-            Err(Reset)
-        }
-        Some(Effect::TruncatedBody) => Ok(response::truncated(process(service, head, body).await)),
-    }
-}
-
-/// The error that a fault demands.
-fn refusal(code: String, message: String, status: u16) -> Response<ReplyBody> {
-    response::failure(&ApiError {
-        code: code.into(),
-        message: Some(message),
-        status,
-    })
-}
-
-async fn process(service: &Arc<Service>, head: &Parts, body: Bytes) -> Response<ReplyBody> {
+) -> Response<ReplyBody> {
     let output = match operation(head) {
         Ok(operation) => run(service, operation, body).await,
         Err(error) => Err(error),
@@ -210,7 +231,7 @@ fn operation(head: &Parts) -> ApiResult<&'static Operation> {
 }
 
 /// What the request calls, as its header says; the call log has it even when it does not exist.
-fn operation_name(head: &Parts) -> &str {
+pub(crate) fn operation_name(head: &Parts) -> &str {
     match target(head).split_once('.') {
         Some((service, name)) if SERVICES.contains(&service) => name,
         _ => "(none)",
@@ -222,14 +243,14 @@ fn target(head: &Parts) -> &str {
     text(head, HeaderName::from_static("x-amz-target")).unwrap_or_default()
 }
 
-fn text(head: &Parts, name: HeaderName) -> Option<&str> {
+pub(crate) fn text(head: &Parts, name: HeaderName) -> Option<&str> {
     head.headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-impl Error for Reset {}
+impl Error for Ending {}
 
-impl fmt::Display for Reset {
+impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection is reset")
+        f.write_str("the connection ends on demand")
     }
 }

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use crate::calls::CallLog;
 use crate::consistency::StaleReads;
+use crate::door::Door;
 use crate::error::{ApiError, ApiResult};
 use crate::fault::Faults;
 use crate::key::{Key, KeyCore, Origin, Requires, Tags};
@@ -26,6 +27,7 @@ pub(crate) struct Service {
     pub(crate) site: Site,
     pub(crate) store: Mutex<Store>,
     pub(crate) calls: CallLog,
+    pub(crate) door: Arc<Door>,
     pub(crate) faults: Faults,
     pub(crate) quotas: Quotas,
     pub(crate) settings: Settings,
@@ -66,6 +68,26 @@ pub(crate) struct Blueprint {
 }
 
 impl Service {
+    pub(crate) fn new(
+        site: Site,
+        store: Mutex<Store>,
+        state_file: Option<StateFile>,
+        peers: Peers,
+    ) -> Self {
+        Self {
+            site,
+            store,
+            calls: CallLog::default(),
+            door: Arc::default(),
+            faults: Faults::default(),
+            quotas: Quotas::default(),
+            settings: Settings::default(),
+            state_file,
+            peers,
+            regions_change: Mutex::default(),
+        }
+    }
+
     /// Runs `work` on the key that a request names, in a state that allows the operation.
     pub(crate) fn with_key<T>(
         &self,
@@ -145,6 +167,21 @@ impl Service {
             key.regions = Some(Regions::only(&self.site.region));
         }
         Ok(key)
+    }
+
+    /// A service in which the key that a request names is all there is, and has other material.
+    pub(crate) fn with_another_key(&self, reference: &str) -> ApiResult<Self> {
+        let core = self.with_key(reference, Names::KeyOrAlias, Requires::AnyState, |key| {
+            Ok(Arc::clone(&key.core))
+        })?;
+        let material = Material::generate(core.spec, core.usage)?;
+        let core = KeyCore {
+            material: Some(Arc::new(material)),
+            ..(*core).clone()
+        };
+        let service = Self::new(self.site.clone(), Mutex::default(), None, Peers::default());
+        service.publish(Key::new(core, String::new(), Tags::new()));
+        Ok(service)
     }
 
     /// Makes the key visible, after the configured number of stale reads.

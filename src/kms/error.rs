@@ -6,6 +6,7 @@ mod rv;
 use std::borrow::Cow;
 use std::fmt;
 
+pub(crate) use codes::is_of_clock;
 pub(crate) use rv::{Caller, Phase};
 
 use super::permissions;
@@ -59,7 +60,8 @@ pub(crate) enum KmsErrorKind {
     Configuration,
     /// This process has no threads, descriptors or memory left, so that nothing was sent.
     Exhausted,
-    /// An answer that contradicts the request (another key id, another algorithm, a missing field).
+    /// An answer that contradicts the request (another key id, another algorithm, a missing field), or that is none
+    /// of KMS's.
     BadAnswer,
     /// A code this module has never heard of.
     Other,
@@ -125,7 +127,7 @@ impl KmsError {
         }
     }
 
-    /// True when KMS could not be reached or would not serve anybody, whatever the key.
+    /// True when KMS could not be reached, would not serve anybody, whatever the key, or is not what answered.
     pub(crate) fn is_outage(&self) -> bool {
         matches!(
             self.kind,
@@ -136,8 +138,14 @@ impl KmsError {
                 | KmsErrorKind::Timeout
                 | KmsErrorKind::Network
                 | KmsErrorKind::Configuration
+                | KmsErrorKind::BadAnswer
                 | KmsErrorKind::Exhausted
         )
+    }
+
+    /// True when KMS refused the date of a request's signature: the clocks are apart, and nothing else is wrong.
+    pub(crate) fn is_of_clock(&self) -> bool {
+        self.kind == KmsErrorKind::Credentials && is_of_clock(&self.message)
     }
 
     /// A failure that KMS answered, classified by its code.

@@ -18,7 +18,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 pub(crate) use aws::{AwsKms, AwsSettings, SharedHttp};
-pub(crate) use error::{Caller, KmsError, KmsErrorKind, Phase};
+pub(crate) use error::{Caller, KmsError, KmsErrorKind, Phase, is_of_clock};
 pub(crate) use identity::{IDENTITY_FORMS, Identity};
 pub(crate) use runtime::{Runtime, WithSignalsBlocked};
 pub(crate) use spec::{

@@ -33,9 +33,10 @@ struct Failure {
 }
 
 impl Failure {
-    /// A key without a public half never gets one; anything else may pass.
+    /// What this module has no use for stays so; what KMS said, that it cannot do something, may pass.
     fn holds(&self) -> bool {
-        self.error.kind == KmsErrorKind::Unsupported || self.at.elapsed() < FAILURE_LASTS
+        let is_of_key = self.error.kind == KmsErrorKind::Unsupported && self.error.code.is_empty();
+        is_of_key || self.at.elapsed() < FAILURE_LASTS
     }
 }
 

@@ -52,6 +52,25 @@ impl Client {
         }
     }
 
+    /// Waits no longer than this for an answer.
+    #[track_caller]
+    pub(crate) fn set_patience(&self, patience: Duration) {
+        let stream = self.stream.get_ref();
+        stream
+            .set_read_timeout(Some(patience))
+            .expect("a timeout can be set");
+    }
+
+    /// The bytes that come without being asked for.
+    #[track_caller]
+    pub(crate) fn rest(&mut self, len: usize) -> Vec<u8> {
+        let mut rest = vec![0; len];
+        self.stream
+            .read_exact(&mut rest)
+            .expect("so many bytes come");
+        rest
+    }
+
     /// Calls an operation of KMS and takes whatever it answers.
     #[track_caller]
     pub(crate) fn call(&mut self, operation: &str, request: &Value) -> Answer {

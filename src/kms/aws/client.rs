@@ -29,7 +29,7 @@ use super::connections;
 use super::credentials;
 use super::lending::Lending;
 use super::resolver::SystemResolver;
-use super::retry::NeverOnLimitExceeded;
+use super::retry::{NeverOnLimitExceeded, OnceMoreByTheRightClock};
 use super::settings::AwsSettings;
 use super::throttling::{InTurn, NoteThrottling};
 use super::trust::{self, CaBundle};
@@ -259,6 +259,7 @@ fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config
     let mut builder = aws_sdk_kms::config::Builder::from(config)
         .retry_partition(partition.build())
         .retry_classifier(NeverOnLimitExceeded)
+        .retry_classifier(OnceMoreByTheRightClock)
         .retry_classifier(InTurn)
         .interceptor(NoteThrottling)
         .interceptor(CountAttempts);
@@ -272,6 +273,7 @@ fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config
 fn tagging_client(config: &SdkConfig) -> TaggingClient {
     let builder = aws_sdk_resourcegroupstagging::config::Builder::from(config);
     let builder = builder
+        .retry_classifier(OnceMoreByTheRightClock)
         .retry_classifier(InTurn)
         .interceptor(NoteThrottling)
         .interceptor(CountAttempts);

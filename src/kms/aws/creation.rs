@@ -1,7 +1,7 @@
 //! Making keys, so that none is lost and none is made twice.
 //!
 //! KMS cannot tell a repeated `CreateKey` from a second one, so it is sent once, unless KMS answered that
-//! it throttles and thereby that no key was made. When its answer is lost, the key may exist all the
+//! it throttles, or that the request's date is wrong, and thereby that no key was made. When its answer is lost, the key may exist all the
 //! same: it is then found by a tag that no other key has.
 
 use std::sync::Arc;
@@ -80,18 +80,22 @@ impl Requests {
         Ok(key)
     }
 
-    /// `CreateKey`, repeated while KMS throttles and nothing else, until the deadline.
+    /// `CreateKey`, repeated while KMS throttles, and once where the clocks are apart: both say that no key was
+    /// made. Until the deadline.
     async fn create(
         &self,
         request: &NewKey,
         origin: Option<OriginType>,
     ) -> Result<KeyEntry, KmsError> {
         let deadline = Instant::now() + self.settings().deadline;
+        let mut clocks_were_apart = false;
         loop {
             // Throttling has put off the turn of the next request. Where that would come after the
             // deadline, it is told at once, and not by KMS.
             match self.create_once(request, origin.clone(), deadline).await {
                 Err(error) if error.kind == Kind::Throttled && !error.code.is_empty() => {}
+                // The SDK has the right time from that answer.
+                Err(error) if error.is_of_clock() && !clocks_were_apart => clocks_were_apart = true,
                 answered => return answered,
             }
         }

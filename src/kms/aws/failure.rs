@@ -43,13 +43,20 @@ where
     let described = match error {
         SdkError::ServiceError(context) => {
             let (code, message) = (context.err().code(), context.err().message());
-            KmsError::answered(
-                operation,
-                key,
-                code.unwrap_or_default(),
-                message.unwrap_or_default(),
-                status,
-            )
+            match code.unwrap_or_default() {
+                // An error of KMS's has its code. Without one it comes from something between, or was none
+                // before something between changed it.
+                "" => local(
+                    of_status(status),
+                    format!(
+                        "no answer of KMS's (HTTP status {status}): {}",
+                        words(error)
+                    ),
+                ),
+                code => {
+                    KmsError::answered(operation, key, code, message.unwrap_or_default(), status)
+                }
+            }
         }
         _ if lacks_credentials(error) => without_credentials(local, error),
         SdkError::TimeoutError(_) => local(Kind::Timeout, words(error)),
@@ -70,6 +77,15 @@ where
     KmsError {
         request_id: error.request_id().map(str::to_owned),
         ..described
+    }
+}
+
+/// What an answer without a code of KMS's says.
+fn of_status(status: u16) -> Kind {
+    match status {
+        429 => Kind::Throttled,
+        500.. => Kind::Unavailable,
+        _ => Kind::BadAnswer,
     }
 }
 

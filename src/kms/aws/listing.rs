@@ -25,7 +25,8 @@ impl Requests {
                     page.set_marker(marker.clone()).send()
                 })
                 .await?;
-            for entry in page.keys() {
+            let entries = page.keys.as_ref().ok_or_else(|| no_list(OPERATION, None))?;
+            for entry in entries {
                 let (Some(arn), Some(key_id)) = (entry.key_arn(), entry.key_id()) else {
                     return Err(bad_answer(OPERATION, None, "an entry lacks its ARN or id"));
                 };
@@ -94,7 +95,8 @@ impl Requests {
                     page.limit(TAGS_A_PAGE).set_marker(marker.clone()).send()
                 })
                 .await?;
-            for tag in page.tags() {
+            let read = page.tags.as_ref();
+            for tag in read.ok_or_else(|| no_list(OPERATION, Some(&key.arn)))? {
                 tags.insert(tag.tag_key().to_owned(), tag.tag_value().to_owned());
             }
             marker = next_marker(OPERATION, page.truncated(), page.next_marker());
@@ -128,6 +130,11 @@ pub(super) fn bad_answer(
 ) -> KmsError {
     let message = format!("the answer does not fit the request: {what}");
     KmsError::local(KmsErrorKind::BadAnswer, operation, key, message)
+}
+
+/// No list in an answer is not an empty list, which KMS sends as one.
+pub(super) fn no_list(operation: &'static str, key: Option<&str>) -> KmsError {
+    bad_answer(operation, key, "no list")
 }
 
 pub(super) fn next_marker(operation: &str, truncated: bool, next: Option<&str>) -> Option<String> {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::bulk;
 use super::listing::{bad_answer, check_key};
-use super::request::Requests;
+use super::request::{Requests, persist};
 use crate::kms::{KeyEntry, KmsError, KmsErrorKind as Kind, Tags};
 
 /// The most that `GenerateRandom` gives in one answer.
@@ -59,17 +59,30 @@ impl Requests {
         deadline: Instant,
     ) -> Result<(), KmsError> {
         const OPERATION: &str = "ScheduleKeyDeletion";
-        let answer = self
-            .ask_about(OPERATION, &key.arn, deadline, |client| {
-                client
-                    .schedule_key_deletion()
-                    .key_id(&key.arn)
-                    .pending_window_in_days(i32::from(window_days))
-                    .send()
-            })
-            .await?;
+        let passes = |error: &KmsError| self.fresh.will_pass(&key.arn, error);
+        persist(deadline, passes, || async {
+            let answer = self
+                .ask(OPERATION, Some(&key.arn), deadline, |client| {
+                    client
+                        .schedule_key_deletion()
+                        .key_id(&key.arn)
+                        .pending_window_in_days(i32::from(window_days))
+                        .send()
+                })
+                .await;
+            match answer {
+                Ok(answer) => check_key(OPERATION, key, answer.key_id()),
+                // An earlier request has done it whose answer was lost, or somebody else has.
+                Err(error) if error.kind == Kind::InvalidState => {
+                    let is_done = self.is_pending_deletion(key, deadline).await;
+                    if is_done { Ok(()) } else { Err(error) }
+                }
+                Err(error) => Err(error),
+            }
+        })
+        .await?;
         self.fresh.forget(&key.key_id);
-        check_key(OPERATION, key, answer.key_id())
+        Ok(())
     }
 
     pub(super) async fn disable(&self, key: &KeyEntry, deadline: Instant) -> Result<(), KmsError> {

@@ -235,6 +235,8 @@ impl Requests {
                     error.kind,
                     KmsErrorKind::Credentials | KmsErrorKind::Identity
                 )
+                // The client knows the right time now, and would forget it.
+                && !error.is_of_clock()
             {
                 self.renew_clients();
             }

@@ -8,6 +8,8 @@ use aws_sdk_kms::operation::create_key::CreateKeyError;
 use aws_sdk_kms::operation::replicate_key::ReplicateKeyError;
 use aws_sdk_kms::operation::tag_resource::TagResourceError;
 
+use crate::kms::is_of_clock;
+
 /// The pauses while a new key becomes visible: the first up to half a second, doubled up to four.
 ///
 /// Each is shortened by a random part, up to its half, so that many callers do not come back
@@ -62,6 +64,33 @@ impl ClassifyRetry for NeverOnLimitExceeded {
 
     fn name(&self) -> &'static str {
         "no retry on LimitExceededException"
+    }
+}
+
+/// Has the SDK repeat a request whose date KMS did not accept: by then it knows the date of the answer, and signs
+/// by that.
+///
+/// It does so itself where the clocks are apart. Where they were apart, and the host's has been set right since,
+/// it signs one more request by the old difference, and takes the refusal for one of the signature itself.
+#[derive(Debug)]
+pub(super) struct OnceMoreByTheRightClock;
+
+impl ClassifyRetry for OnceMoreByTheRightClock {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let body = context
+            .response()
+            .filter(|answer| answer.status().as_u16() == 400)
+            .and_then(|answer| answer.body().bytes());
+        let body = body.map(String::from_utf8_lossy).unwrap_or_default();
+        if is_of_clock(&body) {
+            RetryAction::transient_error()
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "repetition by the right clock"
     }
 }
 

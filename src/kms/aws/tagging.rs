@@ -6,7 +6,7 @@ use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use tokio::time::Instant;
 
 use super::fresh::key_id;
-use super::listing::bad_answer;
+use super::listing::{bad_answer, no_list};
 use super::request::Requests;
 use crate::kms::{KeyEntry, KmsError, Tags};
 
@@ -37,7 +37,8 @@ impl Requests {
                         .send()
                 })
                 .await?;
-            for resource in page.resource_tag_mapping_list() {
+            let resources = page.resource_tag_mapping_list.as_ref();
+            for resource in resources.ok_or_else(|| no_list(OPERATION, None))? {
                 keys.push(key(resource)?);
             }
             token = page.pagination_token.filter(|token| !token.is_empty());

@@ -18,6 +18,15 @@ pub(super) fn classify(code: &str, message: &str, status: u16) -> Kind {
     }
 }
 
+/// Whether KMS says that a signature is too old or from the future.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>.
+pub(crate) fn is_of_clock(message: &str) -> bool {
+    ["Signature expired: ", "Signature not yet current: "]
+        .iter()
+        .any(|words| message.contains(words))
+}
+
 /// How KMS says that a length is wrong. The bare word may also stand in a value that it quotes.
 const LENGTH: [&str; 2] = ["invalid length", "must have length"];
 
@@ -133,6 +142,26 @@ mod tests {
                 kind,
                 "{message}"
             );
+        }
+    }
+
+    #[test]
+    fn words_about_the_date_of_a_signature_are_told_from_those_about_the_signature() {
+        for (message, is_about_dates) in [
+            (
+                "Signature expired: 20260101T000000Z is now earlier than 20260101T000500Z (20260101T001000Z - 5 min.)",
+                true,
+            ),
+            (
+                "Signature not yet current: 20260101T001000Z is still later than 20260101T000500Z (20260101T000000Z + 5 min.)",
+                true,
+            ),
+            (
+                "The request signature we calculated does not match the signature you provided.",
+                false,
+            ),
+        ] {
+            assert_eq!(is_of_clock(message), is_about_dates, "{message}");
         }
     }
 

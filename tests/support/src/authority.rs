@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::openssl_ok;
+use crate::{openssl_ok, python};
 
 /// Issues server certificates.
 #[derive(Debug)]
@@ -51,10 +51,39 @@ impl Authority {
         }
     }
 
+    /// The same, expired since yesterday.
+    #[track_caller]
+    pub fn issue_expired(&self, names: &str) -> ServerIdentity {
+        let server = self.issue(names);
+        let ca = self.file("ca");
+        let files = [ca.with_extension("pem"), ca.with_extension("key")];
+        let [certificate, key] = &files;
+        let _ = python(EXPIRE, [certificate, key, &server.certificate]).ok();
+        server
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 }
+
+/// Issues a certificate again, with a period that is over.
+const EXPIRE: &str = r"
+import datetime, sys
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+ca, key, old = (open(path, 'rb').read() for path in sys.argv[1:])
+ca, old = map(x509.load_pem_x509_certificate, (ca, old))
+today = datetime.datetime.now(datetime.timezone.utc)
+new = x509.CertificateBuilder(
+    issuer_name=ca.subject, subject_name=old.subject, public_key=old.public_key(), serial_number=7,
+    not_valid_before=today - datetime.timedelta(days=30), not_valid_after=today - datetime.timedelta(days=1),
+)
+for extension in old.extensions:
+    new = new.add_extension(extension.value, extension.critical)
+new = new.sign(serialization.load_pem_private_key(key, None), hashes.SHA256())
+open(sys.argv[3], 'wb').write(new.public_bytes(serialization.Encoding.PEM))
+";
 
 impl Default for Authority {
     #[track_caller]

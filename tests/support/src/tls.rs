@@ -1,8 +1,9 @@
 //! TLS in front of a server that speaks plain HTTP.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -15,9 +16,9 @@ use crate::ServerIdentity;
 use crate::relay::{Notes, Relay};
 
 /// A TLS endpoint on a free port of 127.0.0.1 that hands what it decrypts to another server.
-#[derive(Debug)]
 pub struct TlsFront {
     relay: Relay,
+    acceptor: Arc<Mutex<TlsAcceptor>>,
     handshakes: Notes,
 }
 
@@ -25,12 +26,14 @@ impl TlsFront {
     /// `target` is `http://127.0.0.1:PORT`.
     #[track_caller]
     pub fn start(identity: &ServerIdentity, target: &str) -> Self {
-        let acceptor = TlsAcceptor::from(Arc::new(config(identity)));
+        let acceptor = Arc::new(Mutex::new(acceptor(identity)));
         let target = socket_address(target);
         let handshakes = Notes::default();
         let notes = handshakes.clone();
+        let current = Arc::clone(&acceptor);
         let relay = Relay::start(move |connection| {
-            let (acceptor, notes) = (acceptor.clone(), notes.clone());
+            let acceptor = lock(&current).clone();
+            let notes = notes.clone();
             async move {
                 // A client that does not trust the certificate goes away.
                 let Ok(mut client) = acceptor.accept(connection).await else {
@@ -43,7 +46,17 @@ impl TlsFront {
                 }
             }
         });
-        Self { relay, handshakes }
+        Self {
+            relay,
+            acceptor,
+            handshakes,
+        }
+    }
+
+    /// Shows connections to come another certificate.
+    #[track_caller]
+    pub fn present(&self, identity: &ServerIdentity) {
+        *lock(&self.acceptor) = acceptor(identity);
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -57,6 +70,14 @@ impl TlsFront {
     }
 }
 
+impl fmt::Debug for TlsFront {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsFront")
+            .field("relay", &self.relay)
+            .finish_non_exhaustive()
+    }
+}
+
 fn describe(connection: &rustls::ServerConnection) -> String {
     let name = connection.server_name().unwrap_or("-");
     let version = connection.protocol_version();
@@ -65,6 +86,15 @@ fn describe(connection: &rustls::ServerConnection) -> String {
         .zip(group)
         .unwrap_or_else(|| panic!("a handshake without version and group"));
     format!("{name} {version:?} {:?}", group.name())
+}
+
+#[track_caller]
+fn acceptor(identity: &ServerIdentity) -> TlsAcceptor {
+    TlsAcceptor::from(Arc::new(config(identity)))
+}
+
+fn lock(acceptor: &Mutex<TlsAcceptor>) -> MutexGuard<'_, TlsAcceptor> {
+    acceptor.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[track_caller]

@@ -1,0 +1,279 @@
+//! A call and its fault: what is to come of it, during and afterwards.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kms_emulator::{Effect, Fault as Armed};
+
+use super::common_p11::Rv;
+use super::expectations::{Outcome, expected};
+use super::faults::{Afterwards, Fault, Strike};
+use super::fleet::{DEADLINE_SECONDS, Fleet};
+use super::keys::Keys;
+use super::operations::{Operation, Site, Subject};
+use super::report;
+
+/// What came of a pair.
+pub(crate) struct Met {
+    pub(crate) fault: &'static str,
+    pub(crate) operation: &'static str,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) took: Duration,
+    /// What should have been otherwise.
+    pub(crate) wrong: Vec<String>,
+}
+
+/// A loaded machine is slower than the module.
+const ALLOWANCE: Duration = Duration::from_secs(1);
+/// Waited after the deadline for what the worker says of it, by the module.
+const GRACE: Duration = Duration::from_millis(250);
+/// New credentials are looked for a second after the old ones at the earliest, hidden keys after five.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+impl Met {
+    /// What is told of a token that could not go on.
+    pub(crate) fn broken(operation: &Operation, faults: &[&'static str]) -> Self {
+        Self {
+            fault: faults.first().copied().unwrap_or("no fault"),
+            operation: operation.name,
+            outcome: None,
+            took: Duration::ZERO,
+            wrong: vec![format!("{}: panicked within {faults:?}", operation.name)],
+        }
+    }
+}
+
+/// One token's faults, one after the other; without any, one call that works.
+pub(crate) fn run(
+    fleet: &Fleet,
+    slot: usize,
+    site: Site<'_>,
+    operation: &Operation,
+    faults: &[&Fault],
+) -> Vec<Met> {
+    let mut met = Vec::new();
+    let token = Token {
+        fleet,
+        slot,
+        site,
+        operation,
+    };
+    if faults.is_empty() {
+        let subject = (operation.prepare)(site, "warm");
+        let outcome = outcome((operation.call)(site, &subject));
+        if outcome != Outcome::Works {
+            let mut broken = Met::broken(operation, &[]);
+            broken.wrong = vec![format!("{}: {}", operation.name, report::words(outcome))];
+            met.push(broken);
+        }
+    }
+    token.begin();
+    for (n, fault) in faults.iter().enumerate() {
+        met.push(token.meet(fault, n));
+    }
+    if let (Some(last), Err(wrong)) = (met.last_mut(), token.knows_what_kms_has()) {
+        last.wrong.push(format!("{}: {wrong}", operation.name));
+    }
+    met
+}
+
+struct Token<'f> {
+    fleet: &'f Fleet,
+    slot: usize,
+    site: Site<'f>,
+    operation: &'f Operation,
+}
+
+impl Token<'_> {
+    /// The first listing, for which everything is set up: on a loaded machine it may take longer than it should.
+    fn begin(&self) {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            let _leave = self.fleet.leave();
+            if Keys::shown_by(self.site.session, self.slot).is_ok() {
+                return;
+            }
+        }
+    }
+
+    fn meet(&self, fault: &Fault, n: usize) -> Met {
+        let Self {
+            site, operation, ..
+        } = *self;
+        let mut leave = Some(self.fleet.leave());
+        let label = format!("{}-{n}", self.slot);
+        let subject = (operation.prepare)(site, &label);
+        let before = Keys::of(site.emulator);
+        self.arm(fault);
+        if fault.waits {
+            drop(leave.take());
+        }
+        let began = Instant::now();
+        let outcome = outcome((operation.call)(site, &subject));
+        let took = began.elapsed();
+        self.disarm(fault);
+        let leave = leave.unwrap_or_else(|| self.fleet.leave());
+
+        let mut wrong = Vec::new();
+        let expected = expected(operation, fault.class);
+        if outcome != expected {
+            let words = report::words;
+            wrong.push(format!("{}, not {}", words(outcome), words(expected)));
+        }
+        let limit = Duration::from_secs_f64(1.1 * DEADLINE_SECONDS) * operation.deadlines;
+        if took > limit + GRACE + ALLOWANCE {
+            wrong.push(format!("it took {took:?}"));
+        }
+        drop(leave);
+        if operation.makes_keys {
+            wrong.extend(self.made(&before, &label, outcome).err());
+        }
+        wrong.extend(self.goes_on(fault, &subject, outcome, n).err());
+        let pair = format!("{} / {} {}", operation.name, fault.name, fault.detail);
+        Met {
+            fault: fault.name,
+            operation: operation.name,
+            outcome: Some(outcome),
+            took,
+            wrong: wrong
+                .into_iter()
+                .map(|wrong| format!("{pair}: {wrong}"))
+                .collect(),
+        }
+    }
+
+    fn arm(&self, fault: &Fault) {
+        let emulator = self.site.emulator;
+        let strike = |effect| {
+            let armed = Armed::once(self.operation.struck, effect);
+            emulator.fault(armed.times(fault.times));
+        };
+        match &fault.strike {
+            Strike::Effect(effect) => strike(effect.clone()),
+            Strike::Answer(change) => strike(change.effect(&self.operation.answer)),
+            Strike::Unreachable => emulator.set_reachable(false),
+            Strike::Quota => emulator.set_quota(self.operation.struck, 0),
+            Strike::Stale(reads) => emulator.set_stale_reads(*reads),
+        }
+    }
+
+    fn disarm(&self, fault: &Fault) {
+        let emulator = self.site.emulator;
+        // Those that wait go on waiting for nobody.
+        if fault.afterwards != Afterwards::NewCredentials {
+            emulator.clear_faults();
+        }
+        match fault.strike {
+            Strike::Unreachable => emulator.set_reachable(true),
+            Strike::Quota => emulator.set_quota(self.operation.struck, usize::MAX),
+            Strike::Stale(_) => emulator.set_stale_reads(0),
+            Strike::Effect(_) | Strike::Answer(_) => {}
+        }
+        match fault.afterwards {
+            Afterwards::Nothing => {}
+            Afterwards::NewCredentials => self.fleet.renew_credentials(self.slot),
+            Afterwards::RightClock => {
+                let right = Armed::once("*", Effect::ClockSkew { seconds: 0 });
+                emulator.fault(right.times(u32::MAX));
+            }
+        }
+    }
+
+    /// The next call succeeds: with the same subject where the last one failed, else with another.
+    fn goes_on(
+        &self,
+        fault: &Fault,
+        subject: &Subject,
+        was: Outcome,
+        n: usize,
+    ) -> Result<(), String> {
+        let Self {
+            site, operation, ..
+        } = *self;
+        let patience = match fault.afterwards {
+            Afterwards::NewCredentials => PATIENCE,
+            Afterwards::Nothing | Afterwards::RightClock => Duration::ZERO,
+        };
+        if fault.afterwards == Afterwards::NewCredentials {
+            // Clients are not given up in their first second.
+            thread::sleep(Duration::from_millis(1100));
+        }
+        let began = Instant::now();
+        let other = operation.makes_keys || operation.finds_again;
+        let mut attempts = 0;
+        loop {
+            let label = format!("{}-{n}-{attempts}-next", self.slot);
+            let _leave = self.fleet.leave();
+            if patience > Duration::ZERO {
+                // What comes before the call needs the new credentials as well.
+                let _ = Keys::shown_by(site.session, self.slot);
+            }
+            let new = (other || was == Outcome::Works).then(|| (operation.prepare)(site, &label));
+            let again = outcome((operation.call)(site, new.as_ref().unwrap_or(subject)));
+            if again == Outcome::Works {
+                return Ok(());
+            }
+            if began.elapsed() >= patience {
+                return Err(format!("the next call answers {}", report::words(again)));
+            }
+            attempts += 1;
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// A call leaves one key or none; what it leaves is the token's, or is on its way out, or is named in the log.
+    fn made(&self, before: &Keys, label: &str, outcome: Outcome) -> Result<(), String> {
+        let now = Keys::of(self.site.emulator);
+        let new = now.without(before);
+        if new.len() > 1 {
+            return Err(format!("{} keys were made: {new:?}", new.len()));
+        }
+        let Some(key) = new.first() else {
+            return match outcome {
+                Outcome::Works => Err("no key was made".to_owned()),
+                _ => Ok(()),
+            };
+        };
+        if outcome == Outcome::Works {
+            return match key.state {
+                "Enabled" => Ok(()),
+                state => Err(format!("the key is {state}")),
+            };
+        }
+        let log = self.fleet.log();
+        let is_named = log.lines().any(|line| {
+            line.contains(&key.arn) && (line.contains("ERROR") || line.contains("WARN"))
+        });
+        if !is_named {
+            return Err(format!("{label}: a key is left behind unsaid: {key:?}"));
+        }
+        Ok(())
+    }
+
+    /// The keys that can be used in KMS are those that the token shows.
+    fn knows_what_kms_has(&self) -> Result<(), String> {
+        let began = Instant::now();
+        loop {
+            let shown = {
+                let _leave = self.fleet.leave();
+                Keys::shown_by(self.site.session, self.slot)
+            };
+            let there = Keys::of(self.site.emulator).enabled();
+            if shown.as_ref() == Ok(&there) {
+                return Ok(());
+            }
+            if began.elapsed() >= PATIENCE {
+                return Err(format!("KMS has {there:?}, the token {shown:?}"));
+            }
+            thread::sleep(Duration::from_millis(250));
+        }
+    }
+}
+
+fn outcome(answer: Rv<bool>) -> Outcome {
+    match answer {
+        Ok(true) => Outcome::Works,
+        Ok(false) => Outcome::NoObject,
+        Err(rv) => Outcome::Fails(rv),
+    }
+}
