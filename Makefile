@@ -25,6 +25,7 @@ build: ## The module (target/debug/libkms_pkcs11.so), the emulator and the tools
 lint: ## Format and lints, without changing anything
 	cargo fmt --all --check
 	cargo fmt --manifest-path softhsm-conformance/kryoptic/Cargo.toml --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
 .PHONY: conformance
@@ -41,6 +42,12 @@ release: ## The module as it ships: target/lto/release/libkms_pkcs11.so
 bench: release ## Throughput, latency and request counts beside direct KMS calls
 	cargo build --release -p kms-pkcs11 -p kms-emulator --bench kms --bin kms-emulator
 	KMS_PKCS11_MODULE=$(CURDIR)/target/lto/release/libkms_pkcs11.so cargo bench -p kms-pkcs11 --bench kms
+
+.PHONY: fuzz
+fuzz: ## Fuzz each target, or TARGET alone, for SECONDS (300; 0: until stopped)
+	scripts/setup.sh fuzz
+	scripts/fuzz.sh build
+	SECONDS_PER_TARGET=$(or $(SECONDS),300) scripts/fuzz.sh run $(TARGET)
 
 .PHONY: setup
 setup: ## Install what the tests need and this machine lacks

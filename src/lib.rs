@@ -8,6 +8,9 @@ mod crypto;
 #[cfg(test)]
 mod documentation;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/bodies/mod.rs"]
+pub mod fuzzing;
 mod handle;
 mod hex;
 mod kms;

@@ -9,7 +9,7 @@ mod entry;
 mod environment;
 mod exports;
 mod fns;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod listing;
 mod memory;
 mod message_parameter;
@@ -18,5 +18,7 @@ mod process;
 mod table;
 mod v3_2;
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use listing::FUNCTIONS;
+#[cfg(any(test, fuzzing))]
+pub(crate) use process::install;

@@ -33,7 +33,7 @@ pub(super) fn current() -> Result<Arc<Module>> {
 }
 
 /// Makes `make`'s module the one of this process, unless there is one.
-pub(super) fn install(make: impl FnOnce() -> Result<Module>) -> Result<()> {
+pub(crate) fn install(make: impl FnOnce() -> Result<Module>) -> Result<()> {
     let before = CURRENT.load_full();
     if before.as_ref().is_some_and(|instance| instance.is_own()) {
         return Err(CKR_CRYPTOKI_ALREADY_INITIALIZED.into());
