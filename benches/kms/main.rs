@@ -1,9 +1,9 @@
 //! What the module costs beside direct calls of KMS, on one emulator: `make bench`.
 //!
 //! Signatures per second and their latency, requests and time from C_Initialize to the first signature, and
-//! peak memory; what it takes to find keys among very many. docs/performance.md explains the numbers.
-//! `cargo bench --bench kms -- --quick` takes a quarter of the time and means less; `-- discovery` measures
-//! the last of it alone.
+//! peak memory; what it takes to find keys among very many, and to verify a signature. docs/performance.md explains the numbers.
+//! `cargo bench --bench kms -- --quick` takes a quarter of the time and means less; `-- discovery` and
+//! `-- verification` measure the last two of it alone.
 //!
 //! Every measurement is made by a child process of this program, so that it begins with nothing loaded and
 //! has a peak of memory of its own; the emulator is a process too.
@@ -19,6 +19,7 @@ mod load;
 mod memory;
 mod module;
 mod signing;
+mod verification;
 
 use std::env;
 use std::error::Error;
@@ -71,7 +72,9 @@ fn main() -> Result<()> {
         }
         ["child", "cold-start", who, arn] => cold_start::child(who.parse()?, arn),
         ["child", "discovery"] => discovery::child(),
+        ["child", "verification"] => verification::child(),
         ["discovery", ..] => discovery::compare(),
+        ["verification", ..] => verification::compare(),
         _ => compare(effort),
     }
 }
@@ -96,6 +99,7 @@ fn compare(effort: Effort) -> Result<()> {
     memory::compare(&emulator, arn)?;
     cold_start::compare(effort)?;
     discovery::compare()?;
+    verification::compare()?;
     println!(
         "\nMeasured in {:.0} s; load average {}",
         started.elapsed().as_secs_f64(),
@@ -136,7 +140,7 @@ impl std::str::FromStr for Who {
 }
 
 const UNHINDERED: &str = "[[token]]\nlabel = \"bench\"\n\
-    rates = { rsa = 1000000, ecc = 1000000 }\n";
+    verify_signatures = false\nrates = { rsa = 1000000, ecc = 1000000 }\n";
 
 /// A child process of this program, whose surroundings name the emulator and nothing else.
 struct Child {

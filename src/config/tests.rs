@@ -128,6 +128,7 @@ fn every_setting_is_read_into_its_own_place() {
         policy_file = "/etc/policy.json"
         multi_region = true
         random = "local"
+        verify_signatures = false
         encryption_context = { application = "recordings", "a b" = "" }
         deadline = 1
         account = "111122223333"
@@ -192,6 +193,7 @@ fn every_setting_is_read_into_its_own_place() {
         policy_file: Some("/etc/policy.json".into()),
         multi_region: true,
         random: RandomSource::Local,
+        verify_signatures: false,
         encryption_context: EncryptionContext::from(context),
         deadline: Duration::from_secs(1),
         connect_timeout: Duration::from_millis(250),
@@ -283,7 +285,7 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
              pin_hash_file, tags, keys, discovery, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
              rsa_usage_when_both, import_lifetime_days, description, new_key_tags, policy_file, multi_region, random, \
-             encryption_context, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
+             verify_signatures, encryption_context, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
              refresh_interval, miss_refresh_interval, retries, concurrency, rates",
         ),
         (

@@ -59,6 +59,8 @@ pub(crate) struct TokenConfig {
     /// Whether created keys may be replicated to other regions.
     pub(crate) multi_region: bool,
     pub(crate) random: RandomSource,
+    /// Whether signatures of KMS are verified before they are handed out.
+    pub(crate) verify_signatures: bool,
     /// What ciphertexts of symmetric keys are bound to where the caller names no context.
     pub(crate) encryption_context: EncryptionContext,
 
@@ -135,6 +137,8 @@ impl TokenConfig {
         })?;
         section.set("multi_region", &mut token.multi_region, Entry::flag)?;
         section.set("random", &mut token.random, one_of(&RANDOM))?;
+        let verify = &mut token.verify_signatures;
+        section.set("verify_signatures", verify, Entry::flag)?;
         let context = &mut token.encryption_context;
         section.set("encryption_context", context, read_context)?;
 
@@ -199,6 +203,7 @@ impl Default for TokenConfig {
             policy_file: None,
             multi_region: false,
             random: RandomSource::Kms,
+            verify_signatures: true,
             encryption_context: EncryptionContext::new(),
             deadline: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(2),

@@ -18,7 +18,7 @@ pub(crate) mod ml_dsa;
 pub(crate) mod ml_kem;
 pub(crate) mod oaep;
 #[cfg(test)]
-mod openssl;
+pub(crate) mod openssl;
 mod pin_hash;
 pub(crate) mod private_key;
 pub(crate) mod public_key;

@@ -12,16 +12,16 @@ use tempfile::TempDir;
 use super::{Curve, Hash};
 
 /// A directory of keys and messages, removed when dropped.
-pub(super) struct Openssl {
+pub(crate) struct Openssl {
     directory: TempDir,
     files: Cell<u32>,
 }
 
 /// A private key in PEM.
-pub(super) struct PrivateKey(Vec<u8>);
+pub(crate) struct PrivateKey(Vec<u8>);
 
 /// The RSA key of this size that all tests of the process share, for its generation is slow.
-pub(super) fn rsa_key(bits: usize) -> &'static PrivateKey {
+pub(crate) fn rsa_key(bits: usize) -> &'static PrivateKey {
     static KEYS: [LazyLock<PrivateKey>; 3] = [
         LazyLock::new(|| new_rsa_key("rsa_keygen_bits:2048")),
         LazyLock::new(|| new_rsa_key("rsa_keygen_bits:3072")),
@@ -35,36 +35,36 @@ fn new_rsa_key(bits: &str) -> PrivateKey {
 }
 
 impl Openssl {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
             files: Cell::new(0),
         }
     }
 
-    pub(super) fn ec_key(&self, curve: Curve) -> PrivateKey {
+    pub(crate) fn ec_key(&self, curve: Curve) -> PrivateKey {
         let option = format!("ec_paramgen_curve:{}", curve_name(curve));
         self.generate(&["-algorithm", "EC", "-pkeyopt", &option])
     }
 
     /// A key from `openssl genpkey` with these options.
-    pub(super) fn generate(&self, options: &[&str]) -> PrivateKey {
+    pub(crate) fn generate(&self, options: &[&str]) -> PrivateKey {
         let path = self.new_file(&[]);
         run(openssl("genpkey").arg("-out").arg(&path).args(options));
         PrivateKey(fs::read(path).unwrap())
     }
 
-    pub(super) fn spki(&self, key: &PrivateKey) -> Vec<u8> {
+    pub(crate) fn spki(&self, key: &PrivateKey) -> Vec<u8> {
         self.pkey(key, &["-pubout", "-outform", "DER"])
     }
 
-    pub(super) fn compressed_spki(&self, key: &PrivateKey) -> Vec<u8> {
+    pub(crate) fn compressed_spki(&self, key: &PrivateKey) -> Vec<u8> {
         let form = ["-pubout", "-outform", "DER", "-ec_conv_form", "compressed"];
         self.pkey(key, &form)
     }
 
     /// The modulus, big-endian.
-    pub(super) fn modulus(&self, key: &PrivateKey) -> Vec<u8> {
+    pub(crate) fn modulus(&self, key: &PrivateKey) -> Vec<u8> {
         let printed = run(openssl("rsa")
             .args(["-noout", "-modulus", "-in"])
             .arg(self.new_file(&key.0)));
@@ -76,13 +76,13 @@ impl Openssl {
             .collect()
     }
 
-    pub(super) fn digest(&self, hash: Hash, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn digest(&self, hash: Hash, message: &[u8]) -> Vec<u8> {
         run(openssl("dgst")
             .args(["-binary", hash_option(hash)])
             .arg(self.new_file(message)))
     }
 
-    pub(super) fn hmac(&self, hash: Hash, key: &[u8], message: &[u8]) -> Vec<u8> {
+    pub(crate) fn hmac(&self, hash: Hash, key: &[u8], message: &[u8]) -> Vec<u8> {
         run(openssl("dgst")
             .args(["-binary", hash_option(hash), "-mac", "HMAC", "-macopt"])
             .arg(format!("hexkey:{}", hex(key)))
@@ -90,7 +90,7 @@ impl Openssl {
     }
 
     /// What `openssl enc` makes with this cipher (`-aes-128-cbc`), key and initialization vector.
-    pub(super) fn encrypt(
+    pub(crate) fn encrypt(
         &self,
         cipher: &str,
         key: &[u8],
@@ -106,7 +106,7 @@ impl Openssl {
     }
 
     /// A signature of the message's hash; EC signatures in DER.
-    pub(super) fn sign(
+    pub(crate) fn sign(
         &self,
         key: &PrivateKey,
         hash: Hash,
@@ -121,7 +121,7 @@ impl Openssl {
     }
 
     /// An Ed25519 signature.
-    pub(super) fn sign_message(&self, key: &PrivateKey, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign_message(&self, key: &PrivateKey, message: &[u8]) -> Vec<u8> {
         run(openssl("pkeyutl")
             .args(["-sign", "-rawin", "-inkey"])
             .arg(self.new_file(&key.0))
@@ -130,7 +130,7 @@ impl Openssl {
     }
 
     /// An EC signature, in DER, of a digest as it is.
-    pub(super) fn sign_raw(&self, key: &PrivateKey, digest: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign_raw(&self, key: &PrivateKey, digest: &[u8]) -> Vec<u8> {
         run(openssl("pkeyutl")
             .args(["-sign", "-inkey"])
             .arg(self.new_file(&key.0))
@@ -139,7 +139,7 @@ impl Openssl {
     }
 
     /// Whether this is an EC signature, in DER, of a digest as it is.
-    pub(super) fn verify_raw(&self, key: &PrivateKey, digest: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verify_raw(&self, key: &PrivateKey, digest: &[u8], signature: &[u8]) -> bool {
         let output = openssl("pkeyutl")
             .args(["-verify", "-inkey"])
             .arg(self.new_file(&key.0))
@@ -152,7 +152,7 @@ impl Openssl {
         output.status.success()
     }
 
-    pub(super) fn decrypt_oaep(&self, key: &PrivateKey, hash: Hash, ciphertext: &[u8]) -> Vec<u8> {
+    pub(crate) fn decrypt_oaep(&self, key: &PrivateKey, hash: Hash, ciphertext: &[u8]) -> Vec<u8> {
         let name = hash_option(hash).trim_start_matches('-');
         run(openssl("pkeyutl")
             .args(["-decrypt", "-inkey"])
@@ -180,7 +180,7 @@ impl Openssl {
 }
 
 /// DER of the curve's OID.
-pub(super) fn ec_params(curve: Curve) -> Vec<u8> {
+pub(crate) fn ec_params(curve: Curve) -> Vec<u8> {
     run(openssl("ecparam").args(["-outform", "DER", "-name", curve_name(curve)]))
 }
 

@@ -1,13 +1,14 @@
-//! C_Sign*: hashing here, one request at the end.
+//! C_Sign*: hashing here, one request at the end, whose answer is verified before it is handed out.
 
 use pkcs11_sys::*;
 
 use super::Session;
 use super::keyed::Keyed;
 use super::message::Message;
+use crate::crypto::verify::{VerifyError, verify_digest};
 use crate::crypto::{PublicKey, ecdsa};
 use crate::error::{Error, Result};
-use crate::mechanism::signature::{SignatureScheme, signature_len};
+use crate::mechanism::signature::{Prepared, SignatureScheme, signature_len};
 use crate::mechanism::{Mechanism, Use};
 use crate::object::Object;
 use crate::reply::{Reply, Room};
@@ -93,21 +94,101 @@ impl Session {
             return Err(CKR_KEY_TYPE_INCONSISTENT.into());
         };
         let prepared = keyed.scheme.prepare(public, data)?;
-        let signature = self.token.sign(&object.key, &prepared)?;
-        let signature = match public {
-            PublicKey::Ec(key) => {
-                ecdsa::raw_from_der(key.curve(), &signature).map_err(|error| {
-                    Error::new(CKR_DEVICE_ERROR, format!("KMS signed oddly: {error}"))
-                })?
+        let answer = self.token.sign(&object.key, &prepared)?;
+        let verifies = self.token.verifies_signatures();
+        checked(public, &prepared, answer, verifies).map_err(|error| match error {
+            OddSignature::Unverified(VerifyError::NoThread) => {
+                Error::new(CKR_HOST_MEMORY, error.to_string())
             }
-            _ => signature,
-        };
-        if signature.len() != signature_len(public) {
-            return Err(Error::new(
-                CKR_DEVICE_ERROR,
-                format!("KMS answered a signature of {} bytes", signature.len()),
-            ));
+            _ => self.token.distrust(&object.key, &error),
+        })
+    }
+}
+
+/// What KMS answered is not handed out.
+#[derive(Debug, thiserror::Error)]
+enum OddSignature {
+    #[error("a signature that is not one of ECDSA: {0}")]
+    Encoding(ecdsa::SignatureError),
+    #[error("a signature of {0} bytes")]
+    Length(usize),
+    #[error("a signature that does not verify: {0}")]
+    Unverified(VerifyError),
+}
+
+/// The signature in PKCS#11's encoding, of the key's length and, if asked for, verified.
+fn checked(
+    public: &PublicKey,
+    prepared: &Prepared,
+    answer: Vec<u8>,
+    verify: bool,
+) -> std::result::Result<Vec<u8>, OddSignature> {
+    let signature = match public {
+        PublicKey::Ec(key) => {
+            ecdsa::raw_from_der(key.curve(), &answer).map_err(OddSignature::Encoding)?
         }
-        Ok(signature)
+        _ => answer,
+    };
+    if signature.len() != signature_len(public) {
+        return Err(OddSignature::Length(signature.len()));
+    }
+    if verify {
+        verify_digest(public, prepared.scheme, &prepared.message, &signature)
+            .map_err(OddSignature::Unverified)?;
+    }
+    Ok(signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::openssl::{Openssl, PrivateKey, rsa_key};
+    use crate::crypto::{Curve, Hash};
+    use crate::mechanism::signature::{Input, Padding};
+
+    fn prepared(scheme: &SignatureScheme, public: &PublicKey) -> Prepared {
+        let digest = Hash::Sha256.digest(b"message");
+        scheme.prepare(public, &digest).unwrap()
+    }
+
+    #[test]
+    fn a_signature_by_another_key_is_handed_out_only_unverified() {
+        let openssl = Openssl::new();
+        let [ours, other] = [(); 2].map(|()| openssl.ec_key(Curve::P256));
+        let public = PublicKey::from_spki(&openssl.spki(&ours)).unwrap();
+        let prepared = prepared(&SignatureScheme::Ecdsa(Input::Digest), &public);
+        let sign = |key: &PrivateKey| openssl.sign(key, Hash::Sha256, &[], b"message");
+        assert_eq!(
+            checked(&public, &prepared, sign(&ours), true)
+                .unwrap()
+                .len(),
+            64
+        );
+        let answer = sign(&other);
+        assert!(matches!(
+            checked(&public, &prepared, answer.clone(), true),
+            Err(OddSignature::Unverified(VerifyError::Invalid))
+        ));
+        assert_eq!(
+            checked(&public, &prepared, answer, false).unwrap().len(),
+            64
+        );
+    }
+
+    #[test]
+    fn a_signature_that_cannot_be_the_keys_is_never_handed_out() {
+        let (openssl, scheme) = (
+            Openssl::new(),
+            SignatureScheme::Rsa(Padding::Pkcs1, Input::DigestOf(Hash::Sha256)),
+        );
+        let public = PublicKey::from_spki(&openssl.spki(rsa_key(2048))).unwrap();
+        let prepared = prepared(&scheme, &public);
+        for verify in [true, false] {
+            let cut = checked(&public, &prepared, vec![1; 255], verify);
+            assert!(matches!(cut, Err(OddSignature::Length(255))));
+        }
+        let curve = PublicKey::from_spki(&openssl.spki(&openssl.ec_key(Curve::P384))).unwrap();
+        let odd = checked(&curve, &prepared, b"no DER".to_vec(), false);
+        assert!(matches!(odd, Err(OddSignature::Encoding(_))));
     }
 }

@@ -165,6 +165,26 @@ impl Token {
         Ok(())
     }
 
+    /// Whether signatures of KMS are verified before they are handed out.
+    pub(crate) fn verifies_signatures(&self) -> bool {
+        self.config.verify_signatures
+    }
+
+    /// Takes notice of an answer that does not fit what is known of the key, which may be what is wrong: it is
+    /// read anew by the next use.
+    pub(crate) fn distrust(&self, key: &Key, answer: &dyn std::fmt::Display) -> Error {
+        let entry = &key.entry;
+        self.view
+            .change(|inventory| inventory.forget_material(entry));
+        Error::new(
+            CKR_DEVICE_ERROR,
+            format!(
+                "KMS answered {answer}; it is not handed out (key {})",
+                entry.arn
+            ),
+        )
+    }
+
     /// Takes notice of a failure that says something about the key's state.
     pub(super) fn failed(&self, key: &KeyEntry, error: KmsError, phase: Phase) -> Error {
         if matches!(

@@ -19,6 +19,7 @@ mod paths;
 mod policies;
 mod proxy;
 mod relay;
+pub mod reliability;
 mod server;
 mod sources;
 mod tls;
