@@ -4,8 +4,7 @@
 #   scripts/fuzz.sh build               the targets, as they are run
 #   scripts/fuzz.sh run [TARGET...]     each target, or all of them one after the other, for SECONDS_PER_TARGET (300;
 #                                       0: until stopped); leaves a row for the reliability report
-#   scripts/fuzz.sh merge [TARGET...]   the inputs that are needed for what corpora and runs have reached, in
-#                                       target/fuzz/merged
+#   scripts/fuzz.sh merge [TARGET...]   puts a choice of what runs have found into the corpus in the place of the last
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -47,6 +46,7 @@ build() {
     cargo fuzz build --fuzz-dir fuzz --target-dir target/fuzz --sanitizer address
 }
 
+# Leaks are looked for at the end alone: threads in the background would have them looked for after every input.
 # The log goes to standard error; what the module might print must not be lost in it.
 run() {
     local target=$1 log printed outcome=0
@@ -55,6 +55,7 @@ run() {
     say "$target, for $SECONDS_PER_TARGET s; the log is $log"
     "$BINARIES/$target" "$FOUND/$target" "$CORPUS/$target" \
         -max_total_time="$SECONDS_PER_TARGET" -timeout=30 -rss_limit_mb=4096 -max_len="$(longest "$target")" \
+        -detect_leaks=0 \
         -artifact_prefix="target/fuzz/artifacts/$target/" -print_final_stats=1 $(dictionary "$target") \
         >"$printed" 2>"$log" || outcome=$?
     record "$target" "$log" "$outcome"
@@ -78,7 +79,7 @@ dictionary() {
 record() {
     local target=$1 log=$2 outcome=$3
     mkdir -p "$ROWS"
-    TARGET=$target OUTCOME=$outcome python3 - "$log" >"$ROWS/$target.json" <<'PYTHON'
+    OUTCOME=$outcome python3 - "$log" >"$ROWS/$target.json" <<'PYTHON'
 import json, os, re, sys
 
 log = open(sys.argv[1], errors="replace").read()
@@ -87,7 +88,6 @@ done = re.search(r"^Done (\d+) runs in (\d+) second", log, re.M)
 progress = re.findall(r"^#\d+\s.*\bcov: (\d+) ft: (\d+) corp: (\d+)", log, re.M)[-1]
 executions, seconds = (int(done[1]), int(done[2])) if done else (stat("number_of_executed_units"), 0)
 row = {
-    "target": os.environ["TARGET"],
     "seconds": seconds,
     "executions": executions,
     "executions/s": executions // max(seconds, 1),
@@ -101,13 +101,38 @@ PYTHON
     say "$target: $(cat "$ROWS/$target.json")"
 }
 
+# Of what was found, the inputs that reach most edges that shorter ones do not: the corpus stays small. Inputs with names of
+# their own have been put there by hand and stay.
 merge() {
-    local target=$1 merged=target/fuzz/merged/$1
-    rm -rf "$merged"
-    mkdir -p "$merged"
-    "$BINARIES/$target" -merge=1 -timeout=30 -max_len="$(longest "$target")" \
-        "$merged" "$CORPUS/$target" "$FOUND/$target" >/dev/null 2>"target/fuzz/$target.merge.log"
-    say "$target: $(find "$merged" -type f | wc -l) inputs, $(du -sb "$merged" | cut -f 1) bytes in $merged"
+    local target=$1 control=target/fuzz/$1.merge
+    rm -rf "$control" "$control.d"
+    mkdir -p "$control.d"
+    "$BINARIES/$target" -merge=1 -merge_control_file="$control" -timeout=30 -max_len="$(longest "$target")" \
+        "$control.d" "$CORPUS/$target" "$FOUND/$target" >/dev/null 2>"$control.log"
+    python3 - "$control" "$CORPUS/$target" <<'PYTHON'
+import hashlib, pathlib, re, sys
+
+MOST = 40
+lines = pathlib.Path(sys.argv[1]).read_text().splitlines()
+corpus = pathlib.Path(sys.argv[2])
+count = int(lines[0])
+files = [pathlib.Path(line) for line in lines[2 : 2 + count]]
+# Of each input, how many edges it is the first to reach; they were run in the order of their lengths.
+new = {}
+for line in lines[2 + count :]:
+    kind, _, rest = line.partition(" ")
+    if kind == "COV":
+        number, *edges = rest.split()
+        new[files[int(number)]] = len(edges)
+chosen = sorted((file for file in new if new[file]), key=new.get, reverse=True)[:MOST]
+contents = [file.read_bytes() for file in chosen]
+for file in corpus.iterdir():
+    if re.fullmatch("[0-9a-f]{40}", file.name):
+        file.unlink()
+for content in contents:
+    (corpus / hashlib.sha1(content).hexdigest()).write_bytes(content)
+PYTHON
+    say "$target: $(find "$CORPUS/$target" -type f | wc -l) inputs, $(du -sb "$CORPUS/$target" | cut -f 1) bytes"
 }
 
 say() {

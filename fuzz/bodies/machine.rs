@@ -1,6 +1,6 @@
 //! The module over a KMS in memory, and calls of its functions with what an input makes of their arguments.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use parking_lot::{Mutex, MutexGuard};
 use pkcs11_sys::*;
@@ -15,12 +15,14 @@ use crate::config::Config;
 use crate::kms::{Kms, KmsErrorKind};
 use crate::module::Module;
 
-/// Two tokens, which differ in how one logs in, and a log whose lines are made and thrown away.
+/// Two tokens, which differ in how one logs in and in whether the signatures of this KMS, which are none, get past
+/// the module; and a log whose lines are made and thrown away.
 const CONFIGURATION: &str = r#"
 [[token]]
 label = "any"
 region = "eu-west-1"
 rsa_usage_when_both = { 2048 = "decrypt" }
+verify_signatures = false
 
 [[token]]
 label = "credentials"
@@ -122,11 +124,13 @@ impl Machine {
         assert_eq!(rv, CKR_OK, "a secret key of the session");
     }
 
-    /// Handles of what has these attributes, which are then known.
+    /// Handles of what has these attributes, which are then known. A search that is under way ends.
     pub(super) fn find(
         &mut self,
         template: &[(CK_ATTRIBUTE_TYPE, Vec<u8>)],
     ) -> Vec<CK_OBJECT_HANDLE> {
+        let arguments = self.in_session();
+        self.call("C_FindObjectsFinal", arguments);
         let mut arguments = self.in_session();
         append(&mut arguments, template);
         if self.call("C_FindObjectsInit", arguments) != CKR_OK {
@@ -275,8 +279,18 @@ fn append(arguments: &mut Arguments, template: &[(CK_ATTRIBUTE_TYPE, Vec<u8>)]) 
     arguments.words.extend([address, template.len()]);
 }
 
-/// The function of this name in the list that programs get.
+/// The function of this name.
 fn entry(name: &str) -> Entry {
+    #[expect(clippy::expect_used, reason = "the names are those of the table")]
+    let index = abi::FUNCTIONS
+        .iter()
+        .position(|function| function.name == name)
+        .expect("a function of the table");
+    ENTRIES[index]
+}
+
+/// The list that programs get.
+static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     unsafe extern "C" {
         fn C_GetInterface(
             name: CK_UTF8CHAR_PTR,
@@ -285,24 +299,15 @@ fn entry(name: &str) -> Entry {
             flags: CK_FLAGS,
         ) -> CK_RV;
     }
-    #[expect(clippy::expect_used, reason = "the names are those of the table")]
-    let index = abi::FUNCTIONS
-        .iter()
-        .position(|function| function.name == name)
-        .expect("a function of the table");
-    let mut version = CK_VERSION { major: 3, minor: 2 };
+    let (name, mut version) = (std::ptr::null_mut(), CK_VERSION { major: 3, minor: 2 });
     let mut interface: CK_INTERFACE_PTR = std::ptr::null_mut();
-    // SAFETY: a NULL name is allowed, and the other pointers are to values of this function's.
-    let rv = unsafe {
-        C_GetInterface(
-            std::ptr::null_mut(),
-            &raw mut version,
-            &raw mut interface,
-            0,
-        )
-    };
+    // SAFETY: a NULL name is allowed, and the other pointers are to values that live here.
+    let rv = unsafe { C_GetInterface(name, &raw mut version, &raw mut interface, 0) };
     assert!(rv == CKR_OK && !interface.is_null(), "no interface 3.2");
-    // SAFETY: the interface is a static of the module's, and its list a CK_VERSION, padded to a pointer's size,
-    // with a pointer to a function for each name, which every platform here calls alike for any number of words.
-    unsafe { *(*interface).pFunctionList.cast::<Entry>().add(1 + index) }
-}
+    let entry = |index| {
+        // SAFETY: the interface is a static of the module's, and its list a CK_VERSION, padded to a pointer's
+        // size, with a pointer to a function for each name; all of them are called alike for words.
+        unsafe { *(*interface).pFunctionList.cast::<Entry>().add(1 + index) }
+    };
+    (0..abi::FUNCTIONS.len()).map(entry).collect()
+});
