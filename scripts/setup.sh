@@ -25,6 +25,7 @@ readonly TEST_PACKAGES=(
     libp11-kit-dev                            # a pkcs11.h that is not ours
     libengine-pkcs11-openssl
     gnutls-bin                                # p11tool, which imports keys
+    valgrind                                  # the hosts in C run under it
 )
 
 main() {

@@ -8,6 +8,7 @@ mod crypto;
 #[cfg(test)]
 mod documentation;
 mod error;
+mod fork;
 #[cfg(any(test, fuzzing))]
 #[path = "../fuzz/bodies/mod.rs"]
 pub mod fuzzing;
@@ -19,8 +20,10 @@ mod mechanism;
 mod metrics;
 mod module;
 mod object;
+mod panics;
 mod reply;
 mod session;
+mod sync;
 mod token;
 mod v3_2;
 mod vendor;

@@ -3,19 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
 use pkcs11_sys::*;
 
 use crate::config::{Config, TokenConfig};
 use crate::error::{Error, Result};
 use crate::kms::{AwsKms, AwsSettings, Kms, Runtime, SharedHttp, WithSignalsBlocked};
-use crate::log::Log;
+use crate::log::{self, Log};
 use crate::metrics::Metrics;
 use crate::session::{Session, SessionTable};
+use crate::sync::{Condvar, Mutex};
 use crate::token::Token;
-
-/// How long C_Finalize waits for calls in flight.
-const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
 
 /// What lives from C_Initialize to C_Finalize.
 pub(crate) struct Module {
@@ -35,6 +32,7 @@ impl Module {
         region: Option<&str>,
         with_signals_blocked: WithSignalsBlocked,
     ) -> Self {
+        log::meet_stderr();
         let runtime = Runtime::new(with_signals_blocked);
         let http = SharedHttp::new();
         let metrics = Metrics::new(&config.metrics);
@@ -42,8 +40,8 @@ impl Module {
             Arc::new(AwsKms::new(
                 AwsSettings::from(config),
                 Arc::clone(&runtime),
-                http.clone(),
-                metrics.clone(),
+                &http,
+                metrics.as_ref(),
             ))
         };
         Self::with(config, region, &runtime, metrics.clone(), kms)
@@ -78,11 +76,12 @@ impl Module {
         }
     }
 
-    /// Ends what runs: calls in flight answer with an error, threads are joined, counts are written.
-    pub(crate) fn shut_down(&self) {
+    /// Ends what runs: calls in flight answer with an error, threads are joined, for `bound` at most, and
+    /// counts are written.
+    pub(crate) fn shut_down(&self, bound: Duration) {
         *self.is_shut_down.lock() = true;
         self.shut_down.notify_all();
-        self.runtime.shutdown(SHUTDOWN_BOUND);
+        self.runtime.shutdown(bound);
         for token in &self.tokens {
             token.log_counts();
         }
@@ -101,9 +100,12 @@ impl Module {
 
     /// Keeps this thread waiting until C_Finalize; any number of threads may.
     pub(crate) fn wait_for_shut_down(&self) {
-        let mut is_shut_down = self.is_shut_down.lock();
-        self.shut_down
-            .wait_while(&mut is_shut_down, |is_shut_down| !*is_shut_down);
+        let is_shut_down = self.is_shut_down.lock();
+        let is_open = |is_shut_down: &mut bool| !*is_shut_down;
+        drop(
+            self.shut_down
+                .wait_while(&self.is_shut_down, is_shut_down, is_open),
+        );
     }
 
     pub(crate) fn log(&self) -> &Log {

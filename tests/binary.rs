@@ -44,6 +44,29 @@ fn the_library_has_its_name_and_is_never_unmapped() {
 }
 
 #[test]
+fn the_module_ends_before_any_other_destructor_of_the_library_runs() {
+    let sections = output("readelf", &["--sections", "--wide"]);
+    let sections: Vec<&str> = sections.split_whitespace().collect();
+    let name = sections.iter().position(|word| *word == ".fini_array");
+    // Type, address, offset, size.
+    let of_section = |column| hexadecimal(sections[name.unwrap() + column]);
+    let last = of_section(2) + of_section(4) - 8;
+    // They run from the last to the first.
+    let relocations = output("readelf", &["--relocs", "--wide"]);
+    let mut relocations = relocations
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|words| words.len() == 4 && words[2].ends_with("_RELATIVE"));
+    let of_last = relocations.find(|words| hexadecimal(words[0]) == last);
+    let symbols = output("nm", &["--format=posix"]);
+    let ours = symbols
+        .lines()
+        .find_map(|line| line.strip_prefix("first_of_all t "));
+    let ours = ours.unwrap().split(' ').next().unwrap();
+    assert_eq!(hexadecimal(of_last.unwrap()[3]), hexadecimal(ours));
+}
+
+#[test]
 fn the_library_needs_the_c_library_and_the_unwinder_alone() {
     let dynamic = output("readelf", &["--dynamic", "--wide"]);
     let needed: Vec<&str> = dynamic
@@ -177,6 +200,10 @@ fn the_function_lists_hold_the_exported_functions() {
             assert_eq!(listed, *exported.unwrap(), "{name} of {major}.{minor}");
         }
     }
+}
+
+fn hexadecimal(digits: &str) -> u64 {
+    u64::from_str_radix(digits, 16).unwrap()
 }
 
 /// What a tool of binutils prints about the library.

@@ -24,10 +24,11 @@ def write(name, value):
 
 
 def wrapped(key):
-    pkcs8 = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    if not isinstance(key, bytes):
+        key = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     aes = os.urandom(32)
     oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
-    return public.encrypt(aes, oaep) + keywrap.aes_key_wrap_with_padding(aes, pkcs8)
+    return public.encrypt(aes, oaep) + keywrap.aes_key_wrap_with_padding(aes, key)
 
 
 for prefix in ["created", "unwrapped"]:
@@ -50,3 +51,6 @@ for prefix in ["created", "unwrapped"]:
     write(f"{prefix}-ec-wrapped", wrapped(key))
 write("created-hmac", os.urandom(64))
 write("created-aes", os.urandom(32))
+secret = os.urandom(32)
+write("unwrapped-aes", secret)
+write("unwrapped-aes-wrapped", wrapped(secret))

@@ -55,7 +55,10 @@ fn no_byte_of_an_imported_or_unwrapped_key_is_left_in_memory() {
         "created",
         &["d", "p", "q", "dp", "dq", "qinv", "scalar", "hmac", "aes"],
     );
-    let unwrapped = secret("unwrapped", &["d", "p", "q", "dp", "dq", "qinv", "scalar"]);
+    let unwrapped = secret(
+        "unwrapped",
+        &["d", "p", "q", "dp", "dq", "qinv", "scalar", "aes"],
+    );
     assert_eq!(found(&created), [0; 0]);
 
     let read = |name: &str| fs::read(files.path().join(format!("created-{name}"))).unwrap();
@@ -89,13 +92,17 @@ fn no_byte_of_an_imported_or_unwrapped_key_is_left_in_memory() {
     assert_eq!(found(&created), [0; 0]);
 
     let unwrapping = session.find_one(&[private_keys(), id([0xaa])]);
-    for (name, key_type) in [("rsa", CKK_RSA), ("ec", CKK_EC)] {
+    for (name, class, key_type) in [
+        ("rsa", CKO_PRIVATE_KEY, CKK_RSA),
+        ("ec", CKO_PRIVATE_KEY, CKK_EC),
+        ("aes", CKO_SECRET_KEY, CKK_AES),
+    ] {
         let wrapped = fs::read(files.path().join(format!("unwrapped-{name}-wrapped"))).unwrap();
         unwrap(
             session,
             unwrapping,
             &wrapped,
-            &key_template(CKO_PRIVATE_KEY, key_type),
+            &key_template(class, key_type),
         );
     }
     assert_eq!(found(&unwrapped), [0; 0]);

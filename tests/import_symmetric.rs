@@ -11,7 +11,7 @@ use common_p11::attribute::{Attr, bytes, flag, id, label, ulong};
 use common_p11::kms::*;
 use common_p11::{Session, World, calls};
 use cryptoki_sys::*;
-use kms_pkcs11_testkit::{hex, python};
+use kms_pkcs11_testkit::hex;
 use serde_json::{Value, json};
 
 /// The emulator takes its time to make the key that material is wrapped under: no request is repeated for that.
@@ -35,18 +35,6 @@ fn with(template: Vec<Attr>, more: &[Attr]) -> Vec<Attr> {
 
 fn metadata(world: &World, arn: &str) -> Value {
     world.ask("DescribeKey", &json!({ "KeyId": arn }))["KeyMetadata"].take()
-}
-
-/// Opens a ciphertext of the emulator with a key's bytes: after version, length of the key id and key id come nonce and
-/// sealed plaintext, bound to these three and to the names and values of the context.
-fn opened_with(value: &[u8], blob: &[u8], context: &[&str]) -> String {
-    let script = "import sys; from cryptography.hazmat.primitives.ciphers.aead import AESGCM; \
-                  key, blob = map(bytes.fromhex, sys.argv[1:3]); end = 2 + blob[1]; \
-                  context = b''.join(len(text).to_bytes(8, 'big') + text.encode() for text in sys.argv[3:]); \
-                  print(AESGCM(key).decrypt(blob[end:end + 12], blob[end + 12:], blob[:end] + context).hex())";
-    let mut arguments = vec![hex(value), hex(blob)];
-    arguments.extend(context.iter().map(ToString::to_string));
-    python(script, arguments).ok().stdout().trim().to_owned()
 }
 
 /// Has the key do all that a symmetric key does.

@@ -423,7 +423,13 @@ fn what_was_not_wrapped_so_is_refused() {
             (&wrapped, vec![len(32)], CKR_TEMPLATE_INCOMPLETE),
             (
                 &wrapped,
-                vec![generic.clone(), len(32), (CKA_TOKEN, flag(true))],
+                // In KMS no key may leave.
+                vec![
+                    generic.clone(),
+                    len(32),
+                    (CKA_TOKEN, flag(true)),
+                    (CKA_EXTRACTABLE, flag(true)),
+                ],
                 CKR_TEMPLATE_INCONSISTENT,
             ),
             (

@@ -27,6 +27,9 @@ pub struct NewKeys {
     /// Whether AWS made them for a service of its own.
     #[serde(default)]
     pub managed_by_aws: bool,
+    /// Whether they are primaries of multi-Region keys.
+    #[serde(default)]
+    pub multi_region: bool,
 }
 
 /// A key that was created.
@@ -56,6 +59,7 @@ impl NewKeys {
             tags: BTreeMap::new(),
             alias: None,
             managed_by_aws: false,
+            multi_region: false,
         }
     }
 
@@ -70,6 +74,13 @@ impl NewKeys {
     #[must_use]
     pub fn alias(mut self, template: impl Into<String>) -> Self {
         self.alias = Some(template.into());
+        self
+    }
+
+    /// As primaries of multi-Region keys.
+    #[must_use]
+    pub fn multi_region(mut self) -> Self {
+        self.multi_region = true;
         self
     }
 
@@ -125,7 +136,7 @@ impl NewKeys {
                 .iter()
                 .map(|(k, v)| (k.clone(), numbered(v, n)))
                 .collect(),
-            multi_region: false,
+            multi_region: self.multi_region,
             external: false,
             managed_by_aws: self.managed_by_aws,
         };

@@ -16,6 +16,7 @@ use crate::calls::{CallLog, Calls};
 use crate::fault::{Fault, Faults};
 use crate::key_ref::Site;
 use crate::quota::Quotas;
+use crate::regions::{PeerError, Peers};
 use crate::server;
 use crate::service::{Service, Settings};
 use crate::state_file::{StateFile, StateFileError};
@@ -33,6 +34,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// Waited before every request is processed.
     pub latency: Duration,
+    /// The other regions: name and endpoint of each.
+    pub peers: Vec<(String, String)>,
 }
 
 /// A KMS that serves until it is dropped.
@@ -64,6 +67,8 @@ pub enum StartError {
         path: PathBuf,
         source: StateFileError,
     },
+    #[error(transparent)]
+    Peer(#[from] PeerError),
     #[error("cannot start threads: {0}")]
     Threads(io::Error),
 }
@@ -76,6 +81,7 @@ impl Default for Options {
             account: "111122223333".to_owned(),
             state: None,
             latency: Duration::ZERO,
+            peers: Vec::new(),
         }
     }
 }
@@ -89,6 +95,7 @@ impl Emulator {
             account,
             state,
             latency,
+            peers,
         } = options;
         if !listen.ip().is_loopback() {
             return Err(StartError::NotLoopback(listen));
@@ -99,6 +106,10 @@ impl Emulator {
         let in_region = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if region.is_empty() || !region.bytes().all(in_region) {
             return Err(StartError::Region(region));
+        }
+        let known = Peers::default();
+        for (region, endpoint) in &peers {
+            known.set(region, endpoint)?;
         }
         let site = Site { region, account };
         let (state_file, store) = open_state(state, &site)?;
@@ -114,6 +125,8 @@ impl Emulator {
             quotas: Quotas::default(),
             settings: Settings::default(),
             state_file,
+            peers: known,
+            regions_change: Mutex::default(),
         });
         service.settings.set_latency(latency);
 
@@ -180,6 +193,39 @@ impl Emulator {
     /// After a change made from now on, its next `count` reads do not show it yet.
     pub fn set_stale_reads(&self, count: u32) {
         self.service.settings.set_stale_reads(count);
+    }
+
+    /// The next `count` requests that name a new replica find it `Creating`.
+    pub fn set_creating_reads(&self, count: u32) {
+        self.service.settings.set_creating_reads(count);
+    }
+
+    /// Tells where another region is.
+    pub fn set_peer(&self, region: &str, endpoint: &str) -> Result<(), PeerError> {
+        self.service.peers.set(region, endpoint)
+    }
+
+    /// Starts one emulator for each of these regions, each the peer of all others.
+    pub fn start_regions(regions: &[&str]) -> Result<Vec<Self>, StartError> {
+        let start = |region: &&str| {
+            Self::start(Options {
+                region: (*region).to_owned(),
+                ..Options::default()
+            })
+        };
+        let started: Vec<Self> = regions.iter().map(start).collect::<Result<_, _>>()?;
+        for emulator in &started {
+            for (region, peer) in regions.iter().zip(&started) {
+                emulator.set_peer(region, &peer.endpoint())?;
+            }
+        }
+        Ok(started)
+    }
+
+    /// Ends the keys that are pending deletion, as if their windows were over.
+    pub fn end_deletions(&self) {
+        // Where the state file cannot be written, the next change says so.
+        let _ = self.service.end_deletions();
     }
 
     /// Creates keys at once, without requests; no read of them is stale.

@@ -13,6 +13,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::key_ref::Site;
 use crate::material::Material;
 use crate::random;
+use crate::regions::Regions;
 use crate::spec::{KeySpec, KeyUsage};
 use crate::timestamp::Timestamp;
 use crate::wrapping::{Wrapping, WrappingKey};
@@ -33,6 +34,12 @@ pub(crate) struct Key {
     pub(crate) unlisted: StaleReads,
     pub(crate) automatic_rotation: Option<AutomaticRotation>,
     pub(crate) managed_by_aws: bool,
+    /// Where a multi-Region key is.
+    pub(crate) regions: Option<Regions>,
+    /// Requests that still find the replica being created.
+    pub(crate) creating: StaleReads,
+    /// Whether the request that is being answered does.
+    pub(crate) is_creating: bool,
 }
 
 /// New material at regular times.
@@ -50,7 +57,6 @@ pub(crate) struct KeyCore {
     pub(crate) arn: String,
     pub(crate) spec: &'static KeySpec,
     pub(crate) usage: KeyUsage,
-    pub(crate) multi_region: bool,
     pub(crate) created: Timestamp,
     pub(crate) origin: Origin,
     /// Absent in a key that waits for its import.
@@ -91,7 +97,14 @@ pub(crate) struct ImportToken {
 pub(crate) enum KeyState {
     Enabled,
     Disabled,
-    PendingDeletion { date: Timestamp, window_days: u32 },
+    PendingDeletion {
+        date: Timestamp,
+        window_days: u32,
+    },
+    /// A primary that waits for its replicas to end; its own window begins then.
+    PendingReplicaDeletion {
+        window_days: u32,
+    },
     PendingImport,
 }
 
@@ -105,6 +118,8 @@ pub(crate) enum Requires {
     Enabled,
     EnabledOrDisabled,
     NotPendingDeletion,
+    /// An import: a replica must have been created, too.
+    Importable,
     PendingDeletion,
 }
 
@@ -126,6 +141,9 @@ impl Key {
             unlisted: StaleReads::default(),
             automatic_rotation: None,
             managed_by_aws: false,
+            regions: None,
+            creating: StaleReads::default(),
+            is_creating: false,
         }
     }
 
@@ -152,20 +170,29 @@ impl Key {
     }
 
     pub(crate) fn require(&self, required: Requires) -> ApiResult<()> {
-        let pending_deletion = matches!(self.state, KeyState::PendingDeletion { .. });
+        let arn = &self.core.arn;
+        let pending_deletion = matches!(
+            self.state,
+            KeyState::PendingDeletion { .. } | KeyState::PendingReplicaDeletion { .. }
+        );
         let met = match required {
             Requires::AnyState => true,
+            // It can be managed, but not used.
+            Requires::Enabled | Requires::EnabledOrDisabled | Requires::Importable
+                if self.is_creating =>
+            {
+                return Err(ApiError::invalid_state(format!("{arn} is creating.")));
+            }
             Requires::Enabled => self.state == KeyState::Enabled,
             Requires::EnabledOrDisabled => {
                 matches!(self.state, KeyState::Enabled | KeyState::Disabled)
             }
-            Requires::NotPendingDeletion => !pending_deletion,
+            Requires::NotPendingDeletion | Requires::Importable => !pending_deletion,
             Requires::PendingDeletion => pending_deletion,
         };
         if met {
             return Ok(());
         }
-        let arn = &self.core.arn;
         Err(match (required, self.state) {
             (Requires::PendingDeletion, _) | (_, KeyState::Enabled) => {
                 ApiError::invalid_state(format!("{arn} is not pending deletion."))
@@ -173,6 +200,9 @@ impl Key {
             (_, KeyState::Disabled) => ApiError::disabled(format!("{arn} is disabled.")),
             (_, KeyState::PendingDeletion { .. }) => {
                 ApiError::invalid_state(format!("{arn} is pending deletion."))
+            }
+            (_, KeyState::PendingReplicaDeletion { .. }) => {
+                ApiError::invalid_state(format!("{arn} is pending replica deletion."))
             }
             (_, KeyState::PendingImport) => {
                 ApiError::invalid_state(format!("{arn} is pending import."))
@@ -189,17 +219,17 @@ impl Key {
             "CreationDate": core.created.seconds(),
             "CustomerMasterKeySpec": core.spec.name,
             "Description": self.description,
-            "Enabled": self.state == KeyState::Enabled,
+            "Enabled": self.state == KeyState::Enabled && !self.is_creating,
             "KeyId": core.id,
             "KeyManager": if self.managed_by_aws { "AWS" } else { "CUSTOMER" },
             "KeySpec": core.spec.name,
-            "KeyState": self.state.name(),
+            "KeyState": if self.is_creating { "Creating" } else { self.state.name() },
             "KeyUsage": core.usage.name(),
-            "MultiRegion": core.multi_region,
+            "MultiRegion": self.regions.is_some(),
             "Origin": core.origin.name(),
             core.usage.algorithms_member(): core.spec.algorithm_names(core.usage),
         });
-        if let Some(id) = core.material_id() {
+        if let (Some(id), false) = (core.material_id(), self.is_creating) {
             metadata["CurrentKeyMaterialId"] = id.into();
         }
         if let (Some(import), true) = (core.import(), core.material.is_some()) {
@@ -211,12 +241,11 @@ impl Key {
         if let KeyState::PendingDeletion { date, .. } = self.state {
             metadata["DeletionDate"] = date.seconds().into();
         }
-        if core.multi_region {
-            metadata["MultiRegionConfiguration"] = json!({
-                "MultiRegionKeyType": "PRIMARY",
-                "PrimaryKey": { "Arn": core.arn, "Region": site.region },
-                "ReplicaKeys": [],
-            });
+        if let KeyState::PendingReplicaDeletion { window_days } = self.state {
+            metadata["PendingDeletionWindowInDays"] = window_days.into();
+        }
+        if let Some(regions) = &self.regions {
+            metadata["MultiRegionConfiguration"] = regions.metadata(site, &core.id);
         }
         metadata
     }
@@ -320,6 +349,7 @@ impl KeyState {
             Self::Enabled => "Enabled",
             Self::Disabled => "Disabled",
             Self::PendingDeletion { .. } => "PendingDeletion",
+            Self::PendingReplicaDeletion { .. } => "PendingReplicaDeletion",
             Self::PendingImport => "PendingImport",
         }
     }

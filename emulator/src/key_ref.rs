@@ -19,11 +19,11 @@ pub(crate) enum KeyRef<'a> {
 
 impl Site {
     pub(crate) fn key_arn(&self, id: &str) -> String {
-        self.arn(&format!("key/{id}"))
+        key_arn(&self.region, &self.account, id)
     }
 
     pub(crate) fn alias_arn(&self, name: &str) -> String {
-        self.arn(name)
+        format!("arn:aws:kms:{}:{}:{name}", self.region, self.account)
     }
 
     /// Reads a reference of any form.
@@ -71,10 +71,11 @@ impl Site {
             None => Err(ApiError::not_found(format!("Alias {arn} is not found."))),
         }
     }
+}
 
-    fn arn(&self, resource: &str) -> String {
-        format!("arn:aws:kms:{}:{}:{resource}", self.region, self.account)
-    }
+/// The ARN of a key in any region.
+pub(crate) fn key_arn(region: &str, account: &str, id: &str) -> String {
+    format!("arn:aws:kms:{region}:{account}:key/{id}")
 }
 
 /// A UUID, or `mrk-` and 32 hexadecimal digits for a multi-Region key.

@@ -19,6 +19,7 @@ Options:
       --account ACCOUNT      Twelve digits [default: 111122223333]
       --state FILE           Keep keys and aliases in FILE across restarts
       --latency-ms N         Wait N milliseconds before every request is processed [default: 0]
+      --peer REGION=URL      Where the emulator of another region is; once for each
       --exit-with-stdin      Stop when standard input ends
   -h, --help                 Print this help
   -V, --version              Print the version
@@ -61,6 +62,7 @@ fn command() -> Result<Command, lexopt::Error> {
             Long("latency-ms") => {
                 options.latency = Duration::from_millis(arguments.value()?.parse()?);
             }
+            Long("peer") => options.peers.push(peer(&arguments.value()?.string()?)?),
             Long("exit-with-stdin") => exit_with_stdin = true,
             Short('h') | Long("help") => return Ok(Command::Print(HELP.to_owned())),
             Short('V') | Long("version") => {
@@ -74,6 +76,15 @@ fn command() -> Result<Command, lexopt::Error> {
         options,
         exit_with_stdin,
     })
+}
+
+/// Splits `REGION=URL`.
+fn peer(text: &str) -> Result<(String, String), lexopt::Error> {
+    let parts = text
+        .split_once('=')
+        .filter(|(region, _)| !region.is_empty());
+    let (region, url) = parts.ok_or("--peer takes REGION=URL")?;
+    Ok((region.to_owned(), url.to_owned()))
 }
 
 fn serve(options: Options, exit_with_stdin: bool) -> ExitCode {

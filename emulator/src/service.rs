@@ -15,6 +15,7 @@ use crate::key_ref::{KeyRef, Site};
 use crate::material::Material;
 use crate::quota::Quotas;
 use crate::random;
+use crate::regions::{Peers, Regions};
 use crate::spec::{KeySpec, KeyUsage};
 use crate::state_file::StateFile;
 use crate::store::Store;
@@ -29,12 +30,16 @@ pub(crate) struct Service {
     pub(crate) quotas: Quotas,
     pub(crate) settings: Settings,
     pub(crate) state_file: Option<StateFile>,
+    pub(crate) peers: Peers,
+    /// Held while it changes which regions have a key, so that each learns of one change after the other.
+    pub(crate) regions_change: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     latency_ms: AtomicU64,
     stale_reads: AtomicU32,
+    creating_reads: AtomicU32,
 }
 
 /// Which ways of naming a key an operation takes.
@@ -128,7 +133,6 @@ impl Service {
             id,
             spec: blueprint.spec,
             usage: blueprint.usage,
-            multi_region: blueprint.multi_region,
             created: Timestamp::now(),
             origin,
             material,
@@ -137,6 +141,9 @@ impl Service {
         };
         let mut key = Key::new(core, blueprint.description, blueprint.tags);
         key.managed_by_aws = blueprint.managed_by_aws;
+        if blueprint.multi_region {
+            key.regions = Some(Regions::only(&self.site.region));
+        }
         Ok(key)
     }
 
@@ -170,6 +177,15 @@ impl Settings {
 
     pub(crate) fn stale_reads(&self) -> u32 {
         self.stale_reads.load(Ordering::Relaxed)
+    }
+
+    /// Requests that find a new replica being created.
+    pub(crate) fn creating_reads(&self) -> u32 {
+        self.creating_reads.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_creating_reads(&self, count: u32) {
+        self.creating_reads.store(count, Ordering::Relaxed);
     }
 
     pub(crate) fn set_stale_reads(&self, count: u32) {

@@ -18,6 +18,7 @@ use crate::consistency::Eventual;
 use crate::key::{AutomaticRotation, Import, Key, KeyCore, KeyState, Origin, Tags};
 use crate::key_ref::Site;
 use crate::material::Material;
+use crate::regions::Regions;
 use crate::spec::{KeySpec, KeyUsage};
 use crate::store::{Alias, Store};
 use crate::timestamp::Timestamp;
@@ -54,13 +55,13 @@ struct Document {
     aliases: Vec<StoredAlias>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct StoredKey {
-    id: String,
+/// A key outside of this process: in the file, or on its way to another region.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StoredKey {
+    pub(crate) id: String,
     spec: String,
     usage: String,
     description: String,
-    multi_region: bool,
     created: Timestamp,
     state: KeyState,
     tags: Tags,
@@ -76,9 +77,12 @@ struct StoredKey {
     automatic_rotation: Option<AutomaticRotation>,
     #[serde(default)]
     managed_by_aws: bool,
+    /// Where a multi-Region key is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) regions: Option<Regions>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct StoredRotation {
     date: Timestamp,
     /// Base64.
@@ -204,7 +208,7 @@ impl Document {
 }
 
 impl StoredKey {
-    fn of(key: &Key) -> Result<Self, StateFileError> {
+    pub(crate) fn of(key: &Key) -> Result<Self, StateFileError> {
         let core = &*key.core;
         let damaged = || StateFileError::DamagedKey {
             id: core.id.clone(),
@@ -231,7 +235,6 @@ impl StoredKey {
             spec: core.spec.name.to_owned(),
             usage: core.usage.name().to_owned(),
             description: key.description.clone(),
-            multi_region: core.multi_region,
             created: core.created,
             state: key.state,
             tags: key.tags.current().clone(),
@@ -240,10 +243,32 @@ impl StoredKey {
             rotations,
             automatic_rotation: key.automatic_rotation,
             managed_by_aws: key.managed_by_aws,
+            regions: key.regions.clone(),
         })
     }
 
-    fn into_key(self, site: &Site) -> Option<Key> {
+    /// Leaves the material out, of which only what was imported before may take the place.
+    pub(crate) fn without_material(&mut self, import: Option<Import>) {
+        self.material = None;
+        self.rotations.clear();
+        self.import = import.map(|import| Import {
+            valid_to: None,
+            ..import
+        });
+    }
+
+    /// Gives the key a life of its own, from now on.
+    pub(crate) fn begin(&mut self, description: String, tags: Tags) {
+        self.description = description;
+        self.tags = tags;
+        self.created = Timestamp::now();
+        self.state = match self.material {
+            Some(_) => KeyState::Enabled,
+            None => KeyState::PendingImport,
+        };
+    }
+
+    pub(crate) fn into_key(self, site: &Site) -> Option<Key> {
         let spec = KeySpec::by_name(&self.spec)?;
         let usage = KeyUsage::by_name(&self.usage)?;
         let decode = |encoded: String| {
@@ -263,7 +288,6 @@ impl StoredKey {
             id: self.id,
             spec,
             usage,
-            multi_region: self.multi_region,
             created: self.created,
             origin,
             material,
@@ -278,6 +302,7 @@ impl StoredKey {
         key.state = self.state;
         key.automatic_rotation = self.automatic_rotation;
         key.managed_by_aws = self.managed_by_aws;
+        key.regions = self.regions;
         Some(key)
     }
 }

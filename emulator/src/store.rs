@@ -25,7 +25,11 @@ impl Store {
     /// The key as a client sees it: a new one may not be visible yet.
     pub(crate) fn visible_key(&mut self, id: &str) -> Option<&mut Key> {
         let key = self.keys.get_mut(id)?;
-        (!key.unseen.take()).then_some(key)
+        if key.unseen.take() {
+            return None;
+        }
+        key.is_creating = key.creating.take();
+        Some(key)
     }
 
     /// The id that an alias points to, as a client sees it.

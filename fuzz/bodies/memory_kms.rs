@@ -244,7 +244,7 @@ impl Kms for MemoryKms {
         })
     }
 
-    fn read_keys(&self, keys: &[KeyEntry]) -> Vec<Result<KeyAnswer, KmsError>> {
+    fn read_keys(&self, keys: &[KeyEntry], _: Stage) -> Vec<Result<KeyAnswer, KmsError>> {
         let read = |key| self.with("GetPublicKey", key, |key| Ok(key.answer.clone()));
         keys.iter().map(read).collect()
     }
@@ -258,6 +258,14 @@ impl Kms for MemoryKms {
             let (entry, _) = state.create(request, Some(KmsErrorKind::InvalidState))?;
             Ok(entry)
         })
+    }
+
+    fn keys_elsewhere(&self, _: &KeyEntry) -> Vec<KeyEntry> {
+        Vec::new()
+    }
+
+    fn replicate(&self, _: &KeyEntry, _: &NewKey) -> Result<Vec<KeyEntry>, KmsError> {
+        self.answer("ReplicateKey", |_| Ok(Vec::new()))
     }
 
     fn awaits_import(

@@ -5,6 +5,7 @@
 
 mod across;
 mod cryptography;
+mod import;
 mod interfaces;
 mod newest;
 mod object;
@@ -92,6 +93,11 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
         title: "Secret keys, agreement, Ed25519",
         reference: Reference::SoftHsm,
         differences: secret_keys::DIFFERENCES,
+    },
+    Chapter {
+        title: "Keys that are brought along",
+        reference: Reference::SoftHsm,
+        differences: import::DIFFERENCES,
     },
     Chapter {
         title: "Kinds of sessions, handles, orders of calls",

@@ -25,6 +25,7 @@ mod keys;
 mod mechanisms;
 mod names;
 mod outside;
+mod private_keys;
 mod reference;
 mod report;
 mod scenarios;

@@ -20,6 +20,7 @@ mod general;
 mod generate;
 mod hkdf;
 mod hmac;
+mod import;
 mod interfaces;
 mod kinds;
 mod login;
@@ -77,6 +78,9 @@ const CHAPTERS: &[&[Scenario]] = &[
     hmac::SHORTER,
     wrap::SCENARIOS,
     wrap::PADDED,
+    import::CREATED,
+    import::UNWRAPPED,
+    import::PADDED,
     agreement::SCENARIOS,
     agreement::FUNCTIONS,
     edwards::SCENARIOS,

@@ -1,20 +1,22 @@
 //! What every exported function does around its own work.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use pkcs11_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
 
+use super::thread_state::ThreadState;
 use super::{environment, process};
 use crate::error::{Error, Result};
+use crate::fork;
+use crate::kms;
 use crate::log::{self, Log};
 use crate::module::Module;
+use crate::panics::{Panic, caught};
 
 /// Runs a function that needs the initialised module of this process.
 pub(super) fn call(name: &'static str, run: impl FnOnce(&Module) -> Result<()>) -> CK_RV {
     guard(name, || {
         let module = process::current()?;
         let result = module.log().scope(name, || {
-            run(&module).inspect_err(|error| log::refusal(name, error))
+            kms::call(|| run(&module)).inspect_err(|error| log::refusal(name, error))
         });
         module.count(name, &result);
         result
@@ -40,16 +42,27 @@ pub(super) fn answer(rv: CK_RV) -> Result<()> {
     }
 }
 
-/// Keeps panics from unwinding into C, which would abort the host.
+/// Keeps panics from unwinding into C, which would abort the host, forks from the middle of the work, and the
+/// host's thread as it was.
 fn guard(name: &'static str, run: impl FnOnce() -> Result<()>) -> CK_RV {
-    // Unwind safety: the module's shared state changes only by whole replacement or under locks
-    // that do not poison, and an operation that was running is ended by its guard.
-    match catch_unwind(AssertUnwindSafe(run)) {
+    let _state = ThreadState::keep();
+    match fork::at_work(|| caught(run)) {
         Ok(Ok(())) => CKR_OK,
         Ok(Err(error)) => error.rv(),
-        Err(_) => {
-            log::panicked(name);
+        Err(panic) => {
+            // It may have been the log that panicked.
+            caught(|| report(name, &panic))
+                .or_else(|_| caught(|| log::complain(&log::panicked(name, &panic))))
+                .unwrap_or_default();
             CKR_GENERAL_ERROR
         }
+    }
+}
+
+fn report(name: &'static str, panic: &Panic) {
+    let tell = || log::internal_error(name, panic);
+    match process::current() {
+        Ok(module) => module.log().scope(name, tell),
+        Err(_) => Log::before_initialisation(&environment::variable).scope(name, tell),
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! [`table`] lists every function once; [`exports`] makes the exported symbols and function lists
 //! from it; [`entry`] is what each call goes through; [`fns`] turns pointers into values, one file
-//! per chapter of the specification; [`memory`] is where caller's memory is read and written, and
-//! [`environment`] where the host's variables are.
+//! per chapter of the specification; [`memory`] is where caller's memory is read and written,
+//! [`environment`] where the host's variables are, and [`signals`] and [`thread_state`] are about what its
+//! threads must not notice.
 
+mod allocator;
 mod entry;
 mod environment;
 mod exports;
@@ -15,10 +17,13 @@ mod memory;
 mod message_parameter;
 mod parameter;
 mod process;
+mod signals;
 mod table;
+mod thread_state;
 mod v3_2;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use listing::FUNCTIONS;
 #[cfg(any(test, fuzzing))]
 pub(crate) use process::install;
+pub(crate) use signals::{WITH_SIGNALS_BLOCKED, without_sigpipe};

@@ -1,6 +1,7 @@
-//! The module of this process: set by C_Initialize, taken by C_Finalize, not inherited by a forked
-//! child.
+//! The module of this process: set by C_Initialize, taken by C_Finalize or when the process exits, not
+//! inherited by a forked child.
 
+use std::arch::global_asm;
 use std::mem;
 use std::process;
 use std::ptr;
@@ -10,16 +11,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwapOption;
 use pkcs11_sys::*;
 
-use crate::error::Result;
-use crate::kms::{WithSignalsBlocked, first_use};
+use crate::error::{Error, Result};
+use crate::fork;
 use crate::module::Module;
+use crate::panics::caught;
 
 /// Lock-free, so that a child forked at any moment can read and replace it.
 static CURRENT: ArcSwapOption<Instance> = ArcSwapOption::const_empty();
 
 struct Instance {
-    pid: u32,
+    process: Process,
     module: Arc<Module>,
+}
+
+/// A process id alone is not enough: the first process of a namespace has the id 1 like its parent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Process {
+    id: u32,
+    generation: u64,
 }
 
 /// The module, if this process initialised it.
@@ -34,13 +43,17 @@ pub(super) fn current() -> Result<Arc<Module>> {
 
 /// Makes `make`'s module the one of this process, unless there is one.
 pub(crate) fn install(make: impl FnOnce() -> Result<Module>) -> Result<()> {
+    if fork::has_ended() {
+        let why = "the process exits, and took down what the module needs";
+        return Err(Error::new(CKR_FUNCTION_FAILED, why));
+    }
     let before = CURRENT.load_full();
     if before.as_ref().is_some_and(|instance| instance.is_own()) {
         return Err(CKR_CRYPTOKI_ALREADY_INITIALIZED.into());
     }
     watch_forks();
     let instance = Arc::new(Instance {
-        pid: process::id(),
+        process: Process::current(),
         module: Arc::new(make()?),
     });
     let found = CURRENT.compare_and_swap(&before, Some(instance));
@@ -62,94 +75,64 @@ pub(super) fn take() -> Result<Arc<Module>> {
         .ok_or_else(|| CKR_CRYPTOKI_NOT_INITIALIZED.into())
 }
 
-/// Has forks of this process wait for what a child must not inherit half done. The handlers stay for
-/// good, and so does the library: it is linked `-z nodelete`.
+/// Has forks of this process wait for work. The handlers stay for good, and so does the library: it is
+/// linked `-z nodelete`.
 fn watch_forks() {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     extern "C" fn before() {
-        first_use::before_fork();
+        fork::before();
     }
     extern "C" fn in_parent() {
-        first_use::after_fork_in_parent();
+        fork::after_in_parent();
     }
     extern "C" fn in_child() {
-        first_use::after_fork_in_child();
+        fork::after_in_child();
     }
     if !WATCHED.swap(true, Ordering::AcqRel) {
         // SAFETY: the handlers are functions without arguments that do not unwind, and use nothing but
-        // atomics, the clock and sleep. Without memory for them, forks do not wait.
+        // atomics, a thread-local without a destructor, the clock and sleep. Without memory for them, forks
+        // do not wait.
         unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
     }
 }
 
+// Where `last.c` finds what to call: under a name that the linker knows and the library does not export.
+global_asm!(
+    ".pushsection .data.rel.ro.kms_pkcs11_at_exit,\"aw\",%progbits",
+    ".balign 16",
+    ".globl kms_pkcs11_at_exit",
+    ".hidden kms_pkcs11_at_exit",
+    ".type kms_pkcs11_at_exit, %object",
+    "kms_pkcs11_at_exit:",
+    ".dc.a {at_exit}",
+    ".size kms_pkcs11_at_exit, . - kms_pkcs11_at_exit",
+    ".popsection",
+    at_exit = sym at_exit,
+);
+
+/// Ends the module when the process exits, after the host's handlers and before the destructors of what the
+/// module is made of. Those of aws-lc take its random generators away: a thread that asks them for a number
+/// from then on is stopped for good, or aborts the process.
+extern "C" fn at_exit() {
+    // Nothing is left to do better where it panics.
+    caught(|| {
+        fork::end_for_good();
+        mem::forget(CURRENT.swap(None));
+    })
+    .ok();
+}
+
 impl Instance {
     fn is_own(&self) -> bool {
-        self.pid == process::id()
+        self.process == Process::current()
     }
 }
 
-/// Runs a closure with every signal blocked in this thread; threads that it starts inherit that.
-pub(super) const WITH_SIGNALS_BLOCKED: WithSignalsBlocked = |run| {
-    let _mask = BlockedSignals::new();
-    run();
-};
-
-/// Every signal is blocked in this thread while this lives. A panic ends that too: the thread is
-/// the host's.
-struct BlockedSignals {
-    /// `None` when nothing could be blocked.
-    before: Option<libc::sigset_t>,
-}
-
-impl BlockedSignals {
-    fn new() -> Self {
-        let mut all = mem::MaybeUninit::<libc::sigset_t>::uninit();
-        let mut before = mem::MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: sigfillset initialises the set that pthread_sigmask then reads, and
-        // pthread_sigmask stores the old mask; both pointers are to locals of the right type.
-        let blocked = unsafe {
-            libc::sigfillset(all.as_mut_ptr());
-            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
-        };
-        // SAFETY: a call that succeeded stored the mask.
-        let before = blocked.then(|| unsafe { before.assume_init() });
-        Self { before }
-    }
-}
-
-impl Drop for BlockedSignals {
-    fn drop(&mut self) {
-        if let Some(before) = &self.before {
-            // SAFETY: the pointer is to a mask that the constructor received.
-            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
+impl Process {
+    fn current() -> Self {
+        Self {
+            id: process::id(),
+            generation: fork::generation(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    use super::*;
-
-    fn is_blocked(signal: libc::c_int) -> bool {
-        let mut mask = mem::MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: with a NULL set, pthread_sigmask only stores the mask, which sigismember reads.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), mask.as_mut_ptr());
-            libc::sigismember(mask.as_ptr(), signal) == 1
-        }
-    }
-
-    #[test]
-    fn signals_are_blocked_during_the_closure_and_as_before_after_it_even_when_it_panics() {
-        assert!(!is_blocked(libc::SIGTERM));
-        WITH_SIGNALS_BLOCKED(&mut || assert!(is_blocked(libc::SIGTERM)));
-        assert!(!is_blocked(libc::SIGTERM));
-        let panicked = catch_unwind(AssertUnwindSafe(|| {
-            WITH_SIGNALS_BLOCKED(&mut || panic!("on purpose"));
-        }));
-        assert!(panicked.is_err());
-        assert!(!is_blocked(libc::SIGTERM));
     }
 }

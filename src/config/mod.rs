@@ -13,6 +13,7 @@ mod metrics;
 pub(crate) mod names;
 mod pin;
 mod rates;
+mod replicas;
 mod role;
 mod section;
 pub(crate) mod selection;
@@ -31,6 +32,9 @@ pub(crate) use metrics::MetricsConfig;
 pub(crate) use names::Region;
 pub(crate) use pin::PinMode;
 pub(crate) use rates::Rates;
+pub(crate) use replicas::Replica;
+#[cfg(test)]
+pub(crate) use replicas::Replicas;
 pub(crate) use role::RoleConfig;
 pub(crate) use selection::Selection;
 #[cfg(test)]

@@ -49,6 +49,7 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
         chained,
         guarded,
         by_user,
+        everywhere,
         default,
     ] = &config.tokens[..]
     else {
@@ -78,6 +79,11 @@ fn the_example_is_read_and_its_last_token_spells_out_the_defaults() {
     assert_eq!(proxied.profile.as_ref().unwrap().as_str(), "signing");
     assert_eq!(proxied.fips, Some(true));
     assert_eq!(proxied.ca_bundle, Some("/etc/ssl/proxy-ca.pem".into()));
+
+    let regions = everywhere.replicas.regions.iter();
+    let regions: Vec<&str> = regions.map(|replica| replica.region.as_str()).collect();
+    assert_eq!(regions, ["eu-central-1", "us-east-1"]);
+    assert!(everywhere.replicas.multi_region);
 
     assert_eq!(chained.roles.len(), 2);
     assert_eq!(chained.roles[1].duration, Some(Duration::from_mins(30)));
@@ -127,6 +133,10 @@ fn every_setting_is_read_into_its_own_place() {
         description = ""
         policy_file = "/etc/policy.json"
         multi_region = true
+        replica_regions = ["us-east-1", "ap-south-1"]
+        replica_endpoints = { us-east-1 = "http://127.0.0.1:1", ap-south-1 = "http://127.0.0.1:2" }
+        failover = false
+        hedge_after = 0.05
         random = "local"
         verify_signatures = false
         encryption_context = { application = "recordings", "a b" = "" }
@@ -191,7 +201,20 @@ fn every_setting_is_read_into_its_own_place() {
         import_lifetime_days: Some(365),
         description: "".parse().unwrap(),
         policy_file: Some("/etc/policy.json".into()),
-        multi_region: true,
+        replicas: Replicas {
+            regions: [
+                ("us-east-1", "http://127.0.0.1:1"),
+                ("ap-south-1", "http://127.0.0.1:2"),
+            ]
+            .map(|(region, endpoint)| Replica {
+                region: region.parse().unwrap(),
+                endpoint: endpoint.parse().ok(),
+            })
+            .into(),
+            multi_region: true,
+            failover: false,
+            hedge_after: Some(Duration::from_millis(50)),
+        },
         random: RandomSource::Local,
         verify_signatures: false,
         encryption_context: EncryptionContext::from(context),
@@ -284,8 +307,9 @@ fn an_unknown_key_is_reported_with_line_column_and_the_known_ones() {
              profile, fips, dualstack, ca_bundle, assume_role, account, allow, pin, pin_hash, \
              pin_hash_file, tags, keys, discovery, \
              certificates, certificate_directory, on_destroy, deletion_window_days, \
-             rsa_usage_when_both, import_lifetime_days, description, new_key_tags, policy_file, multi_region, random, \
-             verify_signatures, encryption_context, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
+             rsa_usage_when_both, import_lifetime_days, description, new_key_tags, policy_file, multi_region, \
+             replica_regions, replica_endpoints, failover, hedge_after, random, verify_signatures, \
+             encryption_context, deadline, connect_timeout, attempt_timeout, listing_deadline, key_ready_timeout, \
              refresh_interval, miss_refresh_interval, retries, concurrency, rates",
         ),
         (
@@ -776,6 +800,97 @@ fn tags_of_new_keys_are_other_ones_than_the_tokens_and_few_enough() {
         complaint(&format!("{settings}{{ {} }}", many.join(", "))),
         "config.toml:3:16: new_key_tags is a table; allowed: a table of 1 to 39 tags, such as \
          { Team = \"payments\" }"
+    );
+}
+
+#[test]
+fn keys_are_multi_region_keys_where_regions_are_named_or_it_is_said() {
+    let regions = "region = 'eu-west-1'\nreplica_regions = ['us-east-1']";
+    for (settings, multi_region, count) in [
+        (String::new(), false, 0),
+        ("multi_region = true".to_owned(), true, 0),
+        (regions.to_owned(), true, 1),
+        (format!("{regions}\nmulti_region = false"), false, 1),
+    ] {
+        let replicas = read_token(&settings).replicas;
+        assert_eq!(replicas.multi_region, multi_region, "{settings}");
+        assert_eq!(replicas.regions.len(), count, "{settings}");
+        assert!(replicas.failover, "{settings}");
+        assert_eq!(replicas.hedge_after, None);
+    }
+    let mixed = read_token(
+        "region = 'eu-west-1'\nreplica_regions = ['us-east-1', 'ap-south-1']\n\
+         replica_endpoints = { ap-south-1 = 'https://kms.example' }",
+    );
+    let endpoints = mixed.replicas.regions.into_iter();
+    let endpoints: Vec<Option<String>> = endpoints
+        .map(|replica| replica.endpoint.map(|url| url.to_string()))
+        .collect();
+    assert_eq!(endpoints, [None, Some("https://kms.example".to_owned())]);
+}
+
+#[test]
+fn replica_regions_are_others_and_their_settings_stand_beside_them() {
+    let own = "[[token]]\nregion = \"eu-west-1\"\n";
+    let many: Vec<String> = (0..11).map(|n| format!("\"r-{n}\"")).collect();
+    let many = format!("replica_regions = [{}]", many.join(", "));
+    for (settings, expected) in [
+        (
+            "replica_regions = []",
+            "3:19: replica_regions is an empty array; allowed: an array of 1 to 10 regions other than \
+             region, each once",
+        ),
+        (
+            many.as_str(),
+            "3:19: replica_regions is an array; allowed: an array of 1 to 10 regions other than region, \
+             each once",
+        ),
+        (
+            "replica_regions = [\"us-east-1\", \"eu-west-1\"]",
+            "3:33: replica_regions is \"eu-west-1\"; allowed: regions other than region, each once",
+        ),
+        (
+            "replica_regions = [\"us-east-1\", \"us-east-1\"]",
+            "3:33: replica_regions is \"us-east-1\"; allowed: regions other than region, each once",
+        ),
+        (
+            "replica_regions = [\"Ohio\"]",
+            "3:20: replica_regions is \"Ohio\"; allowed: the name of a region, such as \"eu-west-1\"",
+        ),
+        (
+            "replica_endpoints = { us-east-1 = \"https://a\" }",
+            "3:21: replica_endpoints without replica_regions; allowed: beside replica_regions",
+        ),
+        (
+            "failover = true",
+            "3:12: failover without replica_regions; allowed: beside replica_regions",
+        ),
+        (
+            "hedge_after = 1",
+            "3:15: hedge_after without replica_regions; allowed: beside replica_regions",
+        ),
+        (
+            "replica_regions = [\"us-east-1\"]\nreplica_endpoints = { us-east-2 = \"https://a\" }",
+            "4:23: replica_endpoints is \"us-east-2\"; allowed: the regions of replica_regions",
+        ),
+        (
+            "replica_regions = [\"us-east-1\"]\nreplica_endpoints = { us-east-1 = \"a\" }",
+            "4:35: replica_endpoints is \"a\"; allowed: a URL that begins with http:// or https:// and \
+             has neither user nor query",
+        ),
+        (
+            "endpoint = \"https://a\"\nreplica_regions = [\"us-east-1\", \"us-east-2\"]\n\
+             replica_endpoints = { us-east-1 = \"https://a\" }",
+            "5:21: replica_endpoints without some replica region, beside endpoint; allowed: one for \
+             each replica region",
+        ),
+    ] {
+        let text = complaint(&format!("{own}{settings}"));
+        assert_eq!(text, format!("config.toml:{expected}"));
+    }
+    assert_eq!(
+        complaint("[[token]]\nreplica_regions = [\"us-east-1\"]"),
+        "config.toml:2:19: replica_regions without region; allowed: beside region"
     );
 }
 

@@ -10,6 +10,7 @@ use super::names::{
 };
 use super::pin::PinMode;
 use super::rates::Rates;
+use super::replicas::Replicas;
 use super::role::RoleConfig;
 use super::section::{Entry, Section, integer, one_of};
 use super::selection::{MOST_TAGS, Selection, read_tags};
@@ -56,8 +57,8 @@ pub(crate) struct TokenConfig {
     pub(crate) new_key_tags: Tags,
     /// The file of the key policy that created keys get. `None`: the default policy of KMS.
     pub(crate) policy_file: Option<PathBuf>,
-    /// Whether created keys may be replicated to other regions.
-    pub(crate) multi_region: bool,
+    /// The other regions of the token's keys.
+    pub(crate) replicas: Replicas,
     pub(crate) random: RandomSource,
     /// Whether signatures of KMS are verified before they are handed out.
     pub(crate) verify_signatures: bool,
@@ -135,7 +136,8 @@ impl TokenConfig {
         section.set("policy_file", &mut token.policy_file, |entry| {
             read_path(entry).map(Some)
         })?;
-        section.set("multi_region", &mut token.multi_region, Entry::flag)?;
+        let (region, endpoint) = (token.region.as_ref(), token.endpoint.as_ref());
+        token.replicas = Replicas::read(&mut section, region, endpoint)?;
         section.set("random", &mut token.random, one_of(&RANDOM))?;
         let verify = &mut token.verify_signatures;
         section.set("verify_signatures", verify, Entry::flag)?;
@@ -201,7 +203,7 @@ impl Default for TokenConfig {
             description: Description::default(),
             new_key_tags: Tags::new(),
             policy_file: None,
-            multi_region: false,
+            replicas: Replicas::default(),
             random: RandomSource::Kms,
             verify_signatures: true,
             encryption_context: EncryptionContext::new(),

@@ -13,6 +13,8 @@ use shake::{ExtendableOutput, Shake256, Update, XofReader};
 
 use super::verify::VerifyError;
 use super::{Hash, MlDsaPublicKey, MlDsaSet, digest_info};
+use crate::abi::WITH_SIGNALS_BLOCKED;
+use crate::panics::own_thread;
 
 /// The length of mu in bytes.
 pub(crate) const MU_LEN: usize = 64;
@@ -118,12 +120,20 @@ pub(crate) fn verify_mu(
 fn on_a_stack_of_its_own<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     const STACK: usize = 1024 * 1024;
     thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .name("kms-ml-dsa".into())
-            .stack_size(STACK)
-            .spawn_scoped(scope, work)
-            .ok()?;
-        thread.join().ok()
+        let mut work = Some(work);
+        let mut thread = None;
+        WITH_SIGNALS_BLOCKED(&mut || {
+            let work = work.take();
+            thread = thread::Builder::new()
+                .name("kms-ml-dsa".into())
+                .stack_size(STACK)
+                .spawn_scoped(scope, || {
+                    own_thread();
+                    work.map(|work| work())
+                })
+                .ok();
+        });
+        thread?.join().ok()?
     })
 }
 

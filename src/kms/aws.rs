@@ -6,6 +6,7 @@
 mod ambient;
 mod attempts;
 mod audit;
+mod breaker;
 mod bulk;
 mod caller;
 mod client;
@@ -14,16 +15,24 @@ mod creation;
 mod credentials;
 mod cryptography;
 mod denied;
+mod endpoint;
+mod failover;
 mod failure;
 mod fresh;
+mod hedging;
 mod import;
+mod lending;
 mod limiter;
 mod listing;
+mod manner;
 mod operations;
 mod quota;
 mod reading;
+mod regions;
 mod renewal;
+mod replication;
 mod request;
+mod resolver;
 mod retry;
 mod rotation;
 mod settings;
@@ -45,23 +54,24 @@ use zeroize::Zeroizing;
 pub(crate) use client::SharedHttp;
 pub(crate) use settings::AwsSettings;
 
-use super::first_use;
 use super::runtime::{RunError, Runtime};
 use super::{
-    Alias, DataKey, EncryptionAlgorithm, EncryptionContext, Identity, ImportParameters, KeyAnswer,
-    KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType, Move,
-    NewKey, RotationCounts, RotationStatus, Search, SigningAlgorithm, Tags, WrappingAlgorithm,
+    Alias, DataKey, EncryptionAlgorithm, EncryptionContext, GRACE, Identity, ImportParameters,
+    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType,
+    Move, NewKey, RotationCounts, RotationStatus, Search, SigningAlgorithm, Stage, Tags,
+    WrappingAlgorithm,
 };
 use crate::metrics::Metrics;
+use regions::{Regions, There};
 use request::Requests;
 
-/// How long after a deadline the runtime's own answer is awaited: it says more about what happened
-/// than the passing of time does.
-const GRACE: Duration = Duration::from_millis(250);
+/// Of the time that a listing has left, what the tags of all keys may take: their public halves and aliases come
+/// after them.
+const TAGS_SHARE: f64 = 0.9;
 
 /// AWS KMS as one token sees it: an account and a region, through one identity.
 pub(crate) struct AwsKms {
-    requests: Arc<Requests>,
+    regions: Arc<Regions>,
     runtime: Arc<Runtime>,
 }
 
@@ -70,19 +80,47 @@ impl AwsKms {
     pub(crate) fn new(
         settings: AwsSettings,
         runtime: Arc<Runtime>,
-        http: SharedHttp,
-        metrics: Option<Arc<Metrics>>,
+        http: &SharedHttp,
+        metrics: Option<&Arc<Metrics>>,
     ) -> Self {
         Self {
-            requests: Arc::new(Requests::new(settings, http, metrics)),
+            regions: Arc::new(Regions::new(settings, http, metrics)),
             runtime,
         }
     }
 
-    /// Runs one operation on the runtime, within `budget`, and waits for it.
+    /// Runs one operation on the runtime, within what its stage of the call has left, and waits for it.
     ///
     /// `work` gets the instant at which it must have answered.
-    fn run<T, W, F>(
+    fn run<T, W, F>(&self, operation: &'static str, stage: Stage, work: W) -> Result<T, KmsError>
+    where
+        T: Send + 'static,
+        W: FnOnce(Arc<Requests>, Instant) -> F + Send + 'static,
+        F: Future<Output = Result<T, KmsError>> + Send + 'static,
+    {
+        self.run_within(operation, stage.left(self.time(stage)), work)
+    }
+
+    /// The same in the region that a key is in.
+    fn run_at<T, W, F>(
+        &self,
+        key: &KeyEntry,
+        operation: &'static str,
+        stage: Stage,
+        work: W,
+    ) -> Result<T, KmsError>
+    where
+        T: Send + 'static,
+        W: FnOnce(Arc<Requests>, Instant) -> F + Send + 'static,
+        F: Future<Output = Result<T, KmsError>> + Send + 'static,
+    {
+        let requests = Arc::clone(self.regions.of(key));
+        let budget = stage.left(self.time(stage));
+        self.wait(operation, budget, |deadline| work(requests, deadline))
+    }
+
+    /// The same with a time of its own.
+    fn run_within<T, W, F>(
         &self,
         operation: &'static str,
         budget: Duration,
@@ -93,11 +131,50 @@ impl AwsKms {
         W: FnOnce(Arc<Requests>, Instant) -> F + Send + 'static,
         F: Future<Output = Result<T, KmsError>> + Send + 'static,
     {
-        let requests = Arc::clone(&self.requests);
+        let requests = Arc::clone(self.regions.home());
+        self.wait(operation, budget, |deadline| work(requests, deadline))
+    }
+
+    /// The same for what a key does, in whichever region: `work` gets the key as it is called there, and may be done
+    /// more than once.
+    fn run_anywhere<T, W, F>(
+        &self,
+        operation: &'static str,
+        key: &KeyEntry,
+        work: W,
+    ) -> Result<T, KmsError>
+    where
+        T: Send + 'static,
+        W: Fn(There, KeyEntry, Instant) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<T, KmsError>> + Send + 'static,
+    {
+        let (regions, key) = (Arc::clone(&self.regions), key.clone());
+        let budget = Stage::Request.left(self.time(Stage::Request));
+        self.wait(operation, budget, move |deadline| {
+            let of_token = key.clone();
+            regions.ask(operation, Some(key), deadline, move |there, deadline| {
+                let key = there.own(&of_token);
+                work(there, key, deadline)
+            })
+        })
+    }
+
+    /// Has work done on the runtime until its deadline, and waits for it.
+    fn wait<T, F>(
+        &self,
+        operation: &'static str,
+        budget: Duration,
+        work: impl FnOnce(Instant) -> F + Send + 'static,
+    ) -> Result<T, KmsError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, KmsError>> + Send + 'static,
+    {
         let deadline = Instant::now() + budget;
         // Boxed on the worker: the SDK's futures are large, the caller's stack may be small.
-        let boxed = async move { Box::pin(work(requests, deadline)).await };
-        first_use::guarded(|| self.runtime.run(boxed, budget + GRACE))
+        let boxed = async move { Box::pin(work(deadline)).await };
+        self.runtime
+            .run(boxed, budget + GRACE)
             .unwrap_or_else(|error| Err(interrupted(operation, budget, &error)))
     }
 
@@ -106,6 +183,7 @@ impl AwsKms {
         &self,
         operation: &'static str,
         keys: &[KeyEntry],
+        budget: Duration,
         work: W,
     ) -> Vec<Result<T, KmsError>>
     where
@@ -117,8 +195,7 @@ impl AwsKms {
             return Vec::new();
         }
         let owned = keys.to_vec();
-        let budget = self.requests.settings().listing_deadline;
-        self.run(operation, budget, move |requests, deadline| async move {
+        self.run_within(operation, budget, move |requests, deadline| async move {
             Ok(work(requests, owned, deadline).await)
         })
         .unwrap_or_else(|error| {
@@ -136,53 +213,58 @@ impl AwsKms {
             Search::Listing(_) => 1,
             Search::Tagging(_) => 2,
         };
-        (1 + searches) * self.deadline()
+        (1 + searches) * self.time(Stage::Request)
     }
 
-    fn deadline(&self) -> Duration {
-        self.requests.settings().deadline
-    }
-
-    /// For what waits for a new key.
-    fn ready_timeout(&self) -> Duration {
-        self.requests.settings().key_ready_timeout
-    }
-
-    fn listing_deadline(&self) -> Duration {
-        self.requests.settings().listing_deadline
+    /// The whole time of a stage.
+    fn time(&self, stage: Stage) -> Duration {
+        let settings = self.regions.home().settings();
+        match stage {
+            Stage::Request => settings.deadline,
+            Stage::Listing => settings.listing_deadline,
+            Stage::Ready => settings.key_ready_timeout,
+        }
     }
 }
 
 impl Kms for AwsKms {
     fn log_in(&self, identity: Identity) -> Result<(), KmsError> {
-        self.run(
-            caller::OPERATION,
-            self.deadline(),
-            |requests, deadline| async move { requests.log_in(identity, deadline).await },
-        )
+        let regions = Arc::clone(&self.regions);
+        let budget = Stage::Request.left(self.time(Stage::Request));
+        self.wait(caller::OPERATION, budget, |deadline| async move {
+            regions.log_in(identity, deadline).await
+        })
     }
 
     fn log_out(&self) {
-        self.requests.log_out();
+        self.regions.log_out();
     }
 
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
         self.run(
             "ListKeys",
-            self.listing_deadline(),
+            Stage::Listing,
             |requests, deadline| async move { requests.list_keys(deadline).await },
         )
     }
 
     fn list_tags(&self, keys: &[KeyEntry]) -> Vec<Result<Tags, KmsError>> {
-        self.run_each("ListResourceTags", keys, Requests::list_tags)
+        // What is found has to be read, too.
+        let budget = Stage::Listing
+            .left(self.time(Stage::Listing))
+            .mul_f64(TAGS_SHARE);
+        self.run_each("ListResourceTags", keys, budget, Requests::list_tags)
     }
 
     fn list_tagged(&self, tags: &Tags) -> Result<Vec<(KeyEntry, Tags)>, KmsError> {
         let tags = tags.clone();
-        self.run(
+        let left = Stage::Listing.left(self.time(Stage::Listing));
+        // It may never answer here, and then keys have to be listed.
+        let is_chosen = self.regions.home().settings().needs_tagging;
+        let budget = if is_chosen { left } else { left / 2 };
+        self.run_within(
             tagging::OPERATION,
-            self.listing_deadline(),
+            budget,
             |requests, deadline| async move { requests.list_tagged(&tags, deadline).await },
         )
     }
@@ -190,7 +272,7 @@ impl Kms for AwsKms {
     fn list_aliases(&self) -> Result<Vec<Alias>, KmsError> {
         self.run(
             "ListAliases",
-            self.listing_deadline(),
+            Stage::Listing,
             |requests, deadline| async move { requests.list_aliases(deadline).await },
         )
     }
@@ -199,13 +281,17 @@ impl Kms for AwsKms {
         let id = id.to_owned();
         self.run(
             "DescribeKey",
-            self.deadline(),
+            Stage::Listing,
             |requests, deadline| async move { requests.describe_key(&id, deadline).await },
         )
     }
 
-    fn read_keys(&self, keys: &[KeyEntry]) -> Vec<Result<KeyAnswer, KmsError>> {
-        self.run_each("GetPublicKey", keys, Requests::read_keys)
+    fn read_keys(&self, keys: &[KeyEntry], stage: Stage) -> Vec<Result<KeyAnswer, KmsError>> {
+        let budget = stage.left(self.time(stage));
+        let regions = Arc::clone(&self.regions);
+        self.run_each("GetPublicKey", keys, budget, |_, keys, deadline| {
+            regions.read_keys(keys, deadline)
+        })
     }
 
     fn create_key(
@@ -215,8 +301,8 @@ impl Kms for AwsKms {
     ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
         let (request, search) = (request.clone(), search.clone());
         // To wait for it, too.
-        let budget = self.creation_budget(&search) + self.ready_timeout();
-        self.run("CreateKey", budget, |requests, _| async move {
+        let budget = self.creation_budget(&search) + self.time(Stage::Ready);
+        self.run_within("CreateKey", budget, |requests, _| async move {
             requests.create_key(&request, &search).await
         })
     }
@@ -228,8 +314,24 @@ impl Kms for AwsKms {
     ) -> Result<KeyEntry, KmsError> {
         let (request, search) = (request.clone(), search.clone());
         let budget = self.creation_budget(&search);
-        self.run("CreateKey", budget, |requests, _| async move {
+        self.run_within("CreateKey", budget, |requests, _| async move {
             requests.create_key_for_import(&request, &search).await
+        })
+    }
+
+    fn keys_elsewhere(&self, key: &KeyEntry) -> Vec<KeyEntry> {
+        self.regions.keys_elsewhere(key)
+    }
+
+    fn replicate(&self, key: &KeyEntry, request: &NewKey) -> Result<Vec<KeyEntry>, KmsError> {
+        if !request.multi_region || self.keys_elsewhere(key).is_empty() {
+            return Ok(Vec::new());
+        }
+        let regions = Arc::clone(&self.regions);
+        let (key, request) = (key.clone(), request.clone());
+        let budget = Stage::Ready.left(self.time(Stage::Ready));
+        self.wait("ReplicateKey", budget, |deadline| {
+            regions.replicate(key, request, deadline)
         })
     }
 
@@ -239,12 +341,13 @@ impl Kms for AwsKms {
         spec: KeySpec,
         usage: KeyUsage,
     ) -> Result<bool, KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "DescribeKey",
-            self.deadline(),
+            Stage::Request,
             move |requests, deadline| async move {
-                requests.awaits_import(&key, spec, usage, deadline).await
+                requests.awaits_import(&own, spec, usage, deadline).await
             },
         )
     }
@@ -254,12 +357,13 @@ impl Kms for AwsKms {
         key: &KeyEntry,
         wrapping: WrappingAlgorithm,
     ) -> Result<ImportParameters, KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "GetParametersForImport",
-            self.ready_timeout(),
+            Stage::Ready,
             move |requests, deadline| async move {
-                requests.import_parameters(&key, wrapping, deadline).await
+                requests.import_parameters(&own, wrapping, deadline).await
             },
         )
     }
@@ -271,13 +375,14 @@ impl Kms for AwsKms {
         wrapped: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<(), KmsError> {
-        let (key, token, wrapped) = (key.clone(), token.to_vec(), wrapped.to_vec());
-        self.run(
+        let (own, token, wrapped) = (key.clone(), token.to_vec(), wrapped.to_vec());
+        self.run_at(
+            key,
             "ImportKeyMaterial",
-            self.ready_timeout(),
+            Stage::Ready,
             move |requests, deadline| async move {
                 requests
-                    .import_material(&key, token, wrapped, lifetime, deadline)
+                    .import_material(&own, token, wrapped, lifetime, deadline)
                     .await
             },
         )
@@ -289,12 +394,13 @@ impl Kms for AwsKms {
         spec: KeySpec,
         usage: KeyUsage,
     ) -> Result<KeyAnswer, KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "GetPublicKey",
-            self.ready_timeout(),
+            Stage::Ready,
             move |requests, deadline| async move {
-                requests.await_key(&key, spec, usage, deadline).await
+                requests.await_key(&own, spec, usage, deadline).await
             },
         )
     }
@@ -306,16 +412,16 @@ impl Kms for AwsKms {
         message_type: MessageType,
         message: &[u8],
     ) -> Result<Vec<u8>, KmsError> {
-        let (key, message) = (key.clone(), message.to_vec());
-        self.run(
-            "Sign",
-            self.deadline(),
-            move |requests, deadline| async move {
-                requests
+        let message = message.to_vec();
+        self.run_anywhere("Sign", key, move |there, key, deadline| {
+            let message = message.clone();
+            async move {
+                there
+                    .requests
                     .sign(&key, algorithm, message_type, message, deadline)
                     .await
-            },
-        )
+            }
+        })
     }
 
     fn generate_mac(
@@ -324,16 +430,16 @@ impl Kms for AwsKms {
         algorithm: MacAlgorithm,
         message: &[u8],
     ) -> Result<Vec<u8>, KmsError> {
-        let (key, message) = (key.clone(), message.to_vec());
-        self.run(
-            "GenerateMac",
-            self.deadline(),
-            move |requests, deadline| async move {
-                requests
+        let message = message.to_vec();
+        self.run_anywhere("GenerateMac", key, move |there, key, deadline| {
+            let message = message.clone();
+            async move {
+                there
+                    .requests
                     .generate_mac(&key, algorithm, message, deadline)
                     .await
-            },
-        )
+            }
+        })
     }
 
     fn verify_mac(
@@ -343,16 +449,16 @@ impl Kms for AwsKms {
         message: &[u8],
         mac: &[u8],
     ) -> Result<(), KmsError> {
-        let (key, message, mac) = (key.clone(), message.to_vec(), mac.to_vec());
-        self.run(
-            "VerifyMac",
-            self.deadline(),
-            move |requests, deadline| async move {
-                requests
+        let (message, mac) = (message.to_vec(), mac.to_vec());
+        self.run_anywhere("VerifyMac", key, move |there, key, deadline| {
+            let (message, mac) = (message.clone(), mac.clone());
+            async move {
+                there
+                    .requests
                     .verify_mac(&key, algorithm, message, mac, deadline)
                     .await
-            },
-        )
+            }
+        })
     }
 
     fn derive_shared_secret(
@@ -360,14 +466,16 @@ impl Kms for AwsKms {
         key: &KeyEntry,
         peer_spki: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        let (key, peer) = (key.clone(), peer_spki.to_vec());
-        self.run(
-            "DeriveSharedSecret",
-            self.deadline(),
-            move |requests, deadline| async move {
-                requests.derive_shared_secret(&key, peer, deadline).await
-            },
-        )
+        let peer = peer_spki.to_vec();
+        self.run_anywhere("DeriveSharedSecret", key, move |there, key, deadline| {
+            let peer = peer.clone();
+            async move {
+                there
+                    .requests
+                    .derive_shared_secret(&key, peer, deadline)
+                    .await
+            }
+        })
     }
 
     fn decapsulate(
@@ -375,14 +483,11 @@ impl Kms for AwsKms {
         key: &KeyEntry,
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        let (key, ciphertext) = (key.clone(), ciphertext.to_vec());
-        self.run(
-            "Decapsulate",
-            self.deadline(),
-            move |requests, deadline| async move {
-                requests.decapsulate(&key, ciphertext, deadline).await
-            },
-        )
+        let ciphertext = ciphertext.to_vec();
+        self.run_anywhere("Decapsulate", key, move |there, key, deadline| {
+            let ciphertext = ciphertext.clone();
+            async move { there.requests.decapsulate(&key, ciphertext, deadline).await }
+        })
     }
 
     fn encrypt(
@@ -391,15 +496,17 @@ impl Kms for AwsKms {
         plaintext: &[u8],
         context: &EncryptionContext,
     ) -> Result<Vec<u8>, KmsError> {
-        let (key, context) = (key.clone(), context.clone());
-        let plaintext = Zeroizing::new(plaintext.to_vec());
-        self.run(
-            "Encrypt",
-            self.deadline(),
-            move |requests, deadline| async move {
-                requests.encrypt(&key, &plaintext, context, deadline).await
-            },
-        )
+        let context = context.clone();
+        let plaintext = Arc::new(Zeroizing::new(plaintext.to_vec()));
+        self.run_anywhere("Encrypt", key, move |there, key, deadline| {
+            let (plaintext, context) = (Arc::clone(&plaintext), context.clone());
+            async move {
+                there
+                    .requests
+                    .encrypt(&key, &plaintext, context, deadline)
+                    .await
+            }
+        })
     }
 
     fn decrypt(
@@ -409,16 +516,16 @@ impl Kms for AwsKms {
         ciphertext: &[u8],
         context: &EncryptionContext,
     ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        let (key, ciphertext, context) = (key.clone(), ciphertext.to_vec(), context.clone());
-        self.run(
-            "Decrypt",
-            self.deadline(),
-            move |requests, deadline| async move {
-                requests
+        let (ciphertext, context) = (ciphertext.to_vec(), context.clone());
+        self.run_anywhere("Decrypt", key, move |there, key, deadline| {
+            let (ciphertext, context) = (ciphertext.clone(), context.clone());
+            async move {
+                there
+                    .requests
                     .decrypt(&key, algorithm, ciphertext, context, deadline)
                     .await
-            },
-        )
+            }
+        })
     }
 
     fn generate_data_key(
@@ -427,32 +534,44 @@ impl Kms for AwsKms {
         len: usize,
         context: &EncryptionContext,
     ) -> Result<DataKey, KmsError> {
-        let (key, context) = (key.clone(), context.clone());
-        self.run(
-            "GenerateDataKey",
-            self.deadline(),
-            move |requests, deadline| async move {
-                requests
+        let context = context.clone();
+        self.run_anywhere("GenerateDataKey", key, move |there, key, deadline| {
+            let context = context.clone();
+            async move {
+                there
+                    .requests
                     .generate_data_key(&key, len, context, deadline)
                     .await
-            },
-        )
+            }
+        })
     }
 
     fn re_encrypt(&self, request: &Move) -> Result<Vec<u8>, KmsError> {
+        const OPERATION: &str = "ReEncrypt";
         let request = request.clone();
-        self.run(
-            "ReEncrypt",
-            self.deadline(),
-            |requests, deadline| async move { requests.re_encrypt(request, deadline).await },
-        )
+        let source = request.source.as_ref();
+        if !source.is_some_and(|source| self.regions.may_leave_home(Some(source))) {
+            // What the ciphertext is of may be in the token's region alone.
+            return self.run(OPERATION, Stage::Request, |requests, deadline| async move {
+                requests.re_encrypt(request, deadline).await
+            });
+        }
+        let destination = request.destination.clone();
+        self.run_anywhere(OPERATION, &destination, move |there, key, deadline| {
+            let moved = Move {
+                source: request.source.as_ref().map(|source| there.own(source)),
+                destination: key,
+                ..request.clone()
+            };
+            async move { there.requests.re_encrypt(moved, deadline).await }
+        })
     }
 
     fn rotation_status(&self, key: &KeyEntry) -> Result<RotationStatus, KmsError> {
         let key = key.clone();
         self.run(
             "GetKeyRotationStatus",
-            self.deadline(),
+            Stage::Request,
             |requests, deadline| async move { requests.rotation_status(&key, deadline).await },
         )
     }
@@ -461,62 +580,68 @@ impl Kms for AwsKms {
         let key = key.clone();
         self.run(
             "ListKeyRotations",
-            self.deadline(),
+            Stage::Request,
             |requests, deadline| async move { requests.rotation_counts(&key, deadline).await },
         )
     }
 
     fn tag(&self, key: &KeyEntry, tags: &Tags) -> Result<(), KmsError> {
-        let (key, tags) = (key.clone(), tags.clone());
-        self.run(
+        let (own, tags) = (key.clone(), tags.clone());
+        self.run_at(
+            key,
             "TagResource",
-            self.deadline(),
-            |requests, deadline| async move { requests.tag(&key, &tags, deadline).await },
+            Stage::Request,
+            |requests, deadline| async move { requests.tag(&own, &tags, deadline).await },
         )
     }
 
     fn untag(&self, key: &KeyEntry, tag_keys: &[String]) -> Result<(), KmsError> {
-        let (key, tag_keys) = (key.clone(), tag_keys.to_vec());
-        self.run(
+        let (own, tag_keys) = (key.clone(), tag_keys.to_vec());
+        self.run_at(
+            key,
             "UntagResource",
-            self.deadline(),
-            |requests, deadline| async move { requests.untag(&key, tag_keys, deadline).await },
+            Stage::Request,
+            |requests, deadline| async move { requests.untag(&own, tag_keys, deadline).await },
         )
     }
 
     fn schedule_deletion(&self, key: &KeyEntry, window_days: u8) -> Result<(), KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "ScheduleKeyDeletion",
-            self.deadline(),
+            Stage::Request,
             move |requests, deadline| async move {
                 requests
-                    .schedule_deletion(&key, window_days, deadline)
+                    .schedule_deletion(&own, window_days, deadline)
                     .await
             },
         )
     }
 
     fn disable(&self, key: &KeyEntry) -> Result<(), KmsError> {
-        let key = key.clone();
-        self.run(
+        let own = key.clone();
+        self.run_at(
+            key,
             "DisableKey",
-            self.deadline(),
-            |requests, deadline| async move { requests.disable(&key, deadline).await },
+            Stage::Request,
+            |requests, deadline| async move { requests.disable(&own, deadline).await },
         )
     }
 
     fn log_counts(&self) {
-        self.requests.limiter().log_counts();
+        self.regions.log_counts();
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), KmsError> {
+        const OPERATION: &str = "GenerateRandom";
         let length = out.len();
-        let bytes = self.run(
-            "GenerateRandom",
-            self.deadline(),
-            move |requests, deadline| requests.random(length, deadline),
-        )?;
+        let regions = Arc::clone(&self.regions);
+        let budget = Stage::Request.left(self.time(Stage::Request));
+        let bytes = self.wait(OPERATION, budget, move |deadline| {
+            let work = move |there: There, deadline| there.requests.random(length, deadline);
+            regions.ask(OPERATION, None, deadline, work)
+        })?;
         // Of exactly this length: every part was checked against what it was asked for.
         out.copy_from_slice(&bytes);
         Ok(())
@@ -526,7 +651,7 @@ impl Kms for AwsKms {
 impl fmt::Debug for AwsKms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AwsKms")
-            .field("settings", self.requests.settings())
+            .field("settings", self.regions.home().settings())
             .finish_non_exhaustive()
     }
 }
@@ -538,12 +663,12 @@ fn interrupted(operation: &'static str, budget: Duration, error: &RunError) -> K
             KmsErrorKind::Unavailable,
             "the module was finalized during the call".to_owned(),
         ),
-        RunError::Panicked => (
+        RunError::Panicked(panic) => (
             KmsErrorKind::Other,
-            "an internal error ended the call".to_owned(),
+            format!("an internal error ended the call ({panic}); please report it"),
         ),
         RunError::NotStarted(error) => (
-            KmsErrorKind::Unavailable,
+            KmsErrorKind::Exhausted,
             format!("the module's threads could not be started: {error}"),
         ),
     };

@@ -57,6 +57,8 @@ pub(crate) enum KmsErrorKind {
     Network,
     /// The module is set up so that no request can be sent (no region, unusable endpoint).
     Configuration,
+    /// This process has no threads, descriptors or memory left, so that nothing was sent.
+    Exhausted,
     /// An answer that contradicts the request (another key id, another algorithm, a missing field).
     BadAnswer,
     /// A code this module has never heard of.
@@ -82,6 +84,8 @@ pub(crate) struct KmsError {
     pub(crate) request_id: Option<String>,
     /// Whether the log says so already, and nothing has changed since.
     pub(crate) is_told: bool,
+    /// Whether KMS was not even asked, because its endpoint is deemed down.
+    pub(crate) is_unsent: bool,
 }
 
 impl KmsError {
@@ -100,6 +104,7 @@ impl KmsError {
             message: message.into(),
             request_id: None,
             is_told: false,
+            is_unsent: false,
         }
     }
 
@@ -131,6 +136,7 @@ impl KmsError {
                 | KmsErrorKind::Timeout
                 | KmsErrorKind::Network
                 | KmsErrorKind::Configuration
+                | KmsErrorKind::Exhausted
         )
     }
 
@@ -201,6 +207,9 @@ impl KmsError {
             Kind::Configuration => {
                 "set the region (AWS_REGION, a profile, or the configuration file), a well-formed endpoint URL and a readable file of CA certificates, if any"
             }
+            Kind::Exhausted => {
+                "raise the limits of this process on open files (RLIMIT_NOFILE), threads (RLIMIT_NPROC, pids.max of its cgroup) and memory"
+            }
             Kind::BadAnswer => "check what stands between this process and KMS: endpoint and proxy",
             Kind::Other => "look the code up in the AWS KMS API reference",
         })
@@ -263,6 +272,7 @@ impl KmsErrorKind {
         Self::Timeout,
         Self::Network,
         Self::Configuration,
+        Self::Exhausted,
         Self::BadAnswer,
         Self::Other,
     ];

@@ -1,15 +1,15 @@
 //! The KMS port: what the core needs of KMS, as a blocking trait without AWS types.
 //!
-//! Every method returns within the deadline it was configured with, retries included. No caller
-//! holds a lock across one.
+//! Every method returns within the deadline it was configured with, retries included, and together those of one
+//! PKCS#11 call do ([`Stage`]). No caller holds a lock across one.
 
 mod aws;
 mod error;
-pub(crate) mod first_use;
 mod identity;
 pub(crate) mod permissions;
 mod runtime;
 mod spec;
+mod stage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ pub(crate) use spec::{
     EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, SigningAlgorithm,
     WrappingAlgorithm,
 };
+pub(crate) use stage::{GRACE, Stage, call};
 
 /// Tags of a key: at most 50 entries.
 pub(crate) type Tags = BTreeMap<String, String>;
@@ -39,6 +40,30 @@ pub(crate) struct KeyEntry {
     pub(crate) arn: String,
     /// The last part of the ARN: a UUID, or `mrk-` and 32 hexadecimal digits.
     pub(crate) key_id: String,
+}
+
+impl KeyEntry {
+    /// `eu-west-1`; `None` when its ARN is none.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.arn.split(':').nth(3)
+    }
+
+    /// Whether other regions may have the same key.
+    pub(crate) fn is_multi_region(&self) -> bool {
+        self.key_id.starts_with("mrk-")
+    }
+
+    /// The same multi-Region key in another region: its ARN is the same but for that.
+    pub(crate) fn in_region(&self, region: &str) -> Self {
+        let mut parts: Vec<&str> = self.arn.splitn(6, ':').collect();
+        if let Some(own) = parts.get_mut(3) {
+            *own = region;
+        }
+        Self {
+            arn: parts.join(":"),
+            key_id: self.key_id.clone(),
+        }
+    }
 }
 
 /// An alias and the key it points to.
@@ -166,7 +191,7 @@ pub(crate) trait Kms: Send + Sync {
     /// A key that this module has no use for answers [`KmsErrorKind::Unsupported`], whatever its
     /// state; a key that cannot be used now [`KmsErrorKind::Disabled`] or
     /// [`KmsErrorKind::InvalidState`].
-    fn read_keys(&self, keys: &[KeyEntry]) -> Vec<Result<KeyAnswer, KmsError>>;
+    fn read_keys(&self, keys: &[KeyEntry], stage: Stage) -> Vec<Result<KeyAnswer, KmsError>>;
 
     /// Makes a key and waits until it can be read as [`Kms::read_keys`] reads it, so that the first
     /// use of it succeeds (`CreateKey` once, never retried by the transport; then `GetPublicKey`,
@@ -186,6 +211,17 @@ pub(crate) trait Kms: Send + Sync {
         request: &NewKey,
         search: &Search,
     ) -> Result<KeyEntry, KmsError>;
+
+    /// The keys that this one may have beside it in the token's other regions, which nobody is asked about: the
+    /// key may be of one region alone.
+    ///
+    /// What is done to one of them, by the methods that import, tag, disable and delete, is done there.
+    fn keys_elsewhere(&self, key: &KeyEntry) -> Vec<KeyEntry>;
+
+    /// Makes the replicas of a new multi-Region key in the token's other regions, with the tags, policy and
+    /// description of its request, and waits until they are created (`ReplicateKey` for each, then `DescribeKey`
+    /// there). Answers them; none for a key of one region.
+    fn replicate(&self, key: &KeyEntry, request: &NewKey) -> Result<Vec<KeyEntry>, KmsError>;
 
     /// Whether a key of this spec and usage waits for material, such as that which it had until that
     /// expired (`DescribeKey`).

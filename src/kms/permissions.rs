@@ -224,6 +224,14 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
         scope: Scope::NewKey,
     },
     Permission {
+        action: "kms:ReplicateKey",
+        operation: "ReplicateKey",
+        functions: &[PAIR, KEY, CREATE, UNWRAP],
+        loss: "no keys are made in a token with `replica_regions`",
+        need: Need::Function,
+        scope: Scope::Key,
+    },
+    Permission {
         action: "kms:GetParametersForImport",
         operation: "GetParametersForImport",
         functions: &[CREATE, UNWRAP],

@@ -14,7 +14,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::stage::call;
+use crate::fork;
 use crate::log;
+use crate::panics::{Panic, caught, caught_in, own_thread};
 
 /// One drives more requests than KMS admits of one account, over 10,000 per second. A second one costs
 /// throughput: the two wake each other for every request (docs/performance.md).
@@ -40,7 +43,7 @@ pub(crate) enum RunError {
     /// The runtime was shut down.
     Stopped,
     /// The work panicked.
-    Panicked,
+    Panicked(Panic),
     /// The operating system would not start the threads.
     NotStarted(io::Error),
 }
@@ -77,25 +80,21 @@ impl Runtime {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        // The sender lives in the task: when that is dropped, by a panic or by a shutdown, the
-        // channel closes and the wait ends.
+        // The sender lives in the task: when a shutdown drops that, the channel closes and the wait
+        // ends.
         let (sender, receiver) = mpsc::sync_channel(1);
         let task = self.handle()?.spawn(log::carried(async move {
             // Nobody listens any more when the deadline has passed.
-            sender.send(work.await).ok();
+            sender.send(caught_in(work).await).ok();
         }));
-        receiver
-            .recv_timeout(deadline)
-            .map_err(|error| match error {
-                mpsc::RecvTimeoutError::Timeout => {
-                    task.abort();
-                    RunError::Elapsed
-                }
-                mpsc::RecvTimeoutError::Disconnected => match *self.state.lock() {
-                    State::Stopped => RunError::Stopped,
-                    State::Idle | State::Running(_) => RunError::Panicked,
-                },
-            })
+        match fork::waiting(|| receiver.recv_timeout(deadline)) {
+            Ok(result) => result.map_err(RunError::Panicked),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                task.abort();
+                Err(RunError::Elapsed)
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(RunError::Stopped),
+        }
     }
 
     /// Runs blocking `work`, which may call [`Runtime::run`] in turn, on a thread of the runtime;
@@ -104,7 +103,8 @@ impl Runtime {
         if let Ok(handle) = self.handle() {
             let dispatch = tracing::dispatcher::get_default(Clone::clone);
             let work = move || tracing::dispatcher::with_default(&dispatch, work);
-            let work = move || log::within(log::BACKGROUND, work);
+            let work = move || log::within(log::BACKGROUND, || call(work));
+            let work = move || fork::at_work(work);
             // By way of a worker: a thread started from here would take over the signal mask of
             // the host's thread.
             handle.spawn(async { drop(tokio::task::spawn_blocking(work)) });
@@ -119,7 +119,7 @@ impl Runtime {
         };
         runtime.spawn(async move {
             tokio::time::sleep(delay).await;
-            drop(tokio::task::spawn_blocking(work));
+            drop(tokio::task::spawn_blocking(|| fork::at_work(work)));
         });
         true
     }
@@ -139,6 +139,7 @@ impl Runtime {
             stopper = thread::Builder::new()
                 .name(THREAD_NAME.to_owned())
                 .spawn(move || {
+                    own_thread();
                     if let Some(runtime) = runtime.lock().take() {
                         runtime.shutdown_timeout(bound);
                     }
@@ -147,7 +148,7 @@ impl Runtime {
         });
         if let Some(stopper) = stopper {
             // A panic while stopping leaves nothing to do better.
-            stopper.join().ok();
+            fork::waiting(|| stopper.join()).ok();
         }
         if let Some(runtime) = runtime.lock().take() {
             runtime.shutdown_background();
@@ -170,16 +171,26 @@ impl Runtime {
             "the signal mask hook did not run its closure",
         ));
         (self.with_signals_blocked)(&mut || {
-            started = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(WORKERS)
-                .max_blocking_threads(BLOCKING_THREADS)
-                .thread_name(THREAD_NAME)
-                .thread_stack_size(STACK_BYTES)
-                .enable_io()
-                .enable_time()
-                .build();
+            let build = || {
+                tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(WORKERS)
+                    .max_blocking_threads(BLOCKING_THREADS)
+                    .thread_name(THREAD_NAME)
+                    .thread_stack_size(STACK_BYTES)
+                    .on_thread_start(own_thread)
+                    .on_thread_unpark(fork::work_begins)
+                    .on_thread_park(fork::work_pauses)
+                    .on_thread_stop(fork::work_pauses)
+                    .enable_io()
+                    .enable_time()
+                    .build()
+            };
+            // Tokio panics where the operating system has no thread or no descriptor left.
+            started =
+                caught(build).unwrap_or_else(|panic| Err(io::Error::other(panic.into_message())));
         });
-        started
+        // The worker is at work before it pauses for the first time, too: it begins with this task.
+        started.inspect(|runtime| drop(runtime.spawn(async { fork::work_begins() })))
     }
 }
 
@@ -256,7 +267,7 @@ mod tests {
     fn work_that_panics_is_told_apart_from_a_shutdown() {
         let runtime = runtime();
         let result = runtime.run(async { panic!("on purpose") }, LONG);
-        assert!(matches!(result, Err::<(), _>(RunError::Panicked)));
+        assert!(matches!(result, Err::<(), _>(RunError::Panicked(_))));
         assert!(runtime.run(async { 1 }, LONG).is_ok());
         runtime.shutdown(LONG);
         assert!(matches!(

@@ -19,10 +19,12 @@ use tracing_subscriber::{Layer, Registry, fmt};
 
 pub(crate) use context::{BACKGROUND, carried, function, within};
 pub(crate) use outage::Outage;
+pub(crate) use stderr::meet as meet_stderr;
 use target::Target;
 
 use crate::config::{Audit, Env, LogConfig, LogFormat, LogTarget};
 use crate::error::Error;
+use crate::panics::Panic;
 
 /// Shown with what the functions answer, so that the host's reader knows whose line it is.
 const TARGET: &str = "kms_pkcs11";
@@ -111,14 +113,17 @@ pub(crate) fn refusal(function: &str, error: &Error) {
     }
 }
 
-/// Notes a panic that was caught; works without an initialised module.
-pub(crate) fn panicked(function: &str) {
-    complain(&format!(
-        "{function}: internal error, answered CKR_GENERAL_ERROR; please report it"
-    ));
+/// Notes a panic that a function of PKCS#11 caught.
+pub(crate) fn internal_error(function: &str, panic: &Panic) {
+    tracing::error!(target: TARGET, "{}", panicked(function, panic));
+}
+
+/// What there is to say of such a panic.
+pub(crate) fn panicked(function: &str, panic: &Panic) -> String {
+    format!("{function}: internal error ({panic}), answered CKR_GENERAL_ERROR; please report it")
 }
 
 /// A line on standard error, about what keeps lines from where they belong.
-fn complain(what: &str) {
+pub(crate) fn complain(what: &str) {
     stderr::write(format!("kms-pkcs11: {what}\n").as_bytes());
 }

@@ -8,13 +8,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::outage::Outage;
 use super::stderr;
+use crate::abi::without_sigpipe;
 use crate::config::LogTarget;
 
 /// How long a line waits for a reader that is behind: only the first one does, while it stays behind.
@@ -125,7 +126,8 @@ fn append(path: &Path, line: &[u8]) -> io::Result<()> {
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)?;
     // At once, so that lines of several processes do not mix.
-    if file.write(line)? < line.len() {
+    let written = retried(|| without_sigpipe(|| file.write(line)))?;
+    if written < line.len() {
         return Err(io::Error::new(
             io::ErrorKind::WriteZero,
             "there was room for a part of a line only",
@@ -145,8 +147,21 @@ fn send(socket: &Path, level: Level, line: &[u8], is_patient: bool) -> io::Resul
     } else {
         sender.set_nonblocking(true)?;
     }
-    sender.send_to(&[head.as_bytes(), text].concat(), socket)?;
+    let datagram = [head.as_bytes(), text].concat();
+    retried(|| sender.send_to(&datagram, socket))?;
     Ok(())
+}
+
+/// Does it again when a signal of the host's came in between, for [`PATIENCE`] at most.
+fn retried<T>(mut write: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let begun = Instant::now();
+    loop {
+        match write() {
+            Err(error)
+                if error.kind() == io::ErrorKind::Interrupted && begun.elapsed() < PATIENCE => {}
+            written => return written,
+        }
+    }
 }
 
 /// The facility `user` and the severity, by RFC 3164 4.1.1.

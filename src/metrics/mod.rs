@@ -5,6 +5,7 @@
 //! the module, somebody else's: no function of the child reaches them, and the thread that would
 //! write them is not there.
 
+mod endpoint;
 mod file;
 mod histogram;
 mod text;
@@ -23,6 +24,8 @@ use pkcs11_sys::CK_RV;
 use crate::config::MetricsConfig;
 use crate::kms::{KmsErrorKind, Runtime};
 use crate::log::Outage;
+use endpoint::OfEndpoint;
+pub(crate) use endpoint::{EndpointEvent, EndpointName};
 use histogram::Histogram;
 
 /// Stands for the id of the process in the name of the file.
@@ -47,6 +50,7 @@ struct Counts {
     calls: BTreeMap<(&'static str, CK_RV), u64>,
     requests: BTreeMap<(&'static str, Outcome), u64>,
     operations: BTreeMap<&'static str, OfOperation>,
+    endpoints: BTreeMap<EndpointName, OfEndpoint>,
 }
 
 /// Of all requests of one KMS operation.
@@ -115,6 +119,16 @@ impl Metrics {
         of_operation.latencies.observe(latency);
         of_operation.retries += u64::from(retries);
         of_operation.throttles += u64::from(throttles);
+    }
+
+    /// Counts what happened at an endpoint.
+    pub(crate) fn endpoint(&self, name: &EndpointName, event: EndpointEvent) {
+        let mut counts = self.counts.lock();
+        counts
+            .endpoints
+            .entry(name.clone())
+            .or_default()
+            .note(event);
     }
 
     /// Writes the file now, unless that is under way already.

@@ -1,9 +1,11 @@
 //! Prometheus' text exposition format, version 0.0.4.
 //!
-//! The values of labels are names of this module's own, in which nothing needs escaping.
+//! The values of labels are names of this module's own, in which nothing needs escaping, and what the configuration
+//! says.
 
 use std::fmt::{Display, Write};
 
+use super::endpoint::{EndpointName, OfEndpoint, OfRegion};
 use super::{Counts, OfOperation};
 use crate::error::name_of;
 
@@ -18,6 +20,8 @@ pub(super) fn of(counts: &Counts, pid: Option<u32>) -> String {
     page.requests(counts);
     page.durations(counts);
     page.repetitions(counts);
+    page.endpoints(counts);
+    page.regions(counts);
     page.text
 }
 
@@ -98,6 +102,103 @@ impl Page {
         );
     }
 
+    fn endpoints(&mut self, counts: &Counts) {
+        self.by_endpoint(
+            "kms_pkcs11_endpoint_up",
+            "gauge",
+            "Whether an endpoint is deemed to answer: 1, or 0 while requests to it fail at once.",
+            counts,
+            |of_endpoint| u64::from(!of_endpoint.is_down),
+        );
+        self.by_endpoint(
+            "kms_pkcs11_endpoint_outages_total",
+            "counter",
+            "How often an endpoint was deemed down.",
+            counts,
+            |of_endpoint| of_endpoint.outages,
+        );
+        self.by_endpoint(
+            "kms_pkcs11_endpoint_refused_total",
+            "counter",
+            "Requests that were not sent because their endpoint is deemed down.",
+            counts,
+            |of_endpoint| of_endpoint.refused,
+        );
+    }
+
+    fn regions(&mut self, counts: &Counts) {
+        self.by_region(
+            "kms_pkcs11_region_preferred",
+            "gauge",
+            "Whether a region is asked before others: 1, or 0 while it fails.",
+            counts,
+            |of_region| u64::from(!of_region.is_left),
+        );
+        self.by_region(
+            "kms_pkcs11_region_answered_total",
+            "counter",
+            "Requests for multi-Region keys that a region answered.",
+            counts,
+            |of_region| of_region.answered,
+        );
+        self.by_region(
+            "kms_pkcs11_region_hedged_total",
+            "counter",
+            "Second requests that were sent to a region because another one took long.",
+            counts,
+            |of_region| of_region.hedged,
+        );
+        self.by_region(
+            "kms_pkcs11_region_hedges_won_total",
+            "counter",
+            "Second requests that were answered first.",
+            counts,
+            |of_region| of_region.hedges_won,
+        );
+    }
+
+    fn by_region(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        counts: &Counts,
+        count: impl Fn(&OfRegion) -> u64,
+    ) {
+        let regions = counts.endpoints.iter();
+        let regions = regions.filter_map(|(name, of)| Some((name, of.region.as_ref()?)));
+        let mut regions = regions.peekable();
+        if regions.peek().is_none() {
+            return;
+        }
+        self.family(name, kind, help);
+        for (EndpointName { token, region, .. }, of_region) in regions {
+            let token = escaped(token);
+            let labels: Labels<'_> = &[("token", &token), ("region", region)];
+            self.sample(name, labels, &count(of_region));
+        }
+    }
+
+    fn by_endpoint(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        counts: &Counts,
+        count: impl Fn(&OfEndpoint) -> u64,
+    ) {
+        self.family(name, kind, help);
+        for (endpoint, of_endpoint) in &counts.endpoints {
+            let token = escaped(&endpoint.token);
+            let labels: Labels<'_> = &[
+                ("token", &token),
+                ("region", &endpoint.region),
+                ("service", &endpoint.service),
+            ];
+            self.sample(name, labels, &count(of_endpoint));
+        }
+    }
+
     fn by_operation(
         &mut self,
         name: &str,
@@ -129,4 +230,9 @@ impl Page {
         // A string takes all that is written.
         let _ = writeln!(self.text, "{line}");
     }
+}
+
+/// As the format wants text that may be anything; line breaks are in no label of a token.
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\").replace('"', "\\\"")
 }

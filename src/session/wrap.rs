@@ -1,6 +1,7 @@
 //! C_WrapKey and C_UnwrapKey: the secret keys of sessions, under AES keys of sessions, under RSA keys or
 //! under symmetric keys of KMS. The latter cost one request, Encrypt or Decrypt; RSA keys cost one Decrypt
-//! to unwrap, and wrap here. A private key that is unwrapped goes into KMS.
+//! to unwrap, and wrap here. A private key that is unwrapped goes into KMS, and so does a secret key that is to be on
+//! the token.
 
 use pkcs11_sys::*;
 use zeroize::Zeroizing;
@@ -59,18 +60,28 @@ impl Session {
         if template.ulong(CKA_CLASS)? == Some(CKO_PRIVATE_KEY) {
             return self.unwrap_private(&wrapping, &unwrapping_key, wrapped, template);
         }
-        secret::check(template, Origin::Unwrapped)?;
-        let wanted = secret::wanted_len(template)?;
+        let to_token = goes_into_kms(template)?;
+        let wanted = if to_token {
+            self.check_read_write()?;
+            self.token.check_import_secret(template)?
+        } else {
+            secret::check(template, Origin::Unwrapped)?;
+            secret::wanted_len(template)?
+        };
         let value = self.unwrapped(&wrapping, &unwrapping_key, wrapped)?;
         let value = match wrapping {
             Wrapping::Aes(Form::Kw) => without_fill(value, wanted),
             _ => value,
         };
-        if wanted.is_some_and(|wanted| wanted != value.len()) {
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != value.len()) {
+            let found = value.len();
             return Err(Error::new(
                 CKR_WRAPPED_KEY_LEN_RANGE,
-                format!("CKA_VALUE_LEN: the wrapped key has {} bytes", value.len()),
+                format!("the wrapped key has {found} bytes, and one of this template has {wanted}"),
             ));
+        }
+        if to_token {
+            return self.token.import_unwrapped_secret(template, &value);
         }
         self.add_object(secret::make(template, value, Origin::Unwrapped)?)
     }
@@ -84,9 +95,9 @@ impl Session {
         template: &Template<'_>,
     ) -> Result<CK_OBJECT_HANDLE> {
         self.check_read_write()?;
-        self.token.check_import_template(template)?;
+        self.token.check_import_private(template)?;
         let pkcs8 = self.unwrapped(wrapping, unwrapping_key, wrapped)?;
-        self.token.import_unwrapped(template, &pkcs8)
+        self.token.import_unwrapped_private(template, &pkcs8)
     }
 
     /// What was wrapped, with the zeros that KW may have behind it.
@@ -139,6 +150,13 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether a template is that of a secret key on the token. One of another class is for the session's own check to
+/// refuse.
+fn goes_into_kms(template: &Template<'_>) -> Result<bool> {
+    let secret = matches!(template.ulong(CKA_CLASS)?, None | Some(CKO_SECRET_KEY));
+    Ok(secret && template.flag(CKA_TOKEN)? == Some(true))
 }
 
 /// The bytes of a key that may leave the token under this wrapping key.

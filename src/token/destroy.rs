@@ -54,10 +54,18 @@ impl Token {
 
     fn destroy_key(&self, key: &KeyEntry) -> Result<()> {
         let result = match self.config.on_destroy {
-            OnDestroy::Schedule => self
-                .kms
-                .schedule_deletion(key, self.config.deletion_window_days),
-            OnDestroy::Disable => self.kms.disable(key),
+            // The replicas first: KMS keeps a primary until they have ended, and a key that is still there somewhere
+            // should be found.
+            OnDestroy::Schedule => {
+                let schedule = |key: &KeyEntry| {
+                    let window_days = self.config.deletion_window_days;
+                    self.kms.schedule_deletion(key, window_days)
+                };
+                self.elsewhere(key, schedule).and_then(|()| schedule(key))
+            }
+            OnDestroy::Disable => self
+                .elsewhere(key, |replica| self.kms.disable(replica))
+                .and_then(|()| self.kms.disable(key)),
             OnDestroy::Refuse => {
                 return Err(Error::new(
                     CKR_ACTION_PROHIBITED,

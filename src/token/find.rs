@@ -8,7 +8,7 @@ use pkcs11_sys::*;
 use super::Token;
 use super::inventory::{Shown, Snapshot};
 use crate::error::{Error, Result};
-use crate::kms::Phase;
+use crate::kms::{Phase, Stage};
 use crate::object::template::Template;
 use crate::object::{Key, KeyMaterial, KmsObject, Object, Part, attributes};
 
@@ -62,7 +62,9 @@ impl Token {
             self.check_login()?;
         }
         if key.material.get().is_none() {
-            self.materials.fetch(&*self.kms, &[key]);
+            let most = self.config.deadline;
+            self.materials
+                .fetch(&*self.kms, &[key], Stage::Request, most);
         }
         match key.material.get() {
             Some(material) if material.has(part) => Ok(Object::Kms(KmsObject {
@@ -86,7 +88,9 @@ impl Token {
         if missing.is_empty() {
             return Ok(());
         }
-        self.materials.fetch(&*self.kms, &missing);
+        let most = self.config.listing_deadline;
+        self.materials
+            .fetch(&*self.kms, &missing, Stage::Listing, most);
         if candidates
             .iter()
             .any(|shown| shown.key.material.get().is_some())

@@ -1,8 +1,9 @@
 //! One thread does the work, the others that want it wait for its outcome.
 
-use parking_lot::{Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::sync::{Condvar, Mutex};
 
 /// A piece of work that many threads may ask for at once and that must run once.
 #[derive(Debug, Default)]
@@ -21,10 +22,15 @@ struct State {
 }
 
 impl Flight {
-    /// Runs `work`, or waits for the thread that is at it and shares its outcome. Work of another age is
-    /// waited for as well, but its outcome is none for this thread, which begins anew then.
-    pub(super) fn join(&self, age: u32, work: impl FnOnce() -> Result<()>) -> Result<()> {
-        self.join_if(age, || true, work)
+    /// Runs `work`, or waits for the thread that is at it, for `patience` at most, and shares its outcome. Work of
+    /// another age is waited for as well, but its outcome is none for this thread, which begins anew then.
+    pub(super) fn join(
+        &self,
+        age: u32,
+        patience: Duration,
+        work: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        self.join_if(age, patience, || true, work)
     }
 
     /// The same, but work that nobody is at is begun only when it is `due`; when it is not, its
@@ -32,14 +38,25 @@ impl Flight {
     pub(super) fn join_if(
         &self,
         age: u32,
+        patience: Duration,
         due: impl FnOnce() -> bool,
         work: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
+        let until = Instant::now() + patience;
         let mut state = self.state.lock();
         while state.running {
             let landings = state.landings;
-            self.landed
-                .wait_while(&mut state, |state| state.landings == landings);
+            let is_in_the_air = |state: &mut State| state.landings == landings;
+            let is_late;
+            (state, is_late) =
+                self.landed
+                    .wait_while_until(&self.state, state, is_in_the_air, until);
+            if is_late {
+                return Err(Error::new(
+                    pkcs11_sys::CKR_DEVICE_ERROR,
+                    "another thread lists the keys and has not ended within the deadline",
+                ));
+            }
             if let Some(outcome) = state.last_outcome(age) {
                 return outcome;
             }
@@ -100,9 +117,29 @@ impl Drop for Landing<'_> {
 mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::time::Duration;
 
     use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn nobody_waits_longer_for_others_than_it_has_time() {
+        let (flight, start) = (Flight::default(), Barrier::new(2));
+        std::thread::scope(|scope| {
+            let slow = scope.spawn(|| {
+                flight.join(0, LONG, || {
+                    start.wait();
+                    start.wait();
+                    Ok(())
+                })
+            });
+            start.wait();
+            let waited = flight.join(0, Duration::from_millis(50), || panic!("one is at it"));
+            assert_eq!(waited.unwrap_err().rv(), pkcs11_sys::CKR_DEVICE_ERROR);
+            start.wait();
+            slow.join().unwrap().unwrap();
+        });
+    }
 
     #[test]
     fn many_threads_share_one_run() {
@@ -112,7 +149,7 @@ mod tests {
                 scope.spawn(|| {
                     start.wait();
                     flight
-                        .join(0, || {
+                        .join(0, LONG, || {
                             std::thread::sleep(Duration::from_millis(200));
                             runs.fetch_add(1, Ordering::Relaxed);
                             Ok(())
@@ -128,14 +165,15 @@ mod tests {
     fn work_that_is_not_due_again_has_its_last_outcome() {
         let flight = Flight::default();
         let failure = Error::from(pkcs11_sys::CKR_DEVICE_ERROR);
-        let not_due = |flight: &Flight| flight.join_if(0, || false, || panic!("it is not due"));
+        let not_due =
+            |flight: &Flight| flight.join_if(0, LONG, || false, || panic!("it is not due"));
         assert_eq!(not_due(&flight), Ok(()));
         assert_eq!(
-            flight.join(0, || Err(failure.clone())),
+            flight.join(0, LONG, || Err(failure.clone())),
             Err(failure.clone())
         );
         assert_eq!(not_due(&flight), Err(failure));
-        assert_eq!(flight.join(0, || Ok(())), Ok(()));
+        assert_eq!(flight.join(0, LONG, || Ok(())), Ok(()));
         assert_eq!(not_due(&flight), Ok(()));
     }
 
@@ -146,7 +184,7 @@ mod tests {
         let landed = AtomicU32::new(0);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let outcome = flight.join(1, || {
+                let outcome = flight.join(1, LONG, || {
                     begun.wait();
                     std::thread::sleep(Duration::from_millis(200));
                     landed.fetch_add(1, Ordering::Relaxed);
@@ -155,7 +193,7 @@ mod tests {
                 assert_eq!(outcome, Err(failure.clone()));
             });
             begun.wait();
-            let outcome = flight.join(2, || {
+            let outcome = flight.join(2, LONG, || {
                 assert_eq!(landed.fetch_add(1, Ordering::Relaxed), 1, "two at a time");
                 Ok(())
             });
@@ -163,9 +201,9 @@ mod tests {
         });
         assert_eq!(landed.into_inner(), 2);
         // What the work of before came to says nothing of this age.
-        assert_eq!(flight.join(2, || Err(failure.clone())), Err(failure));
+        assert_eq!(flight.join(2, LONG, || Err(failure.clone())), Err(failure));
         assert_eq!(
-            flight.join_if(3, || false, || panic!("it is not due")),
+            flight.join_if(3, LONG, || false, || panic!("it is not due")),
             Ok(())
         );
     }
@@ -174,9 +212,9 @@ mod tests {
     fn a_panic_does_not_leave_the_others_waiting() {
         let flight = Flight::default();
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            flight.join(0, || panic!("on purpose"))
+            flight.join(0, LONG, || panic!("on purpose"))
         }));
         assert!(panicked.is_err());
-        assert_eq!(flight.join(0, || Ok(())), Ok(()));
+        assert_eq!(flight.join(0, LONG, || Ok(())), Ok(()));
     }
 }

@@ -1,12 +1,12 @@
 //! Login: a state of the token in this process, and what a PIN is compared with or used for.
 
-use parking_lot::{Condvar, Mutex};
 use pkcs11_sys::*;
 
 use super::Token;
 use crate::config::PinMode;
 use crate::error::{Error, Result};
 use crate::kms::{IDENTITY_FORMS, Identity, Phase};
+use crate::sync::{Condvar, Mutex};
 
 /// Whether the application logged in to a token.
 #[derive(Debug, Default)]
@@ -40,9 +40,9 @@ impl State {
 impl Login {
     /// Begins a login; one that another thread begins or ends is waited for.
     fn enter(&self) -> Result<Passage<'_>> {
-        let mut state = self.state.lock();
-        self.changed
-            .wait_while(&mut state, |state| state.is_passing());
+        let state = self.state.lock();
+        let passes = |state: &mut State| state.is_passing();
+        let mut state = self.changed.wait_while(&self.state, state, passes);
         if *state == State::User {
             return Err(CKR_USER_ALREADY_LOGGED_IN.into());
         }

@@ -5,10 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
-use crate::kms::{KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind};
+use crate::kms::{GRACE, KeyAnswer, KeyEntry, Kms, KmsError, KmsErrorKind, Stage};
 use crate::object::{Key, KeyMaterial};
+use crate::sync::{Condvar, Mutex};
 
 /// How long a failed fetch is taken for an answer.
 const FAILURE_LASTS: Duration = Duration::from_secs(5);
@@ -41,18 +40,26 @@ impl Failure {
 }
 
 impl Materials {
-    /// Makes sure that the public half of each key is there, or known to be out of reach.
-    pub(super) fn fetch(&self, kms: &dyn Kms, keys: &[&Arc<Key>]) {
+    /// Makes sure that the public half of each key is there, or known to be out of reach, within what this stage
+    /// of the call has left of `most`.
+    pub(super) fn fetch(&self, kms: &dyn Kms, keys: &[&Arc<Key>], within: Stage, most: Duration) {
         loop {
             let (epoch, mine, theirs) = self.claim(keys);
-            self.fetch_claimed(kms, epoch, &mine);
+            self.fetch_claimed(kms, epoch, &mine, within);
             if theirs.is_empty() {
                 return;
             }
-            let mut state = self.state.lock();
-            self.landed.wait_while(&mut state, |state| {
-                theirs.iter().any(|arn| state.in_flight.contains(arn))
-            });
+            let state = self.state.lock();
+            let others_are_at_it =
+                |state: &mut State| theirs.iter().any(|arn| state.in_flight.contains(arn));
+            let until = Instant::now() + within.left(most) + GRACE;
+            let (state, is_late) =
+                self.landed
+                    .wait_while_until(&self.state, state, others_are_at_it, until);
+            drop(state);
+            if is_late {
+                return;
+            }
             // The others may have fetched for a key that was forgotten since: what is missing still is claimed
             // now.
         }
@@ -96,13 +103,13 @@ impl Materials {
         (state.epoch, mine, theirs)
     }
 
-    fn fetch_claimed(&self, kms: &dyn Kms, epoch: u32, mine: &[&Arc<Key>]) {
+    fn fetch_claimed(&self, kms: &dyn Kms, epoch: u32, mine: &[&Arc<Key>], stage: Stage) {
         let _landing = Landing {
             materials: self,
             keys: mine,
         };
         let entries: Vec<KeyEntry> = mine.iter().map(|key| key.entry.clone()).collect();
-        for (key, answer) in mine.iter().zip(kms.read_keys(&entries)) {
+        for (key, answer) in mine.iter().zip(kms.read_keys(&entries, stage)) {
             self.settle(epoch, key, answer.and_then(|answer| material(key, &answer)));
         }
     }

@@ -18,6 +18,7 @@ mod materials;
 mod names;
 mod operations;
 mod profiles;
+mod replicas;
 mod restrictions;
 mod rotation;
 mod session_objects;

@@ -160,6 +160,7 @@ impl Token {
     ) -> std::result::Result<(), KmsError> {
         // Written again as they are, since a policy may allow only requests that carry them.
         tags.extend(self.config.tags().clone());
+        self.elsewhere(key, |replica| self.kms.tag(replica, &tags))?;
         self.kms.tag(key, &tags)?;
         self.view.change(|inventory| inventory.tagged(key, tags));
         Ok(())

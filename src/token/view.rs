@@ -14,7 +14,7 @@ use super::foreign::Foreign;
 use super::inventory::{Inventory, Snapshot};
 use crate::config::{OnDestroy, TokenConfig};
 use crate::error::Result;
-use crate::kms::{Kms, Known, Phase, Runtime, Search};
+use crate::kms::{GRACE, Kms, Known, Phase, Runtime, Search, Stage};
 
 /// The keys of a token: a snapshot that readers share, and what it is made from.
 pub(super) struct View {
@@ -80,7 +80,9 @@ impl View {
             }
             let epoch = self.epoch();
             let is_due = || self.current.load().is_none();
-            let outcome = self.listing.join_if(epoch, is_due, || self.list());
+            let outcome = self
+                .listing
+                .join_if(epoch, self.patience(), is_due, || self.list());
             // What somebody may see who has logged out meanwhile, or may not, is no answer.
             if self.epoch() == epoch {
                 return outcome.map(|()| self.latest());
@@ -107,7 +109,9 @@ impl View {
             due
         };
         let epoch = self.epoch();
-        let outcome = self.listing.join_if(epoch, due, || self.list_news());
+        let outcome = self
+            .listing
+            .join_if(epoch, self.patience(), due, || self.list_news());
         if self.epoch() == epoch {
             return outcome.map(|()| self.latest());
         }
@@ -169,7 +173,10 @@ impl View {
         if due {
             let view = Arc::clone(self);
             self.runtime.background(move || {
-                if let Err(error) = view.listing.join(view.epoch(), || view.list()) {
+                if let Err(error) = view
+                    .listing
+                    .join(view.epoch(), view.patience(), || view.list())
+                {
                     let label = &view.config.label;
                     let what = "the listing could not be renewed, the last one stays";
                     if error.is_routine() {
@@ -180,6 +187,11 @@ impl View {
                 }
             });
         }
+    }
+
+    /// How long a call waits for the listing of another thread.
+    fn patience(&self) -> Duration {
+        Stage::Listing.left(self.config.listing_deadline) + GRACE
     }
 
     fn epoch(&self) -> u32 {

@@ -4,6 +4,7 @@ use std::ptr;
 
 use base64ct::{Base64, Encoding};
 use cryptoki_sys::*;
+use kms_pkcs11_testkit::{hex, python};
 use serde_json::{Value, json};
 
 use super::attribute::{Attr, bytes, flag, template, ulong};
@@ -89,6 +90,18 @@ pub(crate) fn from_base64(text: &Value) -> Vec<u8> {
 pub(crate) fn opened(world: &World, blob: &[u8], context: &Value) -> Vec<u8> {
     let request = json!({ "CiphertextBlob": base64(blob), "EncryptionContext": context });
     from_base64(&world.ask("Decrypt", &request)["Plaintext"])
+}
+
+/// Opens a ciphertext of the emulator with a key's bytes: after version, length of the key id and key id come nonce and
+/// sealed plaintext, bound to these three and to the names and values of the context.
+pub(crate) fn opened_with(value: &[u8], blob: &[u8], context: &[&str]) -> String {
+    let script = "import sys; from cryptography.hazmat.primitives.ciphers.aead import AESGCM; \
+                  key, blob = map(bytes.fromhex, sys.argv[1:3]); end = 2 + blob[1]; \
+                  context = b''.join(len(text).to_bytes(8, 'big') + text.encode() for text in sys.argv[3:]); \
+                  print(AESGCM(key).decrypt(blob[end:end + 12], blob[end + 12:], blob[:end] + context).hex())";
+    let mut arguments = vec![hex(value), hex(blob)];
+    arguments.extend(context.iter().map(ToString::to_string));
+    python(script, arguments).ok().stdout().trim().to_owned()
 }
 
 pub(crate) fn arn(session: Session<'_>, key: CK_OBJECT_HANDLE) -> String {

@@ -13,8 +13,10 @@
 
 pub(crate) mod attribute;
 mod cloud;
+pub(crate) mod cluster;
 pub(crate) mod kms;
 pub(crate) mod names;
+pub(crate) mod outside;
 mod session;
 pub(crate) mod walk;
 mod world;
@@ -31,7 +33,7 @@ use libloading::Library;
 pub(crate) use attribute::Attr;
 pub(crate) use cloud::Cloud;
 pub(crate) use session::{Mechanism, Session};
-pub(crate) use world::{Counts, World, calls};
+pub(crate) use world::{Counts, World, ask, calls, set_environment};
 
 /// What a function of PKCS#11 answers when it is not CKR_OK.
 pub(crate) type Rv<T> = Result<T, CK_RV>;
@@ -197,16 +199,32 @@ fn interface(library: &Library, major: u8, minor: u8) -> Rv<CK_INTERFACE> {
 
 /// Compiles `tests/c/NAME.c` beside p11-kit's pkcs11.h, without a single warning; answers the program.
 pub(crate) fn c_program(directory: &Path, name: &str) -> PathBuf {
-    let (root, program) = (kms_pkcs11_testkit::root(), directory.join(name));
+    compile(directory, name, name, &[])
+}
+
+/// The same, but `NAME.so`, a library.
+pub(crate) fn c_library(directory: &Path, name: &str) -> PathBuf {
+    compile(
+        directory,
+        name,
+        &format!("{name}.so"),
+        &["-shared", "-fPIC"],
+    )
+}
+
+fn compile(directory: &Path, name: &str, output: &str, options: &[&str]) -> PathBuf {
+    let (root, output) = (kms_pkcs11_testkit::root(), directory.join(output));
     let source = root.join(format!("tests/c/{name}.c"));
     let _ = run(Command::new("gcc")
         .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-pthread", "-g"])
+        .args(options)
         .args(["-isystem", "/usr/include/p11-kit-1"])
         .arg("-I")
         .arg(root.join("include"))
         .arg("-o")
-        .arg(&program)
-        .arg(source))
+        .arg(&output)
+        .arg(source)
+        .arg("-lm"))
     .ok();
-    program
+    output
 }

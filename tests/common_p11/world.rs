@@ -160,12 +160,7 @@ impl World {
     /// A request of somebody else's. It counts in [`Self::take_calls`].
     #[track_caller]
     pub(crate) fn ask(&self, operation: &str, body: &Value) -> Value {
-        let (status, answer) = post(&self.emulator.endpoint(), operation, &body.to_string());
-        assert_eq!(status, 200, "{operation} {body}: {answer}");
-        if answer.is_empty() {
-            return Value::Null;
-        }
-        serde_json::from_str(&answer).unwrap()
+        ask(&self.emulator, operation, body)
     }
 
     /// What pkcs11-tool, another process with the same configuration, prints.
@@ -189,8 +184,19 @@ impl World {
     }
 }
 
+/// A request of somebody else's to any emulator.
+#[track_caller]
+pub(crate) fn ask(emulator: &Emulator, operation: &str, body: &Value) -> Value {
+    let (status, answer) = post(&emulator.endpoint(), operation, &body.to_string());
+    assert_eq!(status, 200, "{operation} {body}: {answer}");
+    if answer.is_empty() {
+        return Value::Null;
+    }
+    serde_json::from_str(&answer).unwrap()
+}
+
 /// Makes this process's environment one without AWS and PKCS#11 settings, but for credentials.
-fn set_environment(home: &Path) {
+pub(crate) fn set_environment(home: &Path) {
     let inherited: Vec<_> = std::env::vars_os().map(|(name, _)| name).collect();
     let of_others = inherited.iter().filter(|name| {
         let name = name.to_string_lossy();
@@ -210,15 +216,23 @@ fn set_environment(home: &Path) {
     }
 }
 
-fn post(endpoint: &str, operation: &str, body: &str) -> (u16, String) {
+/// A request of somebody else's: the status and body of its answer.
+pub(crate) fn post(endpoint: &str, operation: &str, body: &str) -> (u16, String) {
+    // The emulator demands a signature and does not verify it.
+    let headers = format!(
+        "Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: TrentService.{operation}\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential=test, SignedHeaders=host, Signature=test\r\n"
+    );
+    http(endpoint, "POST /", &headers, body)
+}
+
+/// The status and body of the answer to a request, which begins with method and path.
+pub(crate) fn http(endpoint: &str, begin: &str, headers: &str, body: &str) -> (u16, String) {
     let address = endpoint.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
-    // The emulator demands a signature and does not verify it.
     write!(
         stream,
-        "POST / HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/x-amz-json-1.1\r\n\
-         Content-Length: {}\r\nX-Amz-Target: TrentService.{operation}\r\n\
-         Authorization: AWS4-HMAC-SHA256 Credential=test, SignedHeaders=host, Signature=test\r\n\r\n{body}",
+        "{begin} HTTP/1.0\r\nHost: {address}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .unwrap();

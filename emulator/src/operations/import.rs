@@ -33,7 +33,7 @@ pub(super) fn get_parameters_for_import(service: &Service, mut input: Input) -> 
     let wrapping_key = WrappingKey::by_spec(&key_spec)?.ok_or_else(|| unsupported(&key_spec))?;
     let token: [u8; 64] = random::bytes()?;
     let valid_to = Timestamp::now().plus_days(1);
-    service.with_key(&key_id, Names::Key, Requires::NotPendingDeletion, |key| {
+    service.with_key(&key_id, Names::Key, Requires::Importable, |key| {
         key.core.origin.require_external(&key.core.arn)?;
         let spec = key.core.spec;
         if !wrapping.takes(spec, wrapping_key.size) {
@@ -66,7 +66,7 @@ pub(super) fn import_key_material(service: &Service, mut input: Input) -> ApiRes
     let import_type = input.one_of("ImportType", &IMPORT_TYPES)?;
     input.validated()?;
     let valid_to = checked_expiry(model.as_deref(), valid_to)?;
-    service.with_key(&key_id, Names::Key, Requires::NotPendingDeletion, |key| {
+    service.with_key(&key_id, Names::Key, Requires::Importable, |key| {
         key.core.origin.require_external(&key.core.arn)?;
         let import_token = find_token(key, &token)?;
         let bytes = import_token
@@ -92,7 +92,7 @@ pub(super) fn delete_imported_key_material(
 ) -> ApiResult<Value> {
     let key_id = input.required_text("KeyId", KEY_ID_LEN)?;
     input.validated()?;
-    service.with_key(&key_id, Names::Key, Requires::NotPendingDeletion, |key| {
+    service.with_key(&key_id, Names::Key, Requires::Importable, |key| {
         key.core.origin.require_external(&key.core.arn)?;
         key.set_material(None, key.core.origin.clone());
         Ok(answer(key))

@@ -12,8 +12,8 @@ use crate::key::{Key, Requires};
 use crate::service::{Blueprint, Names, Service};
 use crate::spec::{KEY_SPEC_NAMES, KeySpec, KeyUsage, SYMMETRIC_DEFAULT, USAGE_NAMES};
 
-const DESCRIPTION_LEN: std::ops::RangeInclusive<usize> = 0..=8192;
-const POLICY_LEN: std::ops::RangeInclusive<usize> = 1..=131_072;
+pub(super) const DESCRIPTION_LEN: std::ops::RangeInclusive<usize> = 0..=8192;
+pub(super) const POLICY_LEN: std::ops::RangeInclusive<usize> = 1..=131_072;
 const ORIGINS: [&str; 4] = ["EXTERNAL", "AWS_CLOUDHSM", "AWS_KMS", "EXTERNAL_KEY_STORE"];
 
 pub(super) fn create_key(service: &Service, mut input: Input) -> ApiResult<Value> {
@@ -30,11 +30,7 @@ pub(super) fn create_key(service: &Service, mut input: Input) -> ApiResult<Value
     let policy = input.text("Policy", POLICY_LEN)?;
     input.validated()?;
 
-    if policy.is_some_and(|policy| !is_policy(&policy)) {
-        return Err(ApiError::malformed_policy(
-            "The policy is not a JSON document.",
-        ));
-    }
+    check_policy(policy.as_deref())?;
     if spec.is_some() && old_spec.is_some() {
         return Err(ApiError::validation(
             "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. \
@@ -133,8 +129,13 @@ pub(super) fn update_key_description(service: &Service, mut input: Input) -> Api
 }
 
 /// As far as it matters here: nothing is allowed or denied by it.
-fn is_policy(text: &str) -> bool {
-    serde_json::from_str::<serde_json::Map<String, Value>>(text).is_ok()
+pub(super) fn check_policy(policy: Option<&str>) -> ApiResult<()> {
+    match policy.map(serde_json::from_str::<serde_json::Map<String, Value>>) {
+        None | Some(Ok(_)) => Ok(()),
+        Some(Err(_)) => Err(ApiError::malformed_policy(
+            "The policy is not a JSON document.",
+        )),
+    }
 }
 
 fn entry(key: &Key) -> Value {

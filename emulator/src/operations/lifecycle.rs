@@ -22,14 +22,21 @@ pub(super) fn schedule_key_deletion(service: &Service, mut input: Input) -> ApiR
     let window_days = input.number("PendingWindowInDays", 7..=30)?.unwrap_or(30);
     input.validated()?;
     service.with_key(&key_id, Names::Key, Requires::NotPendingDeletion, |key| {
-        let date = Timestamp::now().plus_days(window_days);
-        key.state = KeyState::PendingDeletion { date, window_days };
-        Ok(json!({
-            "DeletionDate": date.seconds(),
-            "KeyId": key.core.arn,
-            "KeyState": key.state.name(),
-            "PendingWindowInDays": window_days,
-        }))
+        let mut answer = json!({ "KeyId": key.core.arn, "PendingWindowInDays": window_days });
+        let regions = key.regions.as_ref();
+        let waits = regions.is_some_and(|regions| {
+            regions.primary == service.site.region && !regions.replicas.is_empty()
+        });
+        key.state = if waits {
+            // When it ends is not known before the last replica has.
+            KeyState::PendingReplicaDeletion { window_days }
+        } else {
+            let date = Timestamp::now().plus_days(window_days);
+            answer["DeletionDate"] = date.seconds().into();
+            KeyState::PendingDeletion { date, window_days }
+        };
+        answer["KeyState"] = key.state.name().into();
+        Ok(answer)
     })
 }
 

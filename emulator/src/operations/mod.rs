@@ -11,6 +11,7 @@ mod lifecycle;
 mod mac;
 mod page;
 mod random;
+mod replication;
 mod rotation;
 mod signing;
 mod tagging;
@@ -52,7 +53,7 @@ const TAGGING: &str = "ResourceGroupsTaggingAPI_20170126";
 pub(crate) const SERVICES: [&str; 2] = [KMS, TAGGING];
 
 /// The most called first: the table is searched from the top.
-static OPERATIONS: [Operation; 40] = [
+static OPERATIONS: [Operation; 42] = [
     read("Sign", signing::sign),
     read("Decrypt", encryption::decrypt),
     read("Verify", signing::verify),
@@ -114,9 +115,11 @@ static OPERATIONS: [Operation; 40] = [
     change("DisableKey", lifecycle::disable_key),
     change("ScheduleKeyDeletion", lifecycle::schedule_key_deletion),
     change("CancelKeyDeletion", lifecycle::cancel_key_deletion),
-    change("EnableKeyRotation", rotation::enable_key_rotation),
-    change("DisableKeyRotation", rotation::disable_key_rotation),
-    change("RotateKeyOnDemand", rotation::rotate_key_on_demand),
+    elsewhere("EnableKeyRotation", rotation::enable_key_rotation),
+    elsewhere("DisableKeyRotation", rotation::disable_key_rotation),
+    elsewhere("RotateKeyOnDemand", rotation::rotate_key_on_demand),
+    elsewhere("ReplicateKey", replication::replicate_key),
+    elsewhere("UpdatePrimaryRegion", replication::update_primary_region),
 ];
 
 /// Characters of a key id, ARN or alias in a request.
@@ -152,5 +155,13 @@ const fn change(name: &'static str, run: fn(&Service, Input) -> ApiResult<Value>
     Operation {
         changes: true,
         ..read(name, run)
+    }
+}
+
+/// A change that other regions are told, too, which may take a while.
+const fn elsewhere(name: &'static str, run: fn(&Service, Input) -> ApiResult<Value>) -> Operation {
+    Operation {
+        slow: true,
+        ..change(name, run)
     }
 }

@@ -24,24 +24,28 @@ pub(super) fn enable_key_rotation(service: &Service, mut input: Input) -> ApiRes
     let key_id = input.required_text("KeyId", KEY_ID_LEN)?;
     let period = input.number("RotationPeriodInDays", PERIODS)?;
     input.validated()?;
-    service.with_key(&key_id, Names::Key, Requires::Enabled, |key| {
-        check_rotates(key)?;
-        key.automatic_rotation = Some(AutomaticRotation {
-            period_days: period.unwrap_or(DEFAULT_PERIOD),
-            since: Timestamp::now(),
-        });
-        Ok(Value::Null)
-    })
+    service
+        .with_key(&key_id, Names::Key, Requires::Enabled, |key| {
+            check_rotates(service, key)?;
+            key.automatic_rotation = Some(AutomaticRotation {
+                period_days: period.unwrap_or(DEFAULT_PERIOD),
+                since: Timestamp::now(),
+            });
+            Ok(key.core.id.clone())
+        })
+        .map(|id| tell_replicas(service, &id))
 }
 
 pub(super) fn disable_key_rotation(service: &Service, mut input: Input) -> ApiResult<Value> {
     let key_id = input.required_text("KeyId", KEY_ID_LEN)?;
     input.validated()?;
-    service.with_key(&key_id, Names::Key, Requires::Enabled, |key| {
-        check_rotates(key)?;
-        key.automatic_rotation = None;
-        Ok(Value::Null)
-    })
+    service
+        .with_key(&key_id, Names::Key, Requires::Enabled, |key| {
+            check_rotates(service, key)?;
+            key.automatic_rotation = None;
+            Ok(key.core.id.clone())
+        })
+        .map(|id| tell_replicas(service, &id))
 }
 
 pub(super) fn get_key_rotation_status(service: &Service, mut input: Input) -> ApiResult<Value> {
@@ -66,7 +70,7 @@ pub(super) fn rotate_key_on_demand(service: &Service, mut input: Input) -> ApiRe
     let key_id = input.required_text("KeyId", KEY_ID_LEN)?;
     input.validated()?;
     service.with_key(&key_id, Names::Key, Requires::Enabled, |key| {
-        check_rotates(key)?;
+        check_rotates(service, key)?;
         if key.core.generation() >= ON_DEMAND_ROTATIONS {
             return Err(ApiError::limit_exceeded(format!(
                 "The on-demand rotations limit has been reached for the given keyId. No more on-demand \
@@ -76,7 +80,11 @@ pub(super) fn rotate_key_on_demand(service: &Service, mut input: Input) -> ApiRe
         }
         let material = Material::generate(key.core.spec, key.core.usage)?;
         key.core = Arc::new(KeyCore::rotated(&key.core, material, Timestamp::now()));
-        Ok(json!({ "KeyId": key.core.id }))
+        Ok(key.core.id.clone())
+    })
+    .map(|id| {
+        tell_replicas(service, &id);
+        json!({ "KeyId": id })
     })
 }
 
@@ -123,9 +131,18 @@ pub(super) fn list_key_rotations(service: &Service, mut input: Input) -> ApiResu
     })
 }
 
-/// A symmetric key whose material KMS made.
-fn check_rotates(key: &Key) -> ApiResult<()> {
+/// A symmetric key whose material KMS made; of a multi-Region key, the primary.
+fn check_rotates(service: &Service, key: &Key) -> ApiResult<()> {
     check_symmetric(key)?;
+    let region = &service.site.region;
+    if let Some(regions) = &key.regions
+        && regions.primary != *region
+    {
+        return Err(ApiError::unsupported(format!(
+            "{} is a multi-region replica key: its primary key rotates.",
+            key.core.arn
+        )));
+    }
     let origin = &key.core.origin;
     if *origin == Origin::Kms {
         return Ok(());
@@ -135,6 +152,12 @@ fn check_rotates(key: &Key) -> ApiResult<()> {
         key.core.arn,
         origin.name()
     )))
+}
+
+/// Replicas rotate with their primary.
+fn tell_replicas(service: &Service, id: &str) -> Value {
+    service.tell_others(id, &[]);
+    Value::Null
 }
 
 fn check_symmetric(key: &Key) -> ApiResult<()> {

@@ -128,6 +128,11 @@ fn it_says_what_is_wrong_with_its_arguments() {
         (["--account", "12"], "not twelve digits"),
         (["--region", ""], "not a region"),
         (["--state", "/nonexistent/state"], "state file"),
+        (["--peer", "eu-west-1"], "REGION=URL"),
+        (
+            ["--peer", "eu-west-1=http://192.0.2.1:80"],
+            "endpoint of an emulator",
+        ),
         (["--latency", "5"], "--latency"),
     ] {
         // One that wrongly starts ends at once.

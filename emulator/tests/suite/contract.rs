@@ -18,7 +18,8 @@ use crate::client::{Client, base64, bytes, text};
 
 #[test]
 fn the_emulator_keeps_every_contract() {
-    let emulator = Emulator::start(Options::default()).unwrap();
+    let regions = Emulator::start_regions(&["us-east-1", "eu-west-1"]).unwrap();
+    let emulator = &regions[0];
     let broken = broken_contracts(&emulator.endpoint(), |contract| &contract.expected);
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
@@ -116,6 +117,9 @@ fn fixture(client: &mut Client) -> BTreeMap<String, String> {
         names.insert(format!("{{{name}}}"), id);
         names.insert(format!("{{{name}.arn}}"), arn);
     }
+    let multi_region = client.ok("CreateKey", &json!({ "MultiRegion": true }));
+    let id = text(&multi_region["KeyMetadata"]["KeyId"]);
+    names.insert("{multi-region}".to_owned(), id);
     client.ok("DisableKey", &json!({ "KeyId": names["{disabled}"] }));
     client.ok("ScheduleKeyDeletion", &json!({ "KeyId": names["{dying}"] }));
     client.ok(

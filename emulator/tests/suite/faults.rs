@@ -181,12 +181,12 @@ fn a_client_in_any_language_sets_faults_and_settings_over_http() {
     );
     client.ok("GenerateRandom", &random());
 
-    let settings = json!({ "latency_ms": 1, "stale_reads": 2 });
+    let settings = json!({ "latency_ms": 1, "stale_reads": 2, "creating_reads": 1 });
     assert_eq!(
         client.control("PUT", "settings", &settings),
         (200, settings.clone())
     );
-    let changed = json!({ "latency_ms": 0, "stale_reads": 2 });
+    let changed = json!({ "latency_ms": 0, "stale_reads": 2, "creating_reads": 1 });
     assert_eq!(
         client.control("PUT", "settings", &json!({ "latency_ms": 0 })),
         (200, changed)

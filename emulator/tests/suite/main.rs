@@ -24,6 +24,7 @@ mod ml_dsa;
 mod ml_kem;
 mod protocol;
 mod recorded;
+mod replication;
 mod rotation;
 mod sdk;
 mod state;

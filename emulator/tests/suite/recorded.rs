@@ -3,14 +3,13 @@
 //! The facts were recorded from AWS KMS by the authors of `LocalStack` (Apache-2.0), in 114 cases, and are
 //! restated here as our own table: the request, and the code and message or the members it was answered.
 //!
-//! - 109 cases are proved whole: random bytes (8), plaintext sizes (7), keys described and not found (5),
+//! - 110 cases are proved whole: random bytes (8), plaintext sizes (7), keys described and not found (5),
 //!   unsuitable keys (1), key creation (4), the alias prefix (1), signatures (10) and their salts (8, in
 //!   the tests with OpenSSL), MACs (9), shared secrets (2), data keys (10), `ReEncrypt` (3), import (13)
-//!   and rotation (14, these six in tests of their own), encryption contexts (1), tags (11).
+//!   and rotation (14, these six in tests of their own), encryption contexts (1), tags (11), replication (1, in `replication.rs`).
 //! - 2 cases are proved as far as their operations exist here: a key that another region does not have, the
 //!   refusal of a broken ciphertext.
-//! - 5 cases are about operations that do not exist here: the rotation of what was imported (4),
-//!   `ReplicateKey` (1).
+//! - 4 cases are about operations that do not exist here: the rotation of what was imported.
 
 mod refusals;
 

@@ -237,6 +237,17 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         backs: Backs::Module,
+        section: "4.9 Private key objects",
+        why: "Every private key has these attributes.",
+        seen: rows! {
+            "unwrap: a private key with padding, onto the token" {
+                "C_GetAttributeValue.4": "CKR_ATTRIBUTE_TYPE_INVALID CKA_ALWAYS_SENSITIVE=unavailable" => "CKR_OK CKA_ALWAYS_SENSITIVE=00",
+                "C_GetAttributeValue.6": "CKR_ATTRIBUTE_TYPE_INVALID CKA_NEVER_EXTRACTABLE=unavailable" => "CKR_OK CKA_NEVER_EXTRACTABLE=00",
+            }
+        },
+    },
+    Difference {
+        backs: Backs::Module,
         section: "4.10 Secret key objects",
         why: "Every secret key has these attributes.",
         seen: rows! {

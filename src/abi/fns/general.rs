@@ -2,13 +2,15 @@
 
 use std::ffi::CStr;
 use std::ptr;
+use std::time::Duration;
 
 use pkcs11_sys::*;
 
 use super::super::environment;
 use super::super::exports::{LIST_2_40, LIST_3_0, LIST_3_2};
 use super::super::memory::{check_pointer, write};
-use super::super::process::{self, WITH_SIGNALS_BLOCKED};
+use super::super::process;
+use super::super::signals::WITH_SIGNALS_BLOCKED;
 use super::objects::write_list;
 use crate::config::{Config, ConfigError, CreateThreads};
 use crate::error::{Error, Result};
@@ -21,6 +23,9 @@ const INTERFACE_NAME: &CStr = c"PKCS 11";
 
 /// The newest version of the standard that the module speaks.
 const CRYPTOKI_VERSION: CK_VERSION = CK_VERSION { major: 3, minor: 2 };
+
+/// How long C_Finalize waits for the module's threads.
+const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
 
 pub(in super::super) unsafe fn initialize(init_args: CK_VOID_PTR) -> Result<()> {
     // SAFETY: by this function's contract.
@@ -57,7 +62,9 @@ pub(in super::super) unsafe fn finalize(reserved: CK_VOID_PTR) -> Result<()> {
         return Err(CKR_ARGUMENTS_BAD.into());
     }
     let module = process::take()?;
-    module.log().scope("C_Finalize", || module.shut_down());
+    module
+        .log()
+        .scope("C_Finalize", || module.shut_down(SHUTDOWN_BOUND));
     Ok(())
 }
 

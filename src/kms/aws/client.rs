@@ -17,10 +17,9 @@ use aws_sdk_kms::config::{FrameworkMetadata, SharedHttpClient, StalledStreamProt
 use aws_sdk_resourcegroupstagging::Client as TaggingClient;
 use aws_smithy_http_client::pool;
 use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_types::service_config::ServiceConfigKey;
-use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::ambient::Ambient;
@@ -28,11 +27,14 @@ use super::attempts::CountAttempts;
 use super::caller::Guard;
 use super::connections;
 use super::credentials;
+use super::lending::Lending;
+use super::resolver::SystemResolver;
 use super::retry::NeverOnLimitExceeded;
 use super::settings::AwsSettings;
 use super::throttling::{InTurn, NoteThrottling};
-use super::trust::CaBundle;
+use super::trust::{self, CaBundle};
 use crate::kms::{Identity, KmsError, KmsErrorKind};
+use parking_lot::Mutex;
 
 /// How long an unused connection stays open.
 const IDLE: Duration = Duration::from_secs(90);
@@ -79,13 +81,14 @@ impl fmt::Debug for SharedHttp {
 fn connection_pool(bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsError> {
     let trust = match bundle {
         Some(bundle) => bundle.tls_context().map_err(|why| unusable(&why))?,
-        None => TlsContext::default(),
+        None => trust::of_system()?,
     };
     connections::log_key_exchanges();
     let pool = pool::ConnectionPool::builder()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(trust)
         .proxy_config(ProxyConfig::from_env())
+        .dns_resolver(SystemResolver)
         .tcp_nodelay(true)
         .idle_timeout(IDLE)
         .event_listener(connections::listener())
@@ -110,6 +113,7 @@ pub(super) async fn build(
     http: &SharedHttp,
     identity: Option<&Identity>,
     guard: &Arc<Guard>,
+    lending: &Lending,
     warned: &Mutex<BTreeSet<String>>,
 ) -> Result<(Clients, SdkConfig), KmsError> {
     let ambient = Ambient::load(settings).await;
@@ -127,7 +131,7 @@ pub(super) async fn build(
         return Err(unusable(&"no AWS region is set"));
     }
     let limit = chain_limit(settings);
-    if let Some(provider) = credentials::provider(settings, guard, &config, limit).await {
+    if let Some(provider) = credentials::provider(settings, guard, &config, lending, limit).await {
         config = config
             .into_builder()
             .credentials_provider(provider)
@@ -274,7 +278,7 @@ fn tagging_client(config: &SdkConfig) -> TaggingClient {
     TaggingClient::from_conf(builder.build())
 }
 
-fn unusable(reason: &dyn fmt::Display) -> KmsError {
+pub(super) fn unusable(reason: &dyn fmt::Display) -> KmsError {
     KmsError::local(
         KmsErrorKind::Configuration,
         "client",

@@ -246,10 +246,11 @@ fn left_over(error: KmsError, timeout: Duration) -> KmsError {
 
 /// Whether a request that failed like this may have been carried out: its answer is what is missing.
 fn leaves_doubt(error: &KmsError) -> bool {
-    matches!(
-        error.kind,
-        Kind::Timeout | Kind::Network | Kind::Unavailable | Kind::BadAnswer
-    )
+    !error.is_unsent
+        && matches!(
+            error.kind,
+            Kind::Timeout | Kind::Network | Kind::Unavailable | Kind::BadAnswer
+        )
 }
 
 /// Whether what failed like this may succeed a little later, for a key that is new.

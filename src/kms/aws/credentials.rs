@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use super::ambient::Ambient;
 use super::caller::Guard;
+use super::lending::Lending;
 use super::renewal::Renewing;
 use super::settings::AwsSettings;
 use crate::config::RoleConfig;
@@ -35,6 +36,7 @@ pub(super) async fn provider(
     settings: &AwsSettings,
     guard: &Arc<Guard>,
     config: &SdkConfig,
+    lending: &Lending,
     limit: Duration,
 ) -> Option<SharedCredentialsProvider> {
     let mut provider = config.credentials_provider()?;
@@ -44,9 +46,7 @@ pub(super) async fn provider(
         provider = SharedCredentialsProvider::new(link);
     }
     let watched = guard.watch(provider, config);
-    Some(SharedCredentialsProvider::new(Renewing::new(
-        watched, limit,
-    )))
+    Some(lending.provider(Renewing::new(watched, limit)))
 }
 
 /// The credentials that a PIN is, unless it names others.

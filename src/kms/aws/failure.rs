@@ -1,6 +1,7 @@
 //! From the SDK's errors to the port's.
 
 use std::error::Error;
+use std::io;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::config::http::HttpResponse;
@@ -79,6 +80,9 @@ fn transport(local: impl Fn(Kind, String) -> KmsError, error: &ConnectorError) -
     if error.is_user() || chain(error).any(|cause| starts_with(cause, BAD_ENDPOINT)) {
         return local(Kind::Configuration, words(error));
     }
+    if chain(error).any(|cause| cause.downcast_ref().is_some_and(is_exhaustion)) {
+        return local(Kind::Exhausted, words(error));
+    }
     let step = if chain(error).any(<dyn Error>::is::<ResolveDnsError>) {
         "name resolution failed"
     } else if chain(error).any(|cause| starts_with(cause, TLS)) {
@@ -89,6 +93,14 @@ fn transport(local: impl Fn(Kind, String) -> KmsError, error: &ConnectorError) -
         "connection failed"
     };
     local(Kind::Network, format!("{step}: {}", words(error)))
+}
+
+/// Whether the operating system had no descriptor or no memory.
+pub(super) fn is_exhaustion(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    code.is_some_and(|code| {
+        [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS].contains(&code)
+    })
 }
 
 /// The port's error for credentials that could not be had.

@@ -24,6 +24,7 @@ pub(super) enum Quota {
     UntagResource,
     DisableKey,
     ScheduleKeyDeletion,
+    ReplicateKey,
 }
 
 /// A quota: its name in the log, the operations that it counts, the setting that says how many of them
@@ -37,7 +38,7 @@ struct Row {
 }
 
 /// What is not configured is half of what KMS admits where it is asked in bulk, and else all of it.
-const TABLE: [Row; 16] = {
+const TABLE: [Row; 17] = {
     use Quota as Q;
     [
         work(Q::Rsa, "rsa", "rates.rsa", &["Decrypt"], |rates| rates.rsa),
@@ -89,6 +90,7 @@ const TABLE: [Row; 16] = {
         change(Q::UntagResource, &["UntagResource"], |_| 5),
         change(Q::DisableKey, &["DisableKey"], |_| 5),
         change(Q::ScheduleKeyDeletion, &["ScheduleKeyDeletion"], |_| 15),
+        change(Q::ReplicateKey, &["ReplicateKey"], |_| 5),
     ]
 };
 
@@ -264,7 +266,7 @@ mod tests {
                 "ListResourceTags" | "GetPublicKey" | "DescribeKey" => 2000,
                 "GetResources" | "ScheduleKeyDeletion" => 15,
                 "TagResource" => 10,
-                "CreateKey" | "UntagResource" | "DisableKey" => 5,
+                "CreateKey" | "ReplicateKey" | "UntagResource" | "DisableKey" => 5,
                 other => panic!("{other} has no quota here"),
             };
             assert!((1..=most).contains(&rate), "{name}: {rate} of {most}");

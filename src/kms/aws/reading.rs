@@ -11,27 +11,39 @@ use tokio::time::Instant;
 use super::bulk;
 use super::fresh::key_id;
 use super::listing::{answered, bad_answer, check_key};
+use super::regions::Regions;
 use super::request::Requests;
 use crate::kms::{KeyAnswer, KeyEntry, KeySpec, KeyUsage, KmsError, KmsErrorKind as Kind};
 
 const GET_PUBLIC_KEY: &str = "GetPublicKey";
 const DESCRIBE_KEY: &str = "DescribeKey";
 
-impl Requests {
+impl Regions {
+    /// What keys are is the same in every region that has them.
     pub(super) async fn read_keys(
         self: Arc<Self>,
         keys: Vec<KeyEntry>,
         deadline: Instant,
     ) -> Vec<Result<KeyAnswer, KmsError>> {
-        let concurrency = self.settings().concurrency;
+        let concurrency = self.home().settings().concurrency;
         let ask = move |key: KeyEntry| {
-            let requests = Arc::clone(&self);
-            async move { requests.read_key(&key, deadline).await }
+            let (regions, of_token) = (Arc::clone(&self), key.clone());
+            regions.ask(
+                GET_PUBLIC_KEY,
+                Some(key),
+                deadline,
+                move |there, deadline| {
+                    let key = there.own(&of_token);
+                    async move { there.requests.read_key(&key, deadline).await }
+                },
+            )
         };
         let answers = bulk::each(keys.clone(), concurrency, ask).await;
         answered(GET_PUBLIC_KEY, &keys, answers)
     }
+}
 
+impl Requests {
     /// The key behind an id, ARN or alias.
     pub(super) async fn describe_key(
         &self,

@@ -28,7 +28,7 @@ const PAUSE: [Duration; 2] = [Duration::from_secs(1), Duration::from_mins(1)];
 const LONG_LIVED: Duration = Duration::from_mins(15);
 
 /// Keeps credentials of `source` ready.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Renewing(Arc<Keeper>);
 
 #[derive(Debug)]
@@ -58,6 +58,11 @@ impl Renewing {
             current: ArcSwapOption::const_empty(),
             asking: Mutex::new(false),
         }))
+    }
+
+    /// Those that are at hand, if they are good.
+    pub(super) fn ready(&self) -> Option<Credentials> {
+        self.0.ready()
     }
 }
 

@@ -20,14 +20,17 @@ use super::audit::Record;
 use super::caller::{self, Guard};
 use super::client::{self, Clients, SharedHttp};
 use super::denied::Denied;
+use super::endpoint::Endpoint;
 use super::failure;
 use super::fresh::FreshKeys;
+use super::lending::Lending;
 use super::limiter::Limiter;
+use super::manner::Manner;
 use super::quota::Call;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
 use super::throttling;
-use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind, first_use};
+use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind};
 use crate::metrics::Metrics;
 
 /// Clients, and since when there are any.
@@ -43,6 +46,7 @@ const YOUNG: Duration = Duration::from_secs(1);
 pub(super) struct Requests {
     settings: AwsSettings,
     http: SharedHttp,
+    lending: Lending,
     /// Empty until they could be built, and again when their credentials were of no use: what a file or the
     /// environment's services say by then is looked at anew.
     clients: ArcSwapOption<Built>,
@@ -55,6 +59,8 @@ pub(super) struct Requests {
     /// The warnings about settings that were given.
     warned: parking_lot::Mutex<BTreeSet<String>>,
     limiter: Arc<Limiter>,
+    kms: Endpoint,
+    tagging: Endpoint,
     pub(super) fresh: FreshKeys,
     denied: Denied,
     metrics: Option<Arc<Metrics>>,
@@ -65,10 +71,18 @@ impl Requests {
         settings: AwsSettings,
         http: SharedHttp,
         metrics: Option<Arc<Metrics>>,
+        lending: Lending,
     ) -> Self {
+        let name = match &settings.region {
+            Some(region) if lending.is_replica() => format!("{} in {region}", settings.token),
+            _ => settings.token.clone(),
+        };
         Self {
             guard: ArcSwap::from(Guard::of(&settings)),
-            limiter: Arc::new(Limiter::new(settings.token.clone(), settings.rates)),
+            limiter: Arc::new(Limiter::new(name, settings.rates)),
+            lending,
+            kms: Endpoint::new("KMS", &settings, metrics.as_ref()).announced(),
+            tagging: Endpoint::new("the tagging API", &settings, metrics.as_ref()),
             identity: ArcSwapOption::const_empty(),
             settings,
             http,
@@ -131,7 +145,7 @@ impl Requests {
             let client = self.clients(call.operation).await?.kms;
             Ok(Box::pin(send(client)).await)
         };
-        self.bounded(call, key, deadline, answer).await
+        self.bounded(&self.kms, call, key, deadline, answer).await
     }
 
     /// The same for a request to the resource groups tagging API.
@@ -155,12 +169,14 @@ impl Requests {
             })?;
             Ok(Box::pin(send(client)).await)
         };
-        self.bounded(operation.into(), None, deadline, answer).await
+        self.bounded(&self.tagging, operation.into(), None, deadline, answer)
+            .await
     }
 
     /// Waits for the turn of one request and for its answer until its deadline, and records the latter.
     async fn bounded<T, E>(
         &self,
+        endpoint: &Endpoint,
         call: Call,
         key: Option<&str>,
         deadline: Instant,
@@ -171,17 +187,34 @@ impl Requests {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let operation = call.operation;
+        let manner = Manner::current();
         let started = Instant::now();
         // Past its deadline a request must not even be sent.
-        let late = || {
+        let late = |deadline: Instant| {
             let waited = deadline.saturating_duration_since(started);
             KmsError::local(KmsErrorKind::Timeout, operation, key, no_answer(waited))
         };
         if started >= deadline {
-            return Err(late());
+            return Err(late(deadline));
         }
+        if !manner.anyway {
+            // Nobody waits for the turn of a request that would not be sent.
+            endpoint.check(operation, key, started)?;
+        }
+        let turn_by = manner
+            .most_wait
+            .map_or(deadline, |most| deadline.min(started + most));
+        let _place = self.limiter.turn(call, turn_by).await?;
+        let sent = Instant::now();
+        let pass = endpoint.admit(operation, key, manner.anyway, sent)?;
+        let deadline = if pass.is_probe() {
+            deadline.min(endpoint.end_of_probe(sent))
+        } else {
+            deadline
+        };
+        let once = manner.once || pass.is_probe();
         let work = async {
-            let answer = throttling::heeded::<E, _>(&self.limiter, call, answer).await?;
+            let answer = throttling::heeded::<E, _>(&self.limiter, call, once, answer).await?;
             answer.map_err(|error| {
                 if failure::lacks_credentials(&error) {
                     self.renew_clients();
@@ -189,16 +222,14 @@ impl Requests {
                 failure::describe(operation, key, &error)
             })
         };
-        let _place = self.limiter.turn(call, deadline).await?;
         let told = async {
-            let record = Record::begin(operation, key, self.metrics.as_deref(), Instant::now());
+            let record = Record::begin(operation, key, self.metrics.as_deref(), sent);
             let ended = timeout_at(deadline, work).await;
-            if attempts::so_far().status.is_some() {
-                first_use::answered();
-            }
-            let result = ended.unwrap_or_else(|_| Err(late()));
+            let attempts = attempts::so_far();
+            let result = ended.unwrap_or_else(|_| Err(late(deadline)));
             let result = self.denied.note(operation, key, result);
             record.end(&result);
+            endpoint.note(pass, manner.anyway, &result, attempts, sent);
             if let Err(error) = &result
                 && matches!(
                     error.kind,
@@ -257,6 +288,7 @@ impl Requests {
             &self.http,
             identity,
             guard,
+            &self.lending,
             &self.warned,
         ))
         .await
@@ -285,7 +317,10 @@ impl Requests {
             if let Some(provider) = config.credentials_provider() {
                 // The guard asks AWS whose they are.
                 let answer = provider.provide_credentials().await;
-                answer.map_err(|error| failure::of_credentials(caller::OPERATION, &error))?;
+                answer.map_err(|error| {
+                    self.lending.forget();
+                    failure::of_credentials(caller::OPERATION, &error)
+                })?;
             }
             self.identity.store(Some(Arc::new(identity)));
             self.guard.store(guard);
@@ -308,6 +343,15 @@ impl Requests {
         self.identity.store(None);
         self.guard.store(Guard::of(&self.settings));
         self.denied.forget();
+        self.lending.forget();
+        self.clients.store(None);
+    }
+
+    /// Sends what follows as an identity of which another region has made sure.
+    pub(super) fn act_as(&self, identity: &Identity) {
+        self.guard.store(Guard::of(&self.settings));
+        self.denied.forget();
+        self.identity.store(Some(Arc::new(identity.clone())));
         self.clients.store(None);
     }
 
@@ -318,6 +362,7 @@ impl Requests {
             .as_ref()
             .is_some_and(|built| built.since.elapsed() >= YOUNG)
         {
+            self.lending.forget();
             self.clients.compare_and_swap(&clients, None);
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_kms::config::interceptors::InterceptorContext;
 use aws_sdk_kms::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_kms::operation::create_key::CreateKeyError;
+use aws_sdk_kms::operation::replicate_key::ReplicateKeyError;
 use aws_sdk_kms::operation::tag_resource::TagResourceError;
 
 /// The pauses while a new key becomes visible: the first up to half a second, doubled up to four.
@@ -45,6 +46,9 @@ impl ClassifyRetry for NeverOnLimitExceeded {
             error
                 .downcast_ref::<CreateKeyError>()
                 .is_some_and(CreateKeyError::is_limit_exceeded_exception)
+                || error
+                    .downcast_ref::<ReplicateKeyError>()
+                    .is_some_and(ReplicateKeyError::is_limit_exceeded_exception)
                 || error
                     .downcast_ref::<TagResourceError>()
                     .is_some_and(TagResourceError::is_limit_exceeded_exception)

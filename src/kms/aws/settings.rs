@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{CallerRules, Discovery, PinMode, Rates, RoleConfig, TokenConfig};
+use crate::config::{self, CallerRules, Discovery, PinMode, Rates, RoleConfig, TokenConfig};
 
 /// Where KMS is, and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -13,6 +13,12 @@ pub(crate) struct AwsSettings {
     /// `https://…` or `http://…`; without it the SDK's chain decides (`AWS_ENDPOINT_URL_KMS`,
     /// `AWS_ENDPOINT_URL`, profile, the region's own).
     pub(crate) endpoint: Option<String>,
+    /// The other regions that have replicas of the token's keys, in the order of preference.
+    pub(crate) replicas: Vec<Replica>,
+    /// Whether a replica signs while the token's region fails.
+    pub(crate) failover: bool,
+    /// How long an answer of the token's region is waited for before a replica is asked, too.
+    pub(crate) hedge_after: Option<Duration>,
     /// The profile of the shared AWS files; without it `AWS_PROFILE`, else `default`, where the chain gets
     /// to it.
     pub(crate) profile: Option<String>,
@@ -53,6 +59,37 @@ pub(crate) struct AwsSettings {
     pub(crate) surroundings: super::tests::Surroundings,
 }
 
+/// Another region, and where KMS is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Replica {
+    /// `eu-west-1`.
+    pub(crate) region: String,
+    /// `https://…` or `http://…`; without it the SDK's chain decides.
+    pub(crate) endpoint: Option<String>,
+}
+
+impl Replica {
+    fn of(replica: &config::Replica) -> Self {
+        Self {
+            region: replica.region.as_str().to_owned(),
+            endpoint: replica.endpoint.as_ref().map(|url| url.as_str().to_owned()),
+        }
+    }
+}
+
+impl AwsSettings {
+    /// How the other regions are reached, each as if it were the token's own.
+    pub(super) fn of_replicas(&self) -> Vec<Self> {
+        let settings = |replica: &Replica| Self {
+            region: Some(replica.region.clone()),
+            endpoint: replica.endpoint.clone(),
+            replicas: Vec::new(),
+            ..self.clone()
+        };
+        self.replicas.iter().map(settings).collect()
+    }
+}
+
 impl From<&TokenConfig> for AwsSettings {
     fn from(config: &TokenConfig) -> Self {
         Self {
@@ -61,6 +98,9 @@ impl From<&TokenConfig> for AwsSettings {
                 .as_ref()
                 .map(|region| region.as_str().to_owned()),
             endpoint: config.endpoint.as_ref().map(|url| url.as_str().to_owned()),
+            replicas: config.replicas.regions.iter().map(Replica::of).collect(),
+            failover: config.replicas.failover,
+            hedge_after: config.replicas.hedge_after,
             profile: config.profile.as_ref().map(|name| name.as_str().to_owned()),
             fips: config.fips,
             dualstack: config.dualstack,

@@ -7,6 +7,7 @@ mod creation;
 mod cryptography;
 mod deadlines;
 mod emulated;
+mod failover;
 mod issuing;
 mod logging;
 mod reading;
@@ -45,7 +46,7 @@ fn settings(endpoint: &str) -> AwsSettings {
 }
 
 fn kms(settings: AwsSettings) -> AwsKms {
-    AwsKms::new(settings, runtime(), SharedHttp::new(), None)
+    AwsKms::new(settings, runtime(), &SharedHttp::new(), None)
 }
 
 fn key(number: u32) -> KeyEntry {

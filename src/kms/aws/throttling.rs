@@ -30,6 +30,8 @@ task_local! {
 struct Request {
     limiter: Arc<Limiter>,
     call: Call,
+    /// Whether it is given up with its first failure.
+    is_once: bool,
     /// The code in an error of the operation, whose type the SDK hides from interceptors.
     code: fn(&ErasedError) -> Option<&str>,
     /// Whether there was an attempt already.
@@ -38,10 +40,12 @@ struct Request {
     wait: Cell<Option<Duration>>,
 }
 
-/// Does `work`, a request of this call whose error is `E`, and tells the limiter when it is throttled.
+/// Does `work`, a request of this call whose error is `E`, and tells the limiter when it is throttled. What is
+/// asked `once` is not repeated, whatever happens.
 pub(super) fn heeded<E, F>(
     limiter: &Arc<Limiter>,
     call: Call,
+    once: bool,
     work: F,
 ) -> impl Future<Output = F::Output>
 where
@@ -51,6 +55,7 @@ where
     let request = Request {
         limiter: Arc::clone(limiter),
         call,
+        is_once: once,
         code: |error| error.downcast_ref::<E>()?.code(),
         is_sent: Cell::default(),
         wait: Cell::default(),
@@ -109,19 +114,20 @@ impl Intercept for NoteThrottling {
     }
 }
 
-/// Has an attempt that was throttled repeated when its turn comes.
+/// Has an attempt that was throttled repeated when its turn comes, and one that is to be the only one never.
 #[derive(Debug)]
 pub(super) struct InTurn;
 
 impl ClassifyRetry for InTurn {
     fn classify_retry(&self, _: &InterceptorContext) -> RetryAction {
-        let wait = REQUEST.try_with(|request| request.wait.get());
-        match wait.ok().flatten() {
-            Some(wait) => RetryAction::RetryIndicated(RetryReason::RetryableError {
+        let request = REQUEST.try_with(|request| (request.is_once, request.wait.get()));
+        match request.unwrap_or_default() {
+            (true, _) => RetryAction::RetryForbidden,
+            (false, Some(wait)) => RetryAction::RetryIndicated(RetryReason::RetryableError {
                 kind: ErrorKind::ThrottlingError,
                 retry_after: Some(wait),
             }),
-            None => RetryAction::NoActionIndicated,
+            (false, None) => RetryAction::NoActionIndicated,
         }
     }
 

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pkcs11_sys::{
     CK_RV, CKR_ACTION_PROHIBITED, CKR_ATTRIBUTE_VALUE_INVALID, CKR_DATA_INVALID,
     CKR_DATA_LEN_RANGE, CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_ENCRYPTED_DATA_INVALID,
-    CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_FUNCTION_FAILED, CKR_FUNCTION_REJECTED,
+    CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_FUNCTION_FAILED, CKR_FUNCTION_REJECTED, CKR_HOST_MEMORY,
     CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_HANDLE_INVALID, CKR_KEY_SIZE_RANGE,
     CKR_KEY_TYPE_INCONSISTENT, CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID,
     CKR_OBJECT_HANDLE_INVALID, CKR_PIN_INCORRECT, CKR_SIGNATURE_INVALID, CKR_TEMPLATE_INCONSISTENT,
@@ -231,6 +231,7 @@ fn row(kind: Kind, caller: Caller) -> Row {
         (Kind::Unavailable | Kind::Timeout | Kind::Network | Kind::Configuration, _) => {
             Row(CKR_DEVICE_ERROR, &[(&[Probe], CKR_TOKEN_NOT_PRESENT)])
         }
+        (Kind::Exhausted, _) => Row(CKR_HOST_MEMORY, &[]),
         (Kind::Other, _) => Row(CKR_FUNCTION_FAILED, &[]),
     }
 }
@@ -344,8 +345,12 @@ mod tests {
         }
     }
 
-    const LISTED_EVERYWHERE: [CK_RV; 3] =
-        [CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_FUNCTION_FAILED];
+    const LISTED_EVERYWHERE: [CK_RV; 4] = [
+        CKR_DEVICE_ERROR,
+        CKR_DEVICE_MEMORY,
+        CKR_FUNCTION_FAILED,
+        CKR_HOST_MEMORY,
+    ];
 
     /// The exceptions of the module's documentation, spelled out.
     const BEYOND_THE_LISTS: [(CK_RV, &[Phase]); 3] = [

@@ -11,7 +11,7 @@ use pkcs11_sys::*;
 
 use super::shelf::ShownCertificate;
 use crate::error::Result;
-use crate::kms::{KmsError, Phase};
+use crate::kms::{KmsError, Phase, Stage};
 use crate::object::certificate::{Certificate, Notes, StoredCertificate};
 use crate::object::template::Template;
 use crate::object::{Key, Value};
@@ -159,7 +159,9 @@ impl Token {
         if missing.is_empty() {
             return Ok(());
         }
-        self.materials.fetch(&*self.kms, &missing);
+        let most = self.config.listing_deadline;
+        self.materials
+            .fetch(&*self.kms, &missing, Stage::Listing, most);
         let outage = missing
             .iter()
             .filter(|key| key.material.get().is_none())

@@ -60,8 +60,8 @@ impl Token {
             Place::Tags { entry, index } => {
                 let present = self.view.ask(|inventory| inventory.tags_of(entry));
                 let keys = tags::keys_of(&present, *index);
-                self.kms
-                    .untag(entry, &keys)
+                self.elsewhere(entry, |replica| self.kms.untag(replica, &keys))
+                    .and_then(|()| self.kms.untag(entry, &keys))
                     .map_err(|error| self.failed(entry, error, Phase::Destroy))?;
                 self.view.change(|inventory| {
                     inventory.certificate_destroyed(certificate.unique_id());

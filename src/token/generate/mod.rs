@@ -129,6 +129,7 @@ impl Token {
             .kms
             .create_key(&request, &self.view.search(mark))
             .map_err(|error| error.into_error(Phase::Generate))?;
+        self.replicate(&entry, &request)?;
         self.take_in(&entry, request.tags, &answer)?;
         tracing::info!("{}: created ({}, {})", entry.arn, wanted.spec, wanted.usage);
         Ok(entry)
@@ -148,7 +149,7 @@ impl Token {
             description: self.config.description.as_str().to_owned(),
             tags,
             policy: policy.transpose()?,
-            multi_region: self.config.multi_region,
+            multi_region: self.config.replicas.multi_region,
         })
     }
 

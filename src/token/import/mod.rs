@@ -9,17 +9,15 @@ use pkcs11_sys::*;
 
 use super::Token;
 use super::generate::{Wanted, new_mark};
+use super::replicas::ORPHAN_WINDOW_DAYS;
 use crate::crypto::{Hash, PrivateKey, PublicKey, RsaPublicKey, oaep, rsa_aes};
 use crate::error::{Error, Result};
 use crate::kms::{
-    CREATED_TAG, ImportParameters, KeyAnswer, KeyEntry, KmsErrorKind, NewKey, Phase,
+    CREATED_TAG, ImportParameters, KeyAnswer, KeyEntry, KmsErrorKind, NewKey, Phase, Stage,
     WrappingAlgorithm,
 };
 use crate::object::template::Template;
 use crate::object::{Names, Part};
-
-/// The days after which a key is deleted that never got its material: the fewest that KMS has.
-const ORPHAN_WINDOW_DAYS: u8 = 7;
 
 /// What is handed in.
 #[derive(Clone, Copy)]
@@ -38,15 +36,22 @@ impl Token {
         self.handle_of(&entry, Part::Private)
     }
 
-    /// Checks all that can be checked of a template for C_UnwrapKey before the key is there.
-    pub(crate) fn check_import_template(&self, template: &Template<'_>) -> Result<()> {
+    /// Checks all that can be checked of a template for C_UnwrapKey of a private key before the key is there.
+    pub(crate) fn check_import_private(&self, template: &Template<'_>) -> Result<()> {
         self.check_makes_keys()?;
         self.check_keeps(&[template])?;
         private::check_unwrapped(template)
     }
 
+    /// The same of a secret key: the bytes that it has to have, where the template tells.
+    pub(crate) fn check_import_secret(&self, template: &Template<'_>) -> Result<Option<usize>> {
+        self.check_makes_keys()?;
+        self.check_keeps(&[template])?;
+        secret::check_unwrapped(template)
+    }
+
     /// Imports the private key of a PKCS#8 that was wrapped.
-    pub(crate) fn import_unwrapped(
+    pub(crate) fn import_unwrapped_private(
         &self,
         template: &Template<'_>,
         pkcs8: &[u8],
@@ -65,6 +70,17 @@ impl Token {
         self.handle_of(&entry, Part::Secret)
     }
 
+    /// Imports the secret key that was wrapped.
+    pub(crate) fn import_unwrapped_secret(
+        &self,
+        template: &Template<'_>,
+        value: &[u8],
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let wanted = secret::unwrapped(template, value.len())?;
+        let entry = self.import(&wanted, Material::Secret(value))?;
+        self.handle_of(&entry, Part::Secret)
+    }
+
     /// Hands in material for a key that waits for it, or else for a new one.
     fn import(&self, wanted: &Wanted, material: Material<'_>) -> Result<KeyEntry> {
         let mark = new_mark()?;
@@ -75,7 +91,9 @@ impl Token {
         let (entry, tags, answer) = if let Some(entry) = waiting {
             let answer = self.hand_in(&entry, &request, material);
             let tags = self.view.ask(|inventory| inventory.tags_of(&entry));
-            (entry, tags, answer.map_err(|(error, _)| error)?)
+            let answer = answer.map_err(|(error, _)| error)?;
+            self.hand_in_elsewhere(&entry, &request, material)?;
+            (entry, tags, answer)
         } else {
             let (entry, answer) = self.make_and_hand_in(&request, mark, material)?;
             (entry, request.tags, answer)
@@ -129,7 +147,10 @@ impl Token {
             .create_key_for_import(request, &self.view.search(mark))
             .map_err(|error| error.into_error(Phase::Generate))?;
         match self.hand_in(&entry, request, material) {
-            Ok(answer) => Ok((entry, answer)),
+            Ok(answer) => {
+                self.import_replicas(&entry, request, material)?;
+                Ok((entry, answer))
+            }
             Err((error, Left::Material)) => Err(error),
             Err((error, Left::Nothing)) => {
                 self.retire(&entry, request);
@@ -138,11 +159,53 @@ impl Token {
         }
     }
 
+    /// Replicates a key with imported material, which KMS leaves to whoever has it.
+    fn import_replicas(
+        &self,
+        key: &KeyEntry,
+        request: &NewKey,
+        material: Material<'_>,
+    ) -> Result<()> {
+        for replica in self.replicate(key, request)? {
+            if let Err((error, _)) = self.hand_in(&replica, request, material) {
+                self.withdraw(key);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands in material that a key had before for those of its replicas that wait for it, too.
+    fn hand_in_elsewhere(
+        &self,
+        key: &KeyEntry,
+        request: &NewKey,
+        material: Material<'_>,
+    ) -> Result<()> {
+        for replica in self.kms.keys_elsewhere(key) {
+            match self
+                .kms
+                .awaits_import(&replica, request.spec, request.usage)
+            {
+                Ok(true) => {
+                    self.hand_in(&replica, request, material)
+                        .map_err(|(error, _)| error)?;
+                }
+                Ok(false) => {}
+                Err(error) if error.kind == KmsErrorKind::NotFound => {}
+                Err(error) => return Err(error.into_error(Phase::Generate)),
+            }
+        }
+        Ok(())
+    }
+
     /// Has a key deleted that will not get its material, or else says that it is there.
     ///
     /// It is looked at again before: another program may have found it waiting and have put its own
     /// material in, or that of a request whose answer was lost may have arrived.
     fn retire(&self, key: &KeyEntry, request: &NewKey) {
+        // Whatever the call has used up.
+        Stage::Request.anew();
         let waits = self
             .kms
             .awaits_import(key, request.spec, request.usage)
@@ -185,14 +248,7 @@ impl Token {
         let lifetime = self.config.import_lifetime();
         self.kms
             .import_material(key, &parameters.token, &wrapped, lifetime)
-            .map_err(|error| {
-                // A key of these names may have been taken for one that waits, by somebody else.
-                let left = match error.kind {
-                    KmsErrorKind::KeyMaterial => Left::Material,
-                    _ => Left::Nothing,
-                };
-                (error.into_error(Phase::Generate), left)
-            })?;
+            .map_err(|error| (error.into_error(Phase::Generate), Left::Nothing))?;
         self.kms
             .await_key(key, request.spec, request.usage)
             .map_err(|error| (error.into_error(Phase::Generate), Left::Material))

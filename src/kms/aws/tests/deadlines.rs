@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::canned::{Canned, Reply};
 use super::{key, kms, new_key, none_known, runtime, settings};
 use crate::kms::{
-    AwsKms, AwsSettings, Kms, KmsErrorKind, MessageType, SharedHttp, SigningAlgorithm,
+    AwsKms, AwsSettings, Kms, KmsErrorKind, MessageType, SharedHttp, SigningAlgorithm, Stage,
 };
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
@@ -41,7 +41,7 @@ fn a_hanging_endpoint_costs_no_more_than_the_deadline() {
         }),
         ("GetPublicKey", &mut || {
             let keys: Vec<_> = (0..40).map(key).collect();
-            let mut answers = kms.read_keys(&keys);
+            let mut answers = kms.read_keys(&keys, Stage::Listing);
             assert_eq!(answers.len(), 40);
             answers.pop().unwrap().unwrap_err().kind
         }),
@@ -123,7 +123,7 @@ fn a_shutdown_ends_calls_in_flight_and_is_final() {
     let kms = AwsKms::new(
         settings(server.endpoint()),
         Arc::clone(&runtime),
-        SharedHttp::new(),
+        &SharedHttp::new(),
         None,
     );
     let started = Instant::now();

@@ -8,7 +8,7 @@ use kms_emulator::{CreatedKey, Effect, Emulator, Fault, NewKeys, Options};
 use super::{key, kms, new_key, none_known, settings};
 use crate::kms::{
     AwsKms, AwsSettings, EncryptionAlgorithm, EncryptionContext, KeyEntry, KeySpec, KeyUsage, Kms,
-    KmsErrorKind, MessageType, NewKey, SigningAlgorithm, Tags,
+    KmsErrorKind, MessageType, NewKey, SigningAlgorithm, Stage, Tags,
 };
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
@@ -62,7 +62,7 @@ fn a_key_lives_from_its_creation_to_its_deletion() {
     assert_eq!(kms.describe_key(&made.key_id).unwrap(), made);
     assert_eq!(kms.describe_key(&made.arn).unwrap(), made);
     let again = kms
-        .read_keys(std::slice::from_ref(&made))
+        .read_keys(std::slice::from_ref(&made), Stage::Listing)
         .remove(0)
         .unwrap();
     assert_eq!(again, public);
@@ -199,7 +199,7 @@ fn a_denied_key_hides_no_other() {
         ..settings(&emulator.endpoint())
     });
     let tags = kms.list_tags(&keys);
-    let public_keys = kms.read_keys(&keys);
+    let public_keys = kms.read_keys(&keys, Stage::Listing);
     for (at, key) in keys.iter().enumerate() {
         assert_eq!(
             (tags[at].is_ok(), public_keys[at].is_ok()),
@@ -241,7 +241,7 @@ fn every_page_of_aliases_is_read() {
 fn no_keys_ask_for_nothing() {
     let emulator = emulator();
     let kms = kms_at(&emulator);
-    assert!(kms.list_tags(&[]).is_empty() && kms.read_keys(&[]).is_empty());
+    assert!(kms.list_tags(&[]).is_empty() && kms.read_keys(&[], Stage::Listing).is_empty());
     kms.tag(&key(1), &Tags::new()).unwrap();
     kms.untag(&key(1), &[]).unwrap();
     kms.random(&mut []).unwrap();

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::canned::{Canned, Reply};
 use super::emulated::{emulator, error, kms_at, signing_keys, stocked};
 use super::{key, kms, new_key, none_known, settings};
-use crate::kms::{KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, NewKey};
+use crate::kms::{
+    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, NewKey, Stage,
+};
 
 const SYMMETRIC: [(KeySpec, &str); 4] = [
     (KeySpec::Hmac224, "HMAC_224"),
@@ -36,7 +38,8 @@ fn mac_key(emulator: &Emulator) -> KeyEntry {
 }
 
 fn read(kms: &impl Kms, key: &KeyEntry) -> Result<KeyAnswer, KmsError> {
-    kms.read_keys(std::slice::from_ref(key)).remove(0)
+    kms.read_keys(std::slice::from_ref(key), Stage::Listing)
+        .remove(0)
 }
 
 #[test]
@@ -115,7 +118,7 @@ fn a_key_that_this_module_has_no_use_for_is_unsupported_in_every_state() {
     .concat();
     let kms = kms_at(&emulator);
     let kinds = || {
-        let answers = kms.read_keys(&keys).into_iter();
+        let answers = kms.read_keys(&keys, Stage::Listing).into_iter();
         let kinds = answers.map(|answer| answer.err().map(|error| error.kind));
         kinds.collect::<Vec<_>>()
     };

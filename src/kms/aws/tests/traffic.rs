@@ -9,7 +9,7 @@ use super::canned::{Canned, Reply, signature};
 use super::{key, kms, new_key, none_known, runtime, settings, unmasked};
 use crate::kms::{
     AwsKms, AwsSettings, EncryptionAlgorithm, EncryptionContext, Kms, KmsErrorKind, MessageType,
-    Runtime, SharedHttp, SigningAlgorithm, Tags, first_use,
+    Runtime, SharedHttp, SigningAlgorithm, Tags,
 };
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
@@ -19,29 +19,13 @@ fn kms_at(server: &Canned) -> AwsKms {
 }
 
 #[test]
-fn requests_are_first_ones_until_one_is_answered() {
-    let server = Canned::new(|_, earlier| match earlier {
-        0 => Reply::Close,
-        _ => Reply::error("AccessDeniedException"),
-    });
-    let kms = kms(AwsSettings {
-        retries: 0,
-        ..settings(server.endpoint())
-    });
-    for is_answered in [false, true] {
-        kms.list_keys().unwrap_err();
-        assert_eq!(first_use::is_set_up(), is_answered);
-    }
-}
-
-#[test]
 fn making_one_starts_no_thread_and_sends_nothing() {
     let server = Canned::signing();
     let never = |_: &mut dyn FnMut()| panic!("a thread is started");
     let kms = AwsKms::new(
         settings(server.endpoint()),
         Runtime::new(never),
-        SharedHttp::new(),
+        &SharedHttp::new(),
         None,
     );
     drop(kms);
@@ -57,7 +41,7 @@ fn sequential_calls_of_two_tokens_are_one_request_each_on_one_connection() {
             attempt_timeout: Duration::from_secs(seconds),
             ..settings(server.endpoint())
         };
-        AwsKms::new(settings, runtime.clone(), http.clone(), None)
+        AwsKms::new(settings, runtime.clone(), &http, None)
     });
     for _ in 0..50 {
         for kms in &tokens {
@@ -270,7 +254,7 @@ fn nothing_printed_shows_the_credentials() {
     let kms = AwsKms::new(
         settings(server.endpoint()),
         Runtime::new(unmasked),
-        SharedHttp::new(),
+        &SharedHttp::new(),
         None,
     );
     kms.sign(&key(1), ALGORITHM, MessageType::Digest, &[7; 32])

@@ -1,0 +1,89 @@
+//! The time of a PKCS#11 call, by what it waits for.
+//!
+//! A call may need many requests. Each stage of it has its deadline in the configuration, and all requests of the
+//! call in that stage share it: what one has used up the next does not have.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// How long after a deadline the answer of whoever is at work is awaited: it says more about what happened than the
+/// passing of time does.
+pub(crate) const GRACE: Duration = Duration::from_millis(250);
+
+/// What a call waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// What is done with keys: `deadline`.
+    Request,
+    /// Which keys there are, and what they are: `listing_deadline`.
+    Listing,
+    /// A new key that is to become usable: `key_ready_timeout`.
+    Ready,
+}
+
+/// When the first request of each stage was made.
+type Begun = [Option<Instant>; 3];
+
+thread_local! {
+    /// `None` outside of a call. It has no destructor, so that an exit handler of the host may call, too.
+    static CALL: Cell<Option<Begun>> = const { Cell::new(None) };
+}
+
+/// Runs one PKCS#11 call, or background work that has as much time.
+pub(crate) fn call<T>(run: impl FnOnce() -> T) -> T {
+    struct Restored(Option<Begun>);
+    impl Drop for Restored {
+        fn drop(&mut self) {
+            CALL.set(self.0);
+        }
+    }
+    let _restored = Restored(CALL.replace(Some([None; 3])));
+    run()
+}
+
+impl Stage {
+    /// What is left for this stage of the call, of which it may take `most` in all.
+    pub(crate) fn left(self, most: Duration) -> Duration {
+        let Some(mut begun) = CALL.get() else {
+            return most;
+        };
+        let since = *begun[self as usize].get_or_insert_with(Instant::now);
+        CALL.set(Some(begun));
+        most.saturating_sub(since.elapsed())
+    }
+
+    /// Gives this stage of the call its time once more: for what has to be done after a failure.
+    pub(crate) fn anew(self) {
+        if let Some(mut begun) = CALL.get() {
+            begun[self as usize] = None;
+            CALL.set(Some(begun));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+
+    use super::*;
+
+    const MOST: Duration = Duration::from_mins(1);
+    const PAUSE: Duration = Duration::from_millis(300);
+
+    #[test]
+    fn requests_of_one_stage_share_its_time_and_other_stages_and_calls_have_their_own() {
+        let used = |stage: Stage| MOST.saturating_sub(stage.left(MOST));
+        call(|| {
+            assert!(used(Stage::Request) < PAUSE);
+            sleep(PAUSE);
+            assert!(used(Stage::Request) >= PAUSE);
+            assert_eq!(Stage::Request.left(PAUSE), Duration::ZERO);
+            assert!(used(Stage::Listing) < PAUSE);
+            Stage::Request.anew();
+            assert!(used(Stage::Request) < PAUSE);
+            sleep(PAUSE);
+        });
+        call(|| assert!(used(Stage::Request) < PAUSE));
+        assert_eq!(Stage::Request.left(MOST), MOST, "outside of a call");
+    }
+}

@@ -1,0 +1,195 @@
+//! Hosts that ran out of something: descriptors, threads, memory, an environment, files. Each answer is exact, the
+//! log names what is missing, and the module works again once it is there.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common_p11;
+
+use std::fs;
+
+use common_p11::c_program;
+use kms_emulator::{Emulator, NewKeys, Options};
+use kms_pkcs11_testkit::{AccessKey, Finished, Token, module, reliability, run};
+
+const HOST_MEMORY: &str = "0x2";
+const TOO_MANY: &str = "CKR_HOST_MEMORY: KMS ListKeys failed: ";
+const LIMITS: &str = "raise the limits of this process";
+
+#[test]
+fn without_descriptors_calls_fail_with_host_memory_and_succeed_once_there_are_some() {
+    let (_emulator, token) = token_with_one_pair("");
+    let finished = run_scenario(&token, "no_descriptors_for_the_first_request", "").ok();
+    let answers = finished.stdout();
+    let answers: Vec<&str> = answers
+        .lines()
+        .filter_map(|line| line.split(": ").nth(1))
+        .collect();
+    assert_eq!(answers.len(), 17);
+    for (left, answer) in answers.iter().enumerate() {
+        // The runtime alone takes more than three, and some ten are enough for all.
+        assert!(left > 3 || *answer == HOST_MEMORY, "{left}: {answer}");
+        assert!(left < 12 || *answer == "0", "{left}: {answer}");
+        assert!([HOST_MEMORY, "0"].contains(answer), "{left}: {answer}");
+    }
+    let lines = finished.stderr();
+    let refused = answers
+        .iter()
+        .filter(|answer| **answer == HOST_MEMORY)
+        .count();
+    let told = |line: &&str| {
+        line.contains("Too many open files") && line.contains(TOO_MANY) && line.contains(LIMITS)
+    };
+    assert_eq!(lines.lines().filter(told).count(), refused, "{lines}");
+    assert!(!lines.contains("panic"), "{lines}");
+    passed(
+        "0 to 16 descriptors left before the first request",
+        "CKR_HOST_MEMORY while too few, then everything works",
+    );
+
+    let finished = run_scenario(&token, "no_descriptors_for_the_configuration", "").ok();
+    assert_eq!(finished.stdout(), "C_Initialize: 0x6\n");
+    assert!(
+        finished
+            .stderr()
+            .contains("config.toml: Too many open files"),
+        "{finished:?}"
+    );
+    passed(
+        "no descriptor left for the configuration file",
+        "CKR_FUNCTION_FAILED, then everything works",
+    );
+}
+
+#[test]
+fn without_threads_calls_fail_with_host_memory_and_go_on_with_those_there_are() {
+    let (_emulator, token) = token_with_one_pair("");
+    let finished = run_scenario(&token, "no_threads", "").ok();
+    assert_eq!(finished.stdout(), "no threads: 0x2\nno more threads: 0\n");
+    let lines = finished.stderr();
+    for part in [TOO_MANY, "OS can't spawn worker thread", LIMITS] {
+        assert!(lines.contains(part), "{lines}");
+    }
+    passed(
+        "no threads (RLIMIT_NPROC)",
+        "CKR_HOST_MEMORY, then everything works; without more threads, too",
+    );
+}
+
+#[test]
+fn without_memory_for_a_thread_calls_fail_with_host_memory() {
+    let (_emulator, token) = token_with_one_pair("");
+    let finished = run_scenario(&token, "no_memory", "").ok();
+    assert_eq!(finished.stdout(), "2 MiB of memory: 0x2\n");
+    assert!(finished.stderr().contains(TOO_MANY), "{finished:?}");
+    passed(
+        "no memory for a thread (RLIMIT_AS)",
+        "CKR_HOST_MEMORY, then everything works",
+    );
+}
+
+#[test]
+fn without_an_environment_credentials_are_what_is_missing() {
+    let (emulator, token) = token_with_one_pair("");
+    let config = token.directory().join("elsewhere.toml");
+    let text = format!(
+        "[[token]]\nregion = \"us-east-1\"\nendpoint = \"{}\"\n",
+        emulator.endpoint()
+    );
+    fs::write(&config, text).unwrap();
+    let config = config.display().to_string();
+    let finished = run_scenario(&token, "no_environment", &config).ok();
+    assert_eq!(finished.stdout(), "nothing: 0x101\ncredentials alone: 0\n");
+    let lines = finished.stderr();
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    for part in [
+        "CKR_USER_NOT_LOGGED_IN",
+        "check that AWS credentials are configured",
+    ] {
+        assert!(lines.contains(part), "{lines}");
+    }
+    passed(
+        "no environment, no HOME",
+        "CKR_USER_NOT_LOGGED_IN without credentials; with them alone, everything works",
+    );
+}
+
+/// By `chroot`, for which a plain user takes a user namespace.
+#[test]
+fn without_files_an_address_is_enough_and_what_is_missing_is_named() {
+    let at = |endpoint: &str| {
+        let (emulator, token) =
+            token_with_one_pair(&format!("[[token]]\nretries = 0\n{endpoint}\n"));
+        let root = token.directory().join("root");
+        fs::create_dir(&root).unwrap();
+        let host = c_program(token.directory(), "guest_scarce");
+        let mut command = token.command(host);
+        command.arg(module()).arg("no_files").arg(root);
+        if !endpoint.is_empty() {
+            command.env_remove("AWS_ENDPOINT_URL");
+        }
+        let finished = run(&mut command).ok();
+        drop(emulator);
+        (finished.stdout(), finished.stderr())
+    };
+    let (answer, lines) = at("");
+    assert_eq!(answer, "no files: 0\n");
+    assert!(
+        lines.contains("this system has no CA certificates"),
+        "{lines}"
+    );
+    passed(
+        "chroot into an empty directory, an address as the endpoint",
+        "everything works",
+    );
+
+    let (answer, lines) = at("endpoint = \"http://kms.invalid\"");
+    assert_eq!(answer, "no files: 0x30\n");
+    for part in [
+        "name resolution failed",
+        "check the endpoint, name resolution",
+    ] {
+        assert!(lines.contains(part), "{lines}");
+    }
+    passed(
+        "chroot without resolv.conf, a name as the endpoint",
+        "CKR_DEVICE_ERROR; the log: name resolution failed",
+    );
+
+    let front = tls();
+    let (answer, lines) = at(&format!("endpoint = \"https://{}\"", front.address()));
+    assert_eq!(answer, "no files: 0x30\n");
+    for part in [
+        "TLS failed",
+        "this system has no CA certificates",
+        "ca_bundle",
+    ] {
+        assert!(lines.contains(part), "{lines}");
+    }
+    passed(
+        "chroot without CA certificates, TLS",
+        "CKR_DEVICE_ERROR; the log: no CA certificates",
+    );
+}
+
+fn tls() -> kms_pkcs11_testkit::TlsFront {
+    let authority = kms_pkcs11_testkit::Authority::new();
+    let identity = authority.issue("IP:127.0.0.1");
+    kms_pkcs11_testkit::TlsFront::start(&identity, "http://127.0.0.1:1")
+}
+
+fn passed(row: &str, outcome: &str) {
+    reliability::record("guest", row, &[("outcome", outcome.to_owned())]);
+}
+
+fn run_scenario(token: &Token, name: &str, argument: &str) -> Finished {
+    let host = c_program(token.directory(), "guest_scarce");
+    run(token.command(host).arg(module()).arg(name).arg(argument))
+}
+
+fn token_with_one_pair(config: &str) -> (Emulator, Token) {
+    let emulator = Emulator::start(Options::default()).unwrap();
+    let pair = NewKeys::new(1, "ECC_NIST_P256", "SIGN_VERIFY").tag("p11:label", "key");
+    emulator.create_keys(&pair).unwrap();
+    let token = Token::kms_with_config(&emulator.endpoint(), &AccessKey::test(), "aws-kms", config);
+    (emulator, token)
+}
