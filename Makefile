@@ -25,6 +25,7 @@ build: ## The module (target/debug/libkms_pkcs11.so), the emulator and the tools
 lint: ## Format and lints, without changing anything
 	cargo fmt --all --check
 	cargo fmt --manifest-path softhsm-conformance/kryoptic/Cargo.toml --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
 .PHONY: conformance
@@ -45,6 +46,25 @@ bench: release ## Throughput, latency and request counts beside direct KMS calls
 .PHONY: sanitize
 sanitize: setup ## The C hosts and a stress of 64 threads under sanitizers and valgrind; needs nightly Rust
 	scripts/sanitize.sh
+
+.PHONY: fuzz
+fuzz: ## Fuzz each target, or TARGET alone, for SECONDS (300; 0: until stopped)
+	scripts/setup.sh fuzz
+	scripts/fuzz.sh build
+	SECONDS_PER_TARGET=$(or $(SECONDS),300) scripts/fuzz.sh run $(TARGET)
+
+.PHONY: reliability
+reliability: setup build release ## docs/reliability.md from runs: long ones of all suites, sanitizers, fuzzing; hours
+	KMS_PKCS11_MODULE=$(CURDIR)/target/lto/release/libkms_pkcs11.so \
+		cargo nextest run --workspace --run-ignored only -E 'test(/^(.*::)?soak_/)'
+	cargo nextest run -p kms-pkcs11 -E 'binary(fault_matrix) | binary(guest)'
+	$(MAKE) sanitize
+	$(MAKE) fuzz SECONDS=900
+	$(MAKE) reliability-report
+
+.PHONY: reliability-report
+reliability-report: ## docs/reliability.md from what runs have recorded in target/reliability
+	cargo run -p kms-pkcs11-testkit --bin reliability-report
 
 .PHONY: setup
 setup: ## Install what the tests need and this machine lacks

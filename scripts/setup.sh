@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh demo    pkcs11-tool, openssl and ssh-keygen
 #   scripts/setup.sh [test]  all of the above, the other PKCS#11 clients, a Python environment, cargo-nextest, Kryoptic
+#   scripts/setup.sh fuzz    cargo-fuzz, and a C++ compiler for libFuzzer
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,6 +11,7 @@ readonly VENV=target/venv
 readonly TOOLS=target/tools
 readonly REQUIREMENTS=tests/requirements.txt
 readonly NEXTEST_VERSION=0.9.143
+readonly FUZZ_VERSION=0.13.2
 readonly KRYOPTIC=softhsm-conformance/kryoptic
 
 readonly DEMO_PACKAGES=(gcc libc6-dev opensc openssl openssh-client)
@@ -39,8 +41,13 @@ main() {
             install_nextest
             build_kryoptic
             ;;
+        fuzz)
+            install_packages g++ python3
+            check_toolchain
+            install_cargo_fuzz
+            ;;
         *)
-            fail "usage: scripts/setup.sh [demo|test]"
+            fail "usage: scripts/setup.sh [demo|test|fuzz]"
             ;;
     esac
 }
@@ -88,6 +95,12 @@ install_nextest() {
     PATH="$PWD/$TOOLS/bin:$PATH" cargo nextest --version >/dev/null 2>&1 && return
     say "building cargo-nextest into $TOOLS (some minutes, once)"
     cargo install --locked --root "$TOOLS" --version "$NEXTEST_VERSION" cargo-nextest
+}
+
+install_cargo_fuzz() {
+    PATH="$PWD/$TOOLS/bin:$PATH" cargo fuzz --version >/dev/null 2>&1 && return
+    say "building cargo-fuzz into $TOOLS (a minute, once)"
+    cargo install --locked --root "$TOOLS" --version "$FUZZ_VERSION" cargo-fuzz
 }
 
 # Cargo does nothing when the library is there already.

@@ -9,6 +9,9 @@ mod crypto;
 mod documentation;
 mod error;
 mod fork;
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/bodies/mod.rs"]
+pub mod fuzzing;
 mod handle;
 mod hex;
 mod kms;

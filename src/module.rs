@@ -7,7 +7,7 @@ use pkcs11_sys::*;
 
 use crate::config::{Config, TokenConfig};
 use crate::error::{Error, Result};
-use crate::kms::{AwsKms, AwsSettings, Runtime, SharedHttp, WithSignalsBlocked};
+use crate::kms::{AwsKms, AwsSettings, Kms, Runtime, SharedHttp, WithSignalsBlocked};
 use crate::log::{self, Log};
 use crate::metrics::Metrics;
 use crate::session::{Session, SessionTable};
@@ -36,21 +36,40 @@ impl Module {
         let runtime = Runtime::new(with_signals_blocked);
         let http = SharedHttp::new();
         let metrics = Metrics::new(&config.metrics);
-        let token = |(slot, config): (CK_SLOT_ID, TokenConfig)| {
-            let kms = AwsKms::new(
-                AwsSettings::from(&config),
+        let kms = |config: &TokenConfig| -> Arc<dyn Kms> {
+            Arc::new(AwsKms::new(
+                AwsSettings::from(config),
                 Arc::clone(&runtime),
                 &http,
                 metrics.as_ref(),
-            );
-            let runtime = Arc::clone(&runtime);
-            Arc::new(Token::new(slot, config, region, Arc::new(kms), runtime))
+            ))
+        };
+        Self::with(config, region, &runtime, metrics.clone(), kms)
+    }
+
+    /// A module whose tokens share a KMS that is not AWS's.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn over(config: Config, kms: &Arc<dyn Kms>) -> Self {
+        let runtime = Runtime::new(|start| start());
+        Self::with(config, None, &runtime, None, |_| Arc::clone(kms))
+    }
+
+    fn with(
+        config: Config,
+        region: Option<&str>,
+        runtime: &Arc<Runtime>,
+        metrics: Option<Arc<Metrics>>,
+        kms: impl Fn(&TokenConfig) -> Arc<dyn Kms>,
+    ) -> Self {
+        let token = |(slot, config): (CK_SLOT_ID, TokenConfig)| {
+            let kms = kms(&config);
+            Arc::new(Token::new(slot, config, region, kms, Arc::clone(runtime)))
         };
         Self {
             log: Log::new(&config.log),
             tokens: (0..).zip(config.tokens).map(token).collect(),
             sessions: SessionTable::default(),
-            runtime,
+            runtime: Arc::clone(runtime),
             is_shut_down: Mutex::new(false),
             shut_down: Condvar::new(),
             metrics,

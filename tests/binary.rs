@@ -94,6 +94,15 @@ fn no_page_of_the_library_is_writable_and_executable() {
 }
 
 #[test]
+fn nothing_that_is_for_fuzzing_is_in_the_library() {
+    let symbols = output("nm", &["--demangle"]);
+    assert!(symbols.contains("kms_pkcs11::module::Module"), "no symbols");
+    for unwanted in ["kms_pkcs11::fuzzing", "kms_emulator"] {
+        assert!(!symbols.contains(unwanted), "{unwanted}");
+    }
+}
+
+#[test]
 fn every_version_that_the_module_tells_agrees() {
     let module = Module::load();
     let mut list: *mut CK_FUNCTION_LIST = ptr::null_mut();

@@ -4,6 +4,10 @@ use super::table::with_functions;
 
 /// A C function.
 #[derive(Debug)]
+#[cfg_attr(
+    fuzzing,
+    expect(dead_code, reason = "fuzz targets want the names alone")
+)]
 pub(crate) struct Function {
     pub(crate) name: &'static str,
     /// The version of PKCS#11 that brought it, `2.40` for all that are older.

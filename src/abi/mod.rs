@@ -11,7 +11,7 @@ mod entry;
 mod environment;
 mod exports;
 mod fns;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod listing;
 mod memory;
 mod message_parameter;
@@ -22,6 +22,8 @@ mod table;
 mod thread_state;
 mod v3_2;
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use listing::FUNCTIONS;
+#[cfg(any(test, fuzzing))]
+pub(crate) use process::install;
 pub(crate) use signals::{WITH_SIGNALS_BLOCKED, without_sigpipe};

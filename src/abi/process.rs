@@ -42,7 +42,7 @@ pub(super) fn current() -> Result<Arc<Module>> {
 }
 
 /// Makes `make`'s module the one of this process, unless there is one.
-pub(super) fn install(make: impl FnOnce() -> Result<Module>) -> Result<()> {
+pub(crate) fn install(make: impl FnOnce() -> Result<Module>) -> Result<()> {
     if fork::has_ended() {
         let why = "the process exits, and took down what the module needs";
         return Err(Error::new(CKR_FUNCTION_FAILED, why));

@@ -77,6 +77,12 @@ impl Config {
         Ok(config)
     }
 
+    /// Reads a configuration that is in no file.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of_bytes(contents: Vec<u8>) -> Result<Self, ConfigError> {
+        Self::read(&Source::new("config.toml".into(), contents)?)
+    }
+
     fn read(source: &Source) -> Result<Self, ConfigError> {
         let mut root = source.parse()?;
         let entries = root

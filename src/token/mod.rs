@@ -6,6 +6,8 @@ mod discovery;
 mod find;
 mod flight;
 mod foreign;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 mod generate;
 mod import;
 mod info;

@@ -13,7 +13,7 @@ pub(crate) mod directory;
 pub(crate) mod files;
 mod find;
 mod notes;
-mod pem;
+pub(crate) mod pem;
 pub(crate) mod shelf;
 pub(crate) mod store;
 pub(crate) mod tags;

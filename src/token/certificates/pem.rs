@@ -24,23 +24,23 @@ const LABEL: &str = "CERTIFICATE";
 
 /// The certificates of a text.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Bundle {
-    pub(super) certificates: Vec<Noted>,
+pub(crate) struct Bundle {
+    pub(crate) certificates: Vec<Noted>,
     /// The first mistake in the text, if there is any.
-    pub(super) problem: Option<Problem>,
+    pub(crate) problem: Option<Problem>,
 }
 
 /// A place of a text that cannot be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     /// Counts from 1.
     line: usize,
     reason: String,
 }
 
 /// Reads all certificates of a text. Blocks of other labels, such as keys, are skipped.
-pub(super) fn read(text: &[u8]) -> Bundle {
+pub(crate) fn read(text: &[u8]) -> Bundle {
     let mut bundle = Bundle::default();
     let mut notes = Notes::default();
     let mut block: Option<Block<'_>> = None;
@@ -73,7 +73,7 @@ pub(super) fn read(text: &[u8]) -> Bundle {
 }
 
 /// The text of one certificate.
-pub(super) fn write(
+pub(crate) fn write(
     certificate: &Certificate,
     notes: &Notes,
 ) -> Result<String, pem_rfc7468::Error> {
