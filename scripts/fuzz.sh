@@ -86,7 +86,8 @@ log = open(sys.argv[1], errors="replace").read()
 stat = lambda name: int(re.search(rf"^stat::{name}:\s*(\d+)", log, re.M)[1])
 done = re.search(r"^Done (\d+) runs in (\d+) second", log, re.M)
 progress = re.findall(r"^#\d+\s.*\bcov: (\d+) ft: (\d+) corp: (\d+)", log, re.M)[-1]
-executions, seconds = (int(done[1]), int(done[2])) if done else (stat("number_of_executed_units"), 0)
+executions = stat("number_of_executed_units")
+seconds = int(done[2]) if done else executions // max(stat("average_exec_per_sec"), 1)
 row = {
     "seconds": seconds,
     "executions": executions,
