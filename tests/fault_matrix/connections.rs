@@ -135,8 +135,9 @@ fn without_a_connection_every_call_ends_in_time_says_why_and_works_once_there_is
     module.finalize().unwrap();
 }
 
-/// Before the next call, after calls that failed.
-const RECOVERY: Duration = Duration::from_millis(100);
+/// Before the next call, after calls that failed: the longest pause between two looks at an endpoint is half of the
+/// deadline.
+const RECOVERY: Duration = Duration::from_millis(1600);
 
 fn copy(directory: &TempDir, file: &std::path::Path, name: &str) -> std::path::PathBuf {
     let copy = directory.path().join(name);

@@ -77,6 +77,10 @@ pub(crate) fn run(
     met
 }
 
+/// Between two looks at an endpoint that failed several requests of one call: half of a deadline, and what a loaded
+/// machine adds.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
 struct Token<'f> {
     fleet: &'f Fleet,
     slot: usize,
@@ -179,7 +183,8 @@ impl Token<'_> {
         }
     }
 
-    /// The next call succeeds: with the same subject where the last one failed, else with another.
+    /// The next call succeeds, if not at once then when the endpoint is not deemed down any more: with the same subject
+    /// where the last one failed, else with another.
     fn goes_on(
         &self,
         fault: &Fault,
@@ -192,7 +197,7 @@ impl Token<'_> {
         } = *self;
         let patience = match fault.afterwards {
             Afterwards::NewCredentials => PATIENCE,
-            Afterwards::Nothing | Afterwards::RightClock => Duration::ZERO,
+            Afterwards::Nothing | Afterwards::RightClock => LONGEST_PAUSE,
         };
         if fault.afterwards == Afterwards::NewCredentials {
             // Clients are not given up in their first second.
@@ -204,7 +209,7 @@ impl Token<'_> {
         loop {
             let label = format!("{}-{n}-{attempts}-next", self.slot);
             let _leave = self.fleet.leave();
-            if patience > Duration::ZERO {
+            if fault.afterwards == Afterwards::NewCredentials {
                 // What comes before the call needs the new credentials as well.
                 let _ = Keys::shown_by(site.session, self.slot);
             }
