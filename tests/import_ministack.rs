@@ -16,8 +16,8 @@ use serde_json::Value;
 const SCRIPT: &str = include_str!("import_keys.py");
 const MESSAGE: &[u8] = b"a message";
 
-/// MiniStack takes its time to make the key that material is wrapped under.
-const PATIENT: &str = "attempt_timeout = 60\ndeadline = 120";
+/// MiniStack takes its time to make the key that material is wrapped under. Keys that boto3 makes are looked for at once.
+const PATIENT: &str = "attempt_timeout = 60\ndeadline = 120\nmiss_refresh_interval = 0.1";
 
 const RSA_NUMBERS: [CK_ATTRIBUTE_TYPE; 8] = [
     CKA_MODULUS,
