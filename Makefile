@@ -12,8 +12,9 @@ demo: ## Keys in KMS through pkcs11-tool and openssl, on this machine alone
 	scripts/demo.sh
 
 .PHONY: test
+# One more at a time than there are processors: many a test waits for a deadline.
 test: setup build lint ## Everything: format, lints, all tests, the demo
-	cargo nextest run --workspace
+	cargo nextest run --workspace --test-threads $$(($$(nproc) + 1))
 	cargo test --workspace --doc
 	scripts/demo.sh
 

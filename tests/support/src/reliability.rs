@@ -32,7 +32,8 @@ pub const SECTIONS: &[Section] = &[
         row: "fault",
         about: "Each fault at each operation that reaches KMS, through the built library \
                 (`tests/fault_matrix`). Asserted for each pair: the CK_RV, the time (deadline and a tenth), that the \
-                next call succeeds, and that KMS has the keys that the token knows and no others.",
+                next call succeeds (where several requests in a row failed, when the endpoint is tried again), and \
+                that KMS has the keys that the token knows and no others.",
     },
     Section {
         id: "regions",
