@@ -206,7 +206,7 @@ static void look_at(const char *task, pid_t looker)
     char path[300], line[256], name[64] = "";
     unsigned long long blocked = 0;
     FILE *status;
-    int signal;
+    int signal, threads = 0;
     if (task[0] == '.' || atoi(task) == getpid() || atoi(task) == looker)
         return;
     snprintf(path, sizeof path, "/proc/self/task/%s/status", task);
@@ -215,8 +215,12 @@ static void look_at(const char *task, pid_t looker)
         return;
     while (fgets(line, sizeof line, status) != NULL) {
         sscanf(line, "Name: %63s", name);
+        sscanf(line, "Threads: %d", &threads);
         if (sscanf(line, "SigBlk: %llx", &blocked) != 1)
             continue;
+        /* Of a thread that has ended by now, the kernel tells nothing but zeros. */
+        if (threads == 0)
+            break;
         for (signal = 1; signal <= 64; signal++) {
             int is_reserved = signal == SIGKILL || signal == SIGSTOP || signal == 32 || signal == 33;
             if (!is_reserved && (blocked >> (signal - 1) & 1) == 0) {
