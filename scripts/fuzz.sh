@@ -22,6 +22,7 @@ export RUSTUP_TOOLCHAIN=nightly
 
 main() {
     local command=${1:-run} target
+    # Without an argument there is nothing to shift.
     shift || true
     local targets=("$@")
     [ ${#targets[@]} -gt 0 ] || targets=("${TARGETS[@]}")

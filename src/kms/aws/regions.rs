@@ -79,6 +79,7 @@ impl Regions {
     /// The region that a key is in: the token's own unless its ARN is of another.
     pub(super) fn of(&self, key: &KeyEntry) -> &Arc<Requests> {
         let named = key.region();
+        // The first is the token's own.
         let mut others = self.all.iter().skip(1);
         let other = others.find(|region| Some(region.name()) == named);
         other.map_or_else(|| self.home(), |region| &region.requests)
@@ -89,6 +90,7 @@ impl Regions {
         if !key.is_multi_region() {
             return Vec::new();
         }
+        // The first is the token's own.
         let others = self.all.iter().skip(1);
         others.map(|region| key.in_region(region.name())).collect()
     }
