@@ -218,12 +218,21 @@ impl Token<'_> {
             if again == Outcome::Works {
                 return Ok(());
             }
-            if began.elapsed() >= patience {
+            let may_wait = fault.afterwards == Afterwards::NewCredentials || self.was_deemed_down();
+            if !may_wait || began.elapsed() >= patience {
                 return Err(format!("the next call answers {}", report::words(again)));
             }
             attempts += 1;
             thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// Whether so many requests in a row failed that the endpoint got a pause.
+    fn was_deemed_down(&self) -> bool {
+        let token = format!("token lane-{}: the endpoint", self.slot);
+        let log = self.fleet.log();
+        log.lines()
+            .any(|line| line.contains(&token) && line.contains("deemed down"))
     }
 
     /// A call leaves one key or none; what it leaves is the token's, or is on its way out, or is named in the log.
