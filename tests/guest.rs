@@ -151,8 +151,8 @@ fn connections_that_break_send_the_host_no_sigpipe() {
             Effect::TruncatedBody,
         ];
         // Never so many in a row that the endpoint would be deemed down.
-        for (n, effect) in (0..18).zip(effects.into_iter().cycle()) {
-            emulator.fault(Fault::once("Sign", effect).after(2 * n));
+        for (n, effect) in (0..36).zip(effects.into_iter().cycle()) {
+            emulator.fault(Fault::once("Sign", effect).after(n));
         }
         let _ = run_scenario(&token, "connections_break").ok();
         assert_eq!(front.take_handshakes().is_empty(), !is_tls);
