@@ -30,6 +30,7 @@ use super::quota::Call;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
 use super::throttling;
+use crate::kms::permissions;
 use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind};
 use crate::metrics::Metrics;
 
@@ -187,6 +188,7 @@ impl Requests {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let operation = call.operation;
+        debug_assert!(permissions::has(operation), "no permission of {operation}");
         let manner = Manner::current();
         let started = Instant::now();
         // Past its deadline a request must not even be sent.
