@@ -127,6 +127,14 @@ impl KmsError {
         }
     }
 
+    /// True when the endpoint did not serve: one of another region may.
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(
+            self.kind,
+            KmsErrorKind::Unavailable | KmsErrorKind::Timeout | KmsErrorKind::Network
+        )
+    }
+
     /// True when KMS could not be reached, would not serve anybody, whatever the key, or is not what answered.
     pub(crate) fn is_outage(&self) -> bool {
         matches!(

@@ -4,7 +4,7 @@
 
 use super::Token;
 use crate::error::Result;
-use crate::kms::{KeyEntry, KmsError, KmsErrorKind as Kind, NewKey, Phase, Stage};
+use crate::kms::{KeyEntry, KmsError, KmsErrorKind as Kind, NewKey, Phase, Sent, Stage};
 
 /// The days after which a key is deleted that its program was never told of: the fewest that KMS has.
 pub(super) const ORPHAN_WINDOW_DAYS: u8 = 7;
@@ -26,7 +26,10 @@ impl Token {
         for key in keys {
             // Whatever the call has used up, and other regions did.
             Stage::Request.anew();
-            match self.kms.schedule_deletion(&key, ORPHAN_WINDOW_DAYS) {
+            match self
+                .kms
+                .schedule_deletion(&key, ORPHAN_WINDOW_DAYS, Sent::Anyway)
+            {
                 Ok(()) => tracing::warn!(
                     "{}: made for a key that could not be made in all regions; it is deleted in \
                      {ORPHAN_WINDOW_DAYS} days",

@@ -129,6 +129,7 @@ impl Regions {
                     once: true,
                     anyway: true,
                     most_wait: Some(LONGEST_TURN),
+                    ..Manner::default()
                 };
                 let result = manner.of(work(region.there(), until)).await;
                 region.note(Some(pass), &result);
@@ -204,6 +205,7 @@ impl<W> Request<'_, W> {
             once: true,
             anyway: true,
             most_wait,
+            ..Manner::default()
         };
         let result = manner.of((self.work)(region.there(), until)).await;
         region.note(None, &result);

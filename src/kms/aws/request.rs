@@ -196,6 +196,9 @@ impl Requests {
             let waited = deadline.saturating_duration_since(started);
             KmsError::local(KmsErrorKind::Timeout, operation, key, no_answer(waited))
         };
+        let deadline = manner
+            .longest
+            .map_or(deadline, |longest| deadline.min(started + longest));
         if started >= deadline {
             return Err(late(deadline));
         }
