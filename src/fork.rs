@@ -85,12 +85,12 @@ pub(crate) fn waiting<T>(wait: impl FnOnce() -> T) -> T {
 }
 
 /// Runs, within [`at_work`], what looks a name up and holds no lock of ours.
-pub(crate) fn looking_up<T>(look_up: impl FnOnce() -> T) -> T {
+pub(crate) fn looking_up<T>(ask: impl FnOnce() -> T) -> T {
     let lookup = Lookup::begin();
     waiting(move || {
         // Over before the thread waits for a fork, which may be waiting for lookups.
         let _lookup = lookup;
-        look_up()
+        ask()
     })
 }
 
