@@ -115,7 +115,7 @@ impl Token<'_> {
         let (began, late) = (Instant::now(), self.fleet.canary.late());
         let outcome = outcome((operation.call)(site, &subject));
         let took = began.elapsed();
-        let late = self.fleet.canary.late() - late;
+        let late = self.fleet.canary.late().saturating_sub(late);
         self.disarm(fault);
         let leave = leave.unwrap_or_else(|| self.fleet.leave());
 

@@ -57,7 +57,7 @@ impl Place {
         }
         let left = deadline.saturating_duration_since(Instant::now());
         let manner = Manner {
-            longest: Some(self.share(&regions, left)),
+            longest: Some(share(&regions, left)),
             ..Manner::default()
         };
         let result = manner.of(asked).await;
@@ -65,13 +65,6 @@ impl Place {
             region.note(None, &result);
         }
         result
-    }
-
-    fn share(self, regions: &Regions, left: Duration) -> Duration {
-        // The token's own region comes once more, after all others.
-        let places = u32::try_from(1 + regions.count()).unwrap_or(u32::MAX);
-        let attempt = regions.home().settings().attempt_timeout;
-        attempt.min(left / places)
     }
 
     /// A key of this place as the token's own region names it; `None` for one that is not the same there.
@@ -107,4 +100,12 @@ impl Place {
         }
         Ok(self.own(regions, &key).key_id)
     }
+}
+
+/// What a request of `left` may take at one place.
+fn share(regions: &Regions, left: Duration) -> Duration {
+    // The token's own region comes once more, after all others.
+    let places = u32::try_from(1 + regions.count()).unwrap_or(u32::MAX);
+    let attempt = regions.home().settings().attempt_timeout;
+    attempt.min(left / places)
 }
