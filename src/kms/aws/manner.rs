@@ -17,6 +17,8 @@ pub(super) struct Manner {
     pub(super) anyway: bool,
     /// The longest that it waits for its turn.
     pub(super) most_wait: Option<Duration>,
+    /// The longest that it waits for its answer after that.
+    pub(super) most_time: Option<Duration>,
 }
 
 impl Manner {
