@@ -476,6 +476,13 @@ impl Kms for MemoryKms {
         })
     }
 
+    fn is_pending_deletion(&self, key: &KeyEntry) -> Result<bool, KmsError> {
+        self.answer("DescribeKey", |state| {
+            let key = state.key(key)?;
+            Ok(key.refusal == Some(KmsErrorKind::InvalidState))
+        })
+    }
+
     fn disable(&self, key: &KeyEntry) -> Result<(), KmsError> {
         self.manage("DisableKey", key, |key| {
             key.refusal = Some(KmsErrorKind::Disabled);

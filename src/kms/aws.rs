@@ -3,6 +3,7 @@
 //! One [`AwsKms`] serves one token. Making one does no network or file work: the SDK's client is
 //! built by the first call, on the runtime's threads.
 
+mod absence;
 mod ambient;
 mod attempts;
 mod audit;
@@ -673,6 +674,18 @@ impl Kms for AwsKms {
         )
     }
 
+    fn is_pending_deletion(&self, key: &KeyEntry) -> Result<bool, KmsError> {
+        let own = key.clone();
+        self.run_at(
+            key,
+            "DescribeKey",
+            Stage::Request,
+            move |requests, deadline| async move {
+                requests.is_pending_deletion(&own, deadline).await
+            },
+        )
+    }
+
     fn disable(&self, key: &KeyEntry) -> Result<(), KmsError> {
         let own = key.clone();
         self.run_at(
@@ -688,13 +701,11 @@ impl Kms for AwsKms {
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), KmsError> {
-        const OPERATION: &str = "GenerateRandom";
         let length = out.len();
         let regions = Arc::clone(&self.regions);
         let budget = Stage::Request.left(self.time(Stage::Request));
-        let bytes = self.wait(OPERATION, budget, move |deadline| {
-            let work = move |there: There, deadline| there.requests.random(length, deadline);
-            regions.ask(OPERATION, None, deadline, work)
+        let bytes = self.wait(operations::RANDOM, budget, move |deadline| {
+            regions.random(length, deadline)
         })?;
         // Of exactly this length: every part was checked against what it was asked for.
         out.copy_from_slice(&bytes);

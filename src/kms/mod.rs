@@ -18,7 +18,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 pub(crate) use aws::{AwsKms, AwsSettings, SharedHttp};
-pub(crate) use error::{Caller, KmsError, KmsErrorKind, Phase, is_of_clock};
+pub(crate) use error::{Caller, Course, KmsError, KmsErrorKind, Phase, is_of_clock};
 pub(crate) use identity::{IDENTITY_FORMS, Identity};
 pub(crate) use runtime::{Runtime, WithSignalsBlocked};
 pub(crate) use spec::{
@@ -374,6 +374,9 @@ pub(crate) trait Kms: Send + Sync {
         window_days: u8,
         sent: Sent,
     ) -> Result<(), KmsError>;
+
+    /// Whether the key is on its way out already (`DescribeKey`).
+    fn is_pending_deletion(&self, key: &KeyEntry) -> Result<bool, KmsError>;
 
     /// Disables the key (`DisableKey`).
     fn disable(&self, key: &KeyEntry) -> Result<(), KmsError>;
