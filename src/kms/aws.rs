@@ -294,14 +294,9 @@ impl Kms for AwsKms {
         })
     }
 
-    fn create_key(
-        &self,
-        request: &NewKey,
-        search: &Search,
-    ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
+    fn create_key(&self, request: &NewKey, search: &Search) -> Result<KeyEntry, KmsError> {
         let (request, search) = (request.clone(), search.clone());
-        // To wait for it, too.
-        let budget = self.creation_budget(&search) + self.time(Stage::Ready);
+        let budget = self.creation_budget(&search);
         self.run_within("CreateKey", budget, |requests, _| async move {
             requests.create_key(&request, &search).await
         })

@@ -193,17 +193,12 @@ pub(crate) trait Kms: Send + Sync {
     /// [`KmsErrorKind::InvalidState`].
     fn read_keys(&self, keys: &[KeyEntry], stage: Stage) -> Vec<Result<KeyAnswer, KmsError>>;
 
-    /// Makes a key and waits until it can be read as [`Kms::read_keys`] reads it, so that the first
-    /// use of it succeeds (`CreateKey` once, never retried by the transport; then `GetPublicKey`,
-    /// or `DescribeKey` for a symmetric key, until the key is found and enabled).
+    /// Makes a key, which may not be there for other requests yet (`CreateKey` once, never retried by the
+    /// transport).
     ///
-    /// When the answer of `CreateKey` is lost, the key is looked for by its [`CREATED_TAG`], for one
-    /// deadline more. An error about a key that exists names it.
-    fn create_key(
-        &self,
-        request: &NewKey,
-        search: &Search,
-    ) -> Result<(KeyEntry, KeyAnswer), KmsError>;
+    /// When the answer is lost, the key is looked for by its [`CREATED_TAG`], for one deadline more. An error about
+    /// a key that exists names it.
+    fn create_key(&self, request: &NewKey, search: &Search) -> Result<KeyEntry, KmsError>;
 
     /// Makes a key without material, as [`Kms::create_key`] does (with `Origin` EXTERNAL).
     fn create_key_for_import(
@@ -251,7 +246,8 @@ pub(crate) trait Kms: Send + Sync {
         lifetime: Option<Duration>,
     ) -> Result<(), KmsError>;
 
-    /// Waits until a key that this process made can be read as [`Kms::read_keys`] reads it.
+    /// Waits until a key that this process made can be read as [`Kms::read_keys`] reads it, so that the first use of
+    /// it succeeds (`GetPublicKey`, or `DescribeKey` for a symmetric key, until the key is found and enabled).
     fn await_key(
         &self,
         key: &KeyEntry,

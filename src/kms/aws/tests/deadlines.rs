@@ -33,7 +33,7 @@ fn a_hanging_endpoint_costs_no_more_than_the_deadline() {
                 .kind
         }),
         ("CreateKey", &mut || {
-            kms.create_key(&new_key(), &none_known()).unwrap_err().kind
+            kms.make_key(&new_key(), &none_known()).unwrap_err().kind
         }),
         ("ListKeys", &mut || kms.list_keys().unwrap_err().kind),
         ("GenerateRandom", &mut || {
