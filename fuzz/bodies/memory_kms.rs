@@ -67,6 +67,7 @@ const MAGIC: &[u8] = b"blob";
 #[derive(Debug, Default)]
 pub(super) struct MemoryKms {
     state: Mutex<State>,
+    logins: Logins,
 }
 
 #[derive(Debug, Default)]
@@ -198,6 +199,10 @@ impl Kms for MemoryKms {
     }
 
     fn log_out(&self) {}
+
+    fn logins(&self) -> &Logins {
+        &self.logins
+    }
 
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
         self.answer("ListKeys", |state| {

@@ -3,6 +3,7 @@
 //! One [`AwsKms`] serves one token. Making one does no network or file work: the SDK's client is
 //! built by the first call, on the runtime's threads.
 
+mod acting;
 mod ambient;
 mod attempts;
 mod audit;
@@ -57,9 +58,9 @@ pub(crate) use settings::AwsSettings;
 use super::runtime::{RunError, Runtime};
 use super::{
     Alias, DataKey, EncryptionAlgorithm, EncryptionContext, GRACE, Identity, ImportParameters,
-    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType,
-    Move, NewKey, RotationCounts, RotationStatus, Search, SigningAlgorithm, Stage, Tags,
-    WrappingAlgorithm,
+    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, Logins, MacAlgorithm,
+    MessageType, Move, NewKey, RotationCounts, RotationStatus, Search, SigningAlgorithm, Stage,
+    Tags, WrappingAlgorithm,
 };
 use crate::metrics::Metrics;
 use regions::{Regions, There};
@@ -150,11 +151,13 @@ impl AwsKms {
     {
         let (regions, key) = (Arc::clone(&self.regions), key.clone());
         let budget = Stage::Request.left(self.time(Stage::Request));
+        let login = self.logins().of_call();
         self.wait(operation, budget, move |deadline| {
             let of_token = key.clone();
             regions.ask(operation, Some(key), deadline, move |there, deadline| {
                 let key = there.own(&of_token);
-                work(there, key, deadline)
+                // Some of it is done by tasks of its own.
+                login.of(work(there, key, deadline))
             })
         })
     }
@@ -172,7 +175,8 @@ impl AwsKms {
     {
         let deadline = Instant::now() + budget;
         // Boxed on the worker: the SDK's futures are large, the caller's stack may be small.
-        let boxed = async move { Box::pin(work(deadline)).await };
+        let login = self.logins().of_call();
+        let boxed = login.of(async move { Box::pin(work(deadline)).await });
         self.runtime
             .run(boxed, budget + GRACE)
             .unwrap_or_else(|error| Err(interrupted(operation, budget, &error)))
@@ -229,6 +233,9 @@ impl AwsKms {
 
 impl Kms for AwsKms {
     fn log_in(&self, identity: Identity) -> Result<(), KmsError> {
+        // Whatever began before is none of this user's, but for this call itself.
+        self.logins().change();
+        self.logins().begin_call();
         let regions = Arc::clone(&self.regions);
         let budget = Stage::Request.left(self.time(Stage::Request));
         self.wait(caller::OPERATION, budget, |deadline| async move {
@@ -237,7 +244,12 @@ impl Kms for AwsKms {
     }
 
     fn log_out(&self) {
+        self.logins().change();
         self.regions.log_out();
+    }
+
+    fn logins(&self) -> &Logins {
+        self.regions.home().logins()
     }
 
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
@@ -633,8 +645,10 @@ impl Kms for AwsKms {
         let length = out.len();
         let regions = Arc::clone(&self.regions);
         let budget = Stage::Request.left(self.time(Stage::Request));
+        let login = self.logins().of_call();
         let bytes = self.wait(OPERATION, budget, move |deadline| {
-            let work = move |there: There, deadline| there.requests.random(length, deadline);
+            let work =
+                move |there: There, deadline| login.of(there.requests.random(length, deadline));
             regions.ask(OPERATION, None, deadline, work)
         })?;
         // Of exactly this length: every part was checked against what it was asked for.

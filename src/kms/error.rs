@@ -30,6 +30,8 @@ pub(crate) enum KmsErrorKind {
     Identity,
     /// No credentials, expired or unknown ones, or a signature KMS does not accept.
     Credentials,
+    /// The login that the call began under has ended, so that nothing more is sent for it.
+    LoggedOut,
     /// `InvalidCiphertextException`, `IncorrectKeyException`.
     InvalidCiphertext,
     /// `KMSInvalidSignatureException`, `KMSInvalidMacException`.
@@ -86,7 +88,7 @@ pub(crate) struct KmsError {
     pub(crate) request_id: Option<String>,
     /// Whether the log says so already, and nothing has changed since.
     pub(crate) is_told: bool,
-    /// Whether KMS was not even asked, because its endpoint is deemed down.
+    /// Whether KMS was not even asked: its endpoint is deemed down, or there was nobody to ask as.
     pub(crate) is_unsent: bool,
 }
 
@@ -133,6 +135,7 @@ impl KmsError {
             self.kind,
             KmsErrorKind::Identity
                 | KmsErrorKind::Credentials
+                | KmsErrorKind::LoggedOut
                 | KmsErrorKind::Throttled
                 | KmsErrorKind::Unavailable
                 | KmsErrorKind::Timeout
@@ -190,6 +193,7 @@ impl KmsError {
             Kind::Credentials => {
                 "check that AWS credentials are configured for this process, valid, not expired, and that the clock is right"
             }
+            Kind::LoggedOut => "log in, and call again",
             Kind::InvalidCiphertext => {
                 "check that the ciphertext was made for this key with the same algorithm"
             }
@@ -267,6 +271,7 @@ impl KmsErrorKind {
         Self::AccessDenied,
         Self::Identity,
         Self::Credentials,
+        Self::LoggedOut,
         Self::InvalidCiphertext,
         Self::InvalidSignature,
         Self::KeyMaterial,

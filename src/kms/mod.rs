@@ -6,6 +6,7 @@
 mod aws;
 mod error;
 mod identity;
+mod login;
 pub(crate) mod permissions;
 mod runtime;
 mod spec;
@@ -20,6 +21,7 @@ use zeroize::Zeroizing;
 pub(crate) use aws::{AwsKms, AwsSettings, SharedHttp};
 pub(crate) use error::{Caller, KmsError, KmsErrorKind, Phase, is_of_clock};
 pub(crate) use identity::{IDENTITY_FORMS, Identity};
+pub(crate) use login::{Login, Logins};
 pub(crate) use runtime::{Runtime, WithSignalsBlocked};
 pub(crate) use spec::{
     EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, SigningAlgorithm,
@@ -163,8 +165,12 @@ pub(crate) trait Kms: Send + Sync {
     /// else everything stays as it is. For tokens whose PIN gives the credentials.
     fn log_in(&self, identity: Identity) -> Result<(), KmsError>;
 
-    /// Forgets the identity.
+    /// Forgets the identity. Nothing is sent any more of calls that began before:
+    /// [`KmsErrorKind::LoggedOut`].
     fn log_out(&self);
+
+    /// Tells one login from the next.
+    fn logins(&self) -> &Logins;
 
     /// Every key of the account and region (`ListKeys`, all pages, 1000 a page).
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError>;

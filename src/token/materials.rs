@@ -111,7 +111,12 @@ impl Materials {
         };
         let entries: Vec<KeyEntry> = mine.iter().map(|key| key.entry.clone()).collect();
         for (key, answer) in mine.iter().zip(kms.read_keys(&entries, stage)) {
-            self.settle(epoch, key, answer.and_then(|answer| material(key, &answer)));
+            let result = answer.and_then(|answer| material(key, &answer));
+            if matches!(&result, Err(error) if error.kind == KmsErrorKind::LoggedOut) {
+                // It says nothing to the calls of the next login, who may know the same key.
+                continue;
+            }
+            self.settle(epoch, key, result);
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use pkcs11_sys::*;
 
+use super::inventory::Inventory;
 use super::names::PairNames;
 use super::{Token, restrictions};
 use crate::config::{OnDestroy, Selection};
@@ -199,9 +200,19 @@ impl Token {
         tags: Tags,
         material: KeyMaterial,
     ) -> Result<()> {
-        self.view
-            .change(|inventory| inventory.created(entry.clone(), tags, Arc::new(material)));
-        Ok(())
+        let created =
+            |inventory: &mut Inventory| inventory.created(entry.clone(), tags, Arc::new(material));
+        if self.view.change(created) {
+            return Ok(());
+        }
+        Err(Error::of_kms(
+            CKR_USER_NOT_LOGGED_IN,
+            format!(
+                "{} was made, but the login that it was made under has ended meanwhile: it is found by its names \
+                 after a login that may read it",
+                entry.arn
+            ),
+        ))
     }
 
     pub(super) fn handle_of(&self, entry: &KeyEntry, part: Part) -> Result<CK_OBJECT_HANDLE> {
