@@ -31,6 +31,8 @@ pub(crate) enum KmsErrorKind {
     Identity,
     /// No credentials, expired or unknown ones, or a signature KMS does not accept.
     Credentials,
+    /// The login that the call began under has ended, so that nothing more is sent for it.
+    LoggedOut,
     /// `InvalidCiphertextException`, `IncorrectKeyException`.
     InvalidCiphertext,
     /// `KMSInvalidSignatureException`, `KMSInvalidMacException`.
@@ -87,8 +89,6 @@ pub(crate) struct KmsError {
     pub(crate) request_id: Option<String>,
     /// Whether the log says so already, and nothing has changed since.
     pub(crate) is_told: bool,
-    /// Whether KMS was not even asked, because its endpoint is deemed down.
-    pub(crate) is_unsent: bool,
     pub(crate) course: Course,
 }
 
@@ -98,7 +98,7 @@ pub(crate) enum Course {
     /// To its end: what failed it is its endpoint, or the way there.
     #[default]
     Ended,
-    /// Nothing was sent.
+    /// Nothing was sent: its endpoint is deemed down, it was not its turn in time, or there was nobody to ask as.
     Unsent,
     /// The time of its call was over so long after it had been sent.
     CutShort(Duration),
@@ -120,7 +120,6 @@ impl KmsError {
             message: message.into(),
             request_id: None,
             is_told: false,
-            is_unsent: false,
             course: Course::Ended,
         }
     }
@@ -156,6 +155,7 @@ impl KmsError {
             self.kind,
             KmsErrorKind::Identity
                 | KmsErrorKind::Credentials
+                | KmsErrorKind::LoggedOut
                 | KmsErrorKind::Throttled
                 | KmsErrorKind::Unavailable
                 | KmsErrorKind::Timeout
@@ -213,6 +213,7 @@ impl KmsError {
             Kind::Credentials => {
                 "check that AWS credentials are configured for this process, valid, not expired, and that the clock is right"
             }
+            Kind::LoggedOut => "log in, and call again",
             Kind::InvalidCiphertext => {
                 "check that the ciphertext was made for this key with the same algorithm"
             }
@@ -290,6 +291,7 @@ impl KmsErrorKind {
         Self::AccessDenied,
         Self::Identity,
         Self::Credentials,
+        Self::LoggedOut,
         Self::InvalidCiphertext,
         Self::InvalidSignature,
         Self::KeyMaterial,
