@@ -5,7 +5,6 @@ mod rv;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
 
 pub(crate) use codes::is_of_clock;
 pub(crate) use rv::{Caller, Phase};
@@ -86,7 +85,7 @@ pub(crate) struct KmsError {
     /// KMS's own words, or the transport's.
     pub(crate) message: String,
     /// For a support case with AWS.
-    pub(crate) request_id: Option<String>,
+    pub(crate) request_id: Option<Box<str>>,
     /// Whether the log says so already, and nothing has changed since.
     pub(crate) is_told: bool,
     pub(crate) course: Course,
@@ -101,7 +100,7 @@ pub(crate) enum Course {
     /// Nothing was sent: its endpoint is deemed down, it was not its turn in time, or there was nobody to ask as.
     Unsent,
     /// The time of its call was over so long after it had been sent.
-    CutShort(Duration),
+    CutShort { millis: u32 },
 }
 
 impl KmsError {
@@ -324,7 +323,7 @@ mod tests {
             "User: test is not authorized",
             400,
         );
-        error.request_id = Some("0000-request".to_owned());
+        error.request_id = Some("0000-request".into());
         assert_eq!(
             error.to_string(),
             "KMS Sign of arn:aws:kms:eu-west-1:111122223333:key/1234 failed: \

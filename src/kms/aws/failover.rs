@@ -252,9 +252,10 @@ impl<W> Request<'_, W> {
                 return Round::Done(done);
             }
         }
-        match said.is_short {
-            true => Round::Short,
-            false => Round::Failed,
+        if said.is_short {
+            Round::Short
+        } else {
+            Round::Failed
         }
     }
 

@@ -233,7 +233,7 @@ impl Requests {
             let attempts = attempts::so_far();
             let result = ended.unwrap_or_else(|_| {
                 Err(KmsError {
-                    course: Course::CutShort(sent.elapsed()),
+                    course: cut_short(sent.elapsed()),
                     ..late(deadline)
                 })
             });
@@ -425,6 +425,11 @@ where
         sleep_until(next).await;
         before = Some(error);
     }
+}
+
+fn cut_short(waited: Duration) -> Course {
+    let millis = u32::try_from(waited.as_millis()).unwrap_or(u32::MAX);
+    Course::CutShort { millis }
 }
 
 pub(super) fn no_answer(waited: Duration) -> String {
