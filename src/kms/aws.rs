@@ -151,13 +151,11 @@ impl AwsKms {
     {
         let (regions, key) = (Arc::clone(&self.regions), key.clone());
         let budget = Stage::Request.left(self.time(Stage::Request));
-        let login = self.logins().of_call();
         self.wait(operation, budget, move |deadline| {
             let of_token = key.clone();
             regions.ask(operation, Some(key), deadline, move |there, deadline| {
                 let key = there.own(&of_token);
-                // Some of it is done by tasks of its own.
-                login.of(work(there, key, deadline))
+                work(there, key, deadline)
             })
         })
     }
@@ -645,10 +643,8 @@ impl Kms for AwsKms {
         let length = out.len();
         let regions = Arc::clone(&self.regions);
         let budget = Stage::Request.left(self.time(Stage::Request));
-        let login = self.logins().of_call();
         let bytes = self.wait(OPERATION, budget, move |deadline| {
-            let work =
-                move |there: There, deadline| login.of(there.requests.random(length, deadline));
+            let work = move |there: There, deadline| there.requests.random(length, deadline);
             regions.ask(OPERATION, None, deadline, work)
         })?;
         // Of exactly this length: every part was checked against what it was asked for.

@@ -15,7 +15,7 @@ use super::breaker::Verdict;
 use super::hedging::{Won, race};
 use super::manner::Manner;
 use super::regions::{Regions, There, is_absent, leads_on};
-use crate::kms::{KeyEntry, KmsError, KmsErrorKind as Kind};
+use crate::kms::{KeyEntry, KmsError, KmsErrorKind as Kind, login};
 use crate::log;
 use crate::metrics::EndpointEvent;
 
@@ -133,7 +133,7 @@ impl Regions {
                 let result = manner.of(work(region.there(), until)).await;
                 region.note(Some(pass), &result);
             };
-            tokio::spawn(log::carried(probe));
+            tokio::spawn(log::carried(login::carried(probe)));
         }
     }
 }
