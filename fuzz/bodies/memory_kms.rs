@@ -204,6 +204,10 @@ impl Kms for MemoryKms {
         &self.logins
     }
 
+    fn places(&self) -> Vec<Box<dyn Kms>> {
+        Vec::new()
+    }
+
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
         self.answer("ListKeys", |state| {
             Ok(state.keys.values().map(|key| key.entry.clone()).collect())
@@ -275,6 +279,7 @@ impl Kms for MemoryKms {
         key: &KeyEntry,
         spec: KeySpec,
         usage: KeyUsage,
+        _: Sent,
     ) -> Result<bool, KmsError> {
         self.answer("DescribeKey", |state| {
             let key = state.key(key)?;
@@ -467,9 +472,16 @@ impl Kms for MemoryKms {
         })
     }
 
-    fn schedule_deletion(&self, key: &KeyEntry, _: u8) -> Result<(), KmsError> {
+    fn schedule_deletion(&self, key: &KeyEntry, _: u8, _: Sent) -> Result<(), KmsError> {
         self.manage("ScheduleKeyDeletion", key, |key| {
             key.refusal = Some(KmsErrorKind::InvalidState);
+        })
+    }
+
+    fn is_pending_deletion(&self, key: &KeyEntry) -> Result<bool, KmsError> {
+        self.answer("DescribeKey", |state| {
+            let key = state.key(key)?;
+            Ok(key.refusal == Some(KmsErrorKind::InvalidState))
         })
     }
 

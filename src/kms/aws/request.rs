@@ -29,7 +29,8 @@ use super::quota::Call;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
 use super::throttling;
-use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind, Login, Logins};
+use crate::kms::permissions;
+use crate::kms::{Course, IDENTITY_FORMS, Identity, KmsError, KmsErrorKind, Login, Logins};
 use crate::metrics::Metrics;
 
 /// A token's requests, as asynchronous functions.
@@ -172,6 +173,7 @@ impl Requests {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let (operation, acting) = (call.operation, &sender.acting);
+        debug_assert!(permissions::has(operation), "no permission of {operation}");
         let manner = Manner::current();
         let started = Instant::now();
         // Past its deadline a request must not even be sent.
@@ -179,22 +181,37 @@ impl Requests {
             let waited = deadline.saturating_duration_since(started);
             KmsError::local(KmsErrorKind::Timeout, operation, key, no_answer(waited))
         };
+        let deadline = manner
+            .longest
+            .map_or(deadline, |longest| deadline.min(started + longest));
+        let unsent = |error| KmsError {
+            course: Course::Unsent,
+            ..error
+        };
         if started >= deadline {
-            return Err(late(deadline));
+            return Err(unsent(late(deadline)));
         }
         if !manner.anyway {
             // Nobody waits for the turn of a request that would not be sent.
-            endpoint.check(operation, key, started)?;
-            acting.source.check(operation, key, started)?;
+            endpoint.check(operation, key, started).map_err(unsent)?;
+            let source = acting.source.check(operation, key, started);
+            source.map_err(unsent)?;
         }
         let turn_by = manner
             .most_wait
             .map_or(deadline, |most| deadline.min(started + most));
-        let _place = self.limiter.turn(call, turn_by).await?;
+        let turn = self.limiter.turn(call, turn_by).await;
+        let _place = turn.map_err(unsent)?;
         self.check_login(sender, operation, key)?;
         let sent = Instant::now();
-        let looking = acting.source.admit(operation, key, manner.anyway, sent)?;
-        let pass = endpoint.admit(operation, key, manner.anyway, sent)?;
+        let looking = acting.source.admit(operation, key, manner.anyway, sent);
+        let looking = looking.map_err(unsent)?;
+        let pass = endpoint
+            .admit(operation, key, manner.anyway, sent)
+            .map_err(unsent)?;
+        let deadline = manner
+            .most_time
+            .map_or(deadline, |most| deadline.min(sent + most));
         let deadline = if pass.is_probe() {
             deadline.min(endpoint.end_of_probe(sent))
         } else {
@@ -214,7 +231,12 @@ impl Requests {
             let record = Record::begin(operation, key, self.metrics.as_deref(), sent);
             let ended = timeout_at(deadline, work).await;
             let attempts = attempts::so_far();
-            let result = ended.unwrap_or_else(|_| Err(late(deadline)));
+            let result = ended.unwrap_or_else(|_| {
+                Err(KmsError {
+                    course: Course::CutShort(sent.elapsed()),
+                    ..late(deadline)
+                })
+            });
             let result = acting.denied.note(operation, key, result);
             let result = result.map_err(|error| KmsError {
                 is_unsent: error.is_unsent || attempts.sent == 0,
@@ -222,7 +244,7 @@ impl Requests {
             });
             record.end(&result);
             acting.source.note(looking, &result, attempts, sent);
-            endpoint.note(pass, manner.anyway, &result, attempts, sent);
+            endpoint.note(pass, manner.anyway, &result, attempts);
             if let Err(error) = &result
                 && matches!(
                     error.kind,
@@ -262,6 +284,7 @@ impl Requests {
         let message = "not sent: the login that the call began under has ended";
         Err(KmsError {
             is_unsent: true,
+            course: Course::Unsent,
             ..KmsError::local(KmsErrorKind::LoggedOut, operation, key, message)
         })
     }

@@ -4,7 +4,7 @@ use aws_sdk_kms::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_kms::types::RotationType;
 use tokio::time::Instant;
 
-use super::listing::{Pages, bad_answer, check_key};
+use super::listing::{Pages, bad_answer, check_key, no_list};
 use super::request::Requests;
 use crate::kms::{KeyEntry, KmsError, RotationCounts, RotationStatus};
 
@@ -55,7 +55,8 @@ impl Requests {
                     page.limit(ROTATIONS_A_PAGE).set_marker(pages.next()).send()
                 })
                 .await?;
-            for rotation in page.rotations() {
+            let rotations = page.rotations.as_ref();
+            for rotation in rotations.ok_or_else(|| no_list(OPERATION, Some(&key.arn)))? {
                 match rotation.rotation_type() {
                     Some(RotationType::Automatic) => counts.automatic += 1,
                     Some(RotationType::OnDemand) => counts.on_demand += 1,
