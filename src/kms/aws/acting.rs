@@ -150,7 +150,7 @@ impl Source {
                 {
                     Verdict::Down
                 }
-                _ => Verdict::Unknown,
+                _ => Verdict::Unsent,
             },
             _ => Verdict::Up,
         };

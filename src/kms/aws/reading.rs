@@ -26,7 +26,6 @@ impl Regions {
         deadline: Instant,
     ) -> Vec<Result<KeyAnswer, KmsError>> {
         let concurrency = self.home().settings().concurrency;
-        let login = self.home().logins().of_work();
         let ask = move |key: KeyEntry| {
             let (regions, of_token) = (Arc::clone(&self), key.clone());
             regions.ask(
@@ -35,8 +34,7 @@ impl Regions {
                 deadline,
                 move |there, deadline| {
                     let key = there.own(&of_token);
-                    // Some of it is done by tasks of its own.
-                    login.of(async move { there.requests.read_key(&key, deadline).await })
+                    async move { there.requests.read_key(&key, deadline).await }
                 },
             )
         };
