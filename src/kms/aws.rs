@@ -3,6 +3,8 @@
 //! One [`AwsKms`] serves one token. Making one does no network or file work: the SDK's client is
 //! built by the first call, on the runtime's threads.
 
+mod absence;
+mod acting;
 mod ambient;
 mod attempts;
 mod audit;
@@ -58,9 +60,9 @@ pub(crate) use settings::AwsSettings;
 use super::runtime::{RunError, Runtime};
 use super::{
     Alias, DataKey, EncryptionAlgorithm, EncryptionContext, GRACE, Identity, ImportParameters,
-    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType,
-    Move, NewKey, RotationCounts, RotationStatus, Search, Sent, SigningAlgorithm, Stage, Tags,
-    WrappingAlgorithm,
+    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, Logins, MacAlgorithm,
+    MessageType, Move, NewKey, RotationCounts, RotationStatus, Search, Sent, SigningAlgorithm,
+    Stage, Tags, WrappingAlgorithm,
 };
 use crate::metrics::Metrics;
 use manner::Manner;
@@ -201,7 +203,8 @@ impl AwsKms {
     {
         let deadline = Instant::now() + budget;
         // Boxed on the worker: the SDK's futures are large, the caller's stack may be small.
-        let boxed = async move { Box::pin(work(deadline)).await };
+        let login = self.logins().of_call();
+        let boxed = login.of(async move { Box::pin(work(deadline)).await });
         self.runtime
             .run(boxed, budget + GRACE)
             .unwrap_or_else(|error| Err(interrupted(operation, budget, &error)))
@@ -258,6 +261,9 @@ impl AwsKms {
 
 impl Kms for AwsKms {
     fn log_in(&self, identity: Identity) -> Result<(), KmsError> {
+        // Whatever began before is none of this user's, but for this call itself.
+        self.logins().change();
+        self.logins().begin_call();
         let regions = Arc::clone(&self.regions);
         let budget = Stage::Request.left(self.time(Stage::Request));
         self.wait(caller::OPERATION, budget, |deadline| async move {
@@ -266,6 +272,7 @@ impl Kms for AwsKms {
     }
 
     fn log_out(&self) {
+        self.logins().change();
         self.regions.log_out();
     }
 
@@ -279,6 +286,10 @@ impl Kms for AwsKms {
             })
         };
         places.map(at).collect()
+    }
+
+    fn logins(&self) -> &Logins {
+        self.regions.home().logins()
     }
 
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
@@ -342,14 +353,9 @@ impl Kms for AwsKms {
         })
     }
 
-    fn create_key(
-        &self,
-        request: &NewKey,
-        search: &Search,
-    ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
+    fn create_key(&self, request: &NewKey, search: &Search) -> Result<KeyEntry, KmsError> {
         let (request, search) = (request.clone(), search.clone());
-        // To wait for it, too.
-        let budget = self.creation_budget(&search) + self.time(Stage::Ready);
+        let budget = self.creation_budget(&search);
         self.run_within("CreateKey", budget, |requests, _| async move {
             requests.create_key(&request, &search).await
         })
@@ -673,6 +679,18 @@ impl Kms for AwsKms {
         )
     }
 
+    fn is_pending_deletion(&self, key: &KeyEntry) -> Result<bool, KmsError> {
+        let own = key.clone();
+        self.run_at(
+            key,
+            "DescribeKey",
+            Stage::Request,
+            move |requests, deadline| async move {
+                requests.is_pending_deletion(&own, deadline).await
+            },
+        )
+    }
+
     fn disable(&self, key: &KeyEntry) -> Result<(), KmsError> {
         let own = key.clone();
         self.run_at(
@@ -688,13 +706,11 @@ impl Kms for AwsKms {
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), KmsError> {
-        const OPERATION: &str = "GenerateRandom";
         let length = out.len();
         let regions = Arc::clone(&self.regions);
         let budget = Stage::Request.left(self.time(Stage::Request));
-        let bytes = self.wait(OPERATION, budget, move |deadline| {
-            let work = move |there: There, deadline| there.requests.random(length, deadline);
-            regions.ask(OPERATION, None, deadline, work)
+        let bytes = self.wait(operations::RANDOM, budget, move |deadline| {
+            regions.random(length, deadline)
         })?;
         // Of exactly this length: every part was checked against what it was asked for.
         out.copy_from_slice(&bytes);

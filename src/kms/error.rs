@@ -30,6 +30,8 @@ pub(crate) enum KmsErrorKind {
     Identity,
     /// No credentials, expired or unknown ones, or a signature KMS does not accept.
     Credentials,
+    /// The login that the call began under has ended, so that nothing more is sent for it.
+    LoggedOut,
     /// `InvalidCiphertextException`, `IncorrectKeyException`.
     InvalidCiphertext,
     /// `KMSInvalidSignatureException`, `KMSInvalidMacException`.
@@ -83,11 +85,22 @@ pub(crate) struct KmsError {
     /// KMS's own words, or the transport's.
     pub(crate) message: String,
     /// For a support case with AWS.
-    pub(crate) request_id: Option<String>,
+    pub(crate) request_id: Option<Box<str>>,
     /// Whether the log says so already, and nothing has changed since.
     pub(crate) is_told: bool,
-    /// Whether KMS was not even asked, because its endpoint is deemed down.
-    pub(crate) is_unsent: bool,
+    pub(crate) course: Course,
+}
+
+/// How far a request got that failed, which is what its failure says of its endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Course {
+    /// To its end: what failed it is its endpoint, or the way there.
+    #[default]
+    Ended,
+    /// Nothing was sent: its endpoint is deemed down, it was not its turn in time, or there was nobody to ask as.
+    Unsent,
+    /// The time of its call was over so long after it had been sent.
+    CutShort { millis: u32 },
 }
 
 impl KmsError {
@@ -106,7 +119,7 @@ impl KmsError {
             message: message.into(),
             request_id: None,
             is_told: false,
-            is_unsent: false,
+            course: Course::Ended,
         }
     }
 
@@ -141,6 +154,7 @@ impl KmsError {
             self.kind,
             KmsErrorKind::Identity
                 | KmsErrorKind::Credentials
+                | KmsErrorKind::LoggedOut
                 | KmsErrorKind::Throttled
                 | KmsErrorKind::Unavailable
                 | KmsErrorKind::Timeout
@@ -198,6 +212,7 @@ impl KmsError {
             Kind::Credentials => {
                 "check that AWS credentials are configured for this process, valid, not expired, and that the clock is right"
             }
+            Kind::LoggedOut => "log in, and call again",
             Kind::InvalidCiphertext => {
                 "check that the ciphertext was made for this key with the same algorithm"
             }
@@ -275,6 +290,7 @@ impl KmsErrorKind {
         Self::AccessDenied,
         Self::Identity,
         Self::Credentials,
+        Self::LoggedOut,
         Self::InvalidCiphertext,
         Self::InvalidSignature,
         Self::KeyMaterial,
@@ -307,7 +323,7 @@ mod tests {
             "User: test is not authorized",
             400,
         );
-        error.request_id = Some("0000-request".to_owned());
+        error.request_id = Some("0000-request".into());
         assert_eq!(
             error.to_string(),
             "KMS Sign of arn:aws:kms:eu-west-1:111122223333:key/1234 failed: \

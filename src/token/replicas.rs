@@ -21,8 +21,9 @@ impl Token {
 
     /// Has a new key deleted in every region, or says where it stays.
     pub(super) fn withdraw(&self, key: &KeyEntry) {
-        let mut keys = self.kms.keys_elsewhere(key);
-        keys.push(key.clone());
+        let primary = key;
+        let mut keys = self.kms.keys_elsewhere(primary);
+        keys.push(primary.clone());
         for key in keys {
             // Whatever the call has used up, and other regions did.
             Stage::Request.anew();
@@ -35,7 +36,8 @@ impl Token {
                      {ORPHAN_WINDOW_DAYS} days",
                     key.arn
                 ),
-                Err(error) if error.kind == Kind::NotFound => {
+                // The primary was made, whether it can be seen or not.
+                Err(error) if error.kind == Kind::NotFound && key != *primary => {
                     tracing::debug!("{}: not made", key.arn);
                 }
                 Err(error) => tracing::error!(
@@ -57,18 +59,45 @@ impl Token {
         for replica in self.kms.keys_elsewhere(key) {
             match work(&replica) {
                 Ok(()) => {}
-                Err(error) if matches!(error.kind, Kind::NotFound | Kind::InvalidState) => {
+                Err(error) if self.is_no_more(&replica, &error)? => {
                     tracing::debug!("{}: left as it is: {error}", replica.arn);
                 }
-                Err(error) => {
-                    let message = format!(
-                        "nothing was changed in the token's own region, since a replica could not be: {}",
-                        error.message
-                    );
-                    return Err(KmsError { message, ..error });
-                }
+                Err(error) => return Err(nothing_changed(error)),
             }
         }
         Ok(())
     }
+
+    /// Whether a replica to which nothing could be done is not there, or is about to be deleted. One in another state,
+    /// such as that of being made, stays if it is left alone.
+    fn is_no_more(
+        &self,
+        replica: &KeyEntry,
+        error: &KmsError,
+    ) -> std::result::Result<bool, KmsError> {
+        match error.kind {
+            Kind::NotFound => return Ok(true),
+            Kind::InvalidState => {}
+            _ => return Ok(false),
+        }
+        match self.kms.is_pending_deletion(replica) {
+            Err(denied) if denied.kind == Kind::AccessDenied => {
+                tracing::warn!(
+                    "{}: left as it is, and may stay when the key in the token's own region is gone: {error}; \
+                     whether it is about to be deleted cannot be told: {denied}",
+                    replica.arn
+                );
+                Ok(true)
+            }
+            answer => answer.map_err(nothing_changed),
+        }
+    }
+}
+
+fn nothing_changed(error: KmsError) -> KmsError {
+    let message = format!(
+        "nothing was changed in the token's own region, since a replica could not be: {}",
+        error.message
+    );
+    KmsError { message, ..error }
 }

@@ -19,7 +19,9 @@ pub(super) struct Manner {
     pub(super) anyway: bool,
     /// The longest that it waits for its turn.
     pub(super) most_wait: Option<Duration>,
-    /// The longest that it takes, retries included.
+    /// The longest that it waits for its answer after that.
+    pub(super) most_time: Option<Duration>,
+    /// The longest that it takes, its turn and retries included.
     pub(super) longest: Option<Duration>,
 }
 

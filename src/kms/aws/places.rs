@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::manner::Manner;
-use super::regions::{Region, Regions};
+use super::regions::{Look, Region, Regions};
 use super::request::Requests;
 use crate::kms::{KeyEntry, KmsError, KmsErrorKind as Kind};
 
@@ -60,9 +60,10 @@ impl Place {
             longest: Some(share(&regions, left)),
             ..Manner::default()
         };
+        let begun = Instant::now();
         let result = manner.of(asked).await;
         if result.is_err() {
-            region.note(None, &result);
+            region.note(Look::default(), &result, begun.elapsed());
         }
         result
     }

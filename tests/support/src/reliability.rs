@@ -40,8 +40,9 @@ pub const SECTIONS: &[Section] = &[
         id: "regions",
         title: "Loss of regions",
         row: "run",
-        about: "Three emulators stand for three regions of a multi-Region key; they are killed, hung and started \
-                again in turn while threads sign (`tests/failover.rs`). Every signature is verified.",
+        about: "Emulators stand for the regions of a multi-Region key: three are killed, hung and started again in \
+                turn while threads sign (`tests/failover.rs`), and one of two is lost while the other is short of \
+                requests (`tests/evacuation.rs`). Every signature is verified.",
     },
     Section {
         id: "forks",
