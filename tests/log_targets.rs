@@ -51,7 +51,7 @@ fn files_that_are_made_are_not_for_everybody_and_others_keep_their_mode() {
     let [log, audit, kept] = ["log", "audit", "kept"].map(|name| world.path(name));
     let mode = |path: &str| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     world.configure_log(&format!(
-        "[log]\nlevel = \"info\"\nfile = \"{log}\"\naudit = \"{audit}\"\n"
+        "[log]\nlevel = \"info\"\nformat = \"json\"\nfile = \"{log}\"\naudit = \"{audit}\"\n"
     ));
     world.initialize();
     sign(&world);

@@ -1,12 +1,13 @@
 /*
  * A host whose profile has a credential_process, which looks at what that does to it. Usage: process_host MODULE
  * SCENARIO CHILDREN [FILE]. CHILDREN says what the host does about children: default, ignored, handler or reaper.
- * Prints what the scenario says, and the first line of its standard input, on stdout.
+ * Prints what the scenario says, and the first line of its standard input, the file `stdin`, on stdout.
  */
 #define _GNU_SOURCE
 #include "host.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -122,6 +123,7 @@ int main(int argc, char **argv)
     char line[64];
     size_t i;
     CHECK(argc >= 4);
+    CHECK(close(0) == 0 && open("stdin", O_RDONLY) == 0);
     treat_children(argv[3]);
     load(argv[1]);
     for (i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {

@@ -41,8 +41,10 @@ pub(super) fn credentials(answer: &[u8], account: Option<&str>) -> Result<Creden
     Ok(credentials.build())
 }
 
+/// RFC 3339 allows a space between date and time, and small letters.
 fn instant(text: &str) -> Result<SystemTime, String> {
-    DateTime::from_str(text, DateTimeFormat::DateTimeWithOffset)
+    let strict = text.to_ascii_uppercase().replace(' ', "T");
+    DateTime::from_str(&strict, DateTimeFormat::DateTimeWithOffset)
         .ok()
         .and_then(|time| SystemTime::try_from(time).ok())
         .ok_or_else(|| "has an Expiration that is no time as RFC 3339 writes it".to_owned())
@@ -89,6 +91,11 @@ mod tests {
         let end = UNIX_EPOCH + Duration::from_secs(2_000_000_000);
         assert_eq!(read.expiry(), Some(end));
         assert_eq!(read.account_id().unwrap().as_str(), "111122223333");
+
+        for end in ["2033-05-18 05:33:20.500+02:00", "2033-05-18t03:33:20.5z"] {
+            let end = instant(end).unwrap();
+            assert_eq!(end, UNIX_EPOCH + Duration::from_millis(2_000_000_000_500));
+        }
 
         let least = r#"{"Version":1,"AccessKeyId":"id","SecretAccessKey":"secret","SessionToken":null,"Expiration":""}"#;
         let read = credentials(least.as_bytes(), Some("444455556666")).unwrap();
