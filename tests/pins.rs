@@ -160,8 +160,8 @@ fn a_file_with_the_hash_that_others_can_write_or_that_is_none_is_refused_at_once
     mode(0o644);
     assert_eq!(log_in(), Err(CKR_FUNCTION_FAILED));
     fs::remove_file(&file).unwrap();
-    let made = Command::new("mkfifo").arg(&file).status().unwrap();
-    assert!(made.success());
+    let fifo = Command::new("mkfifo").arg(&file).status().unwrap();
+    assert!(fifo.success());
     // Nobody writes it: who waits for that waits for ever.
     assert_eq!(log_in(), Err(CKR_FUNCTION_FAILED));
     fs::remove_file(&file).unwrap();

@@ -17,7 +17,7 @@ fn heeded(is_privileged: bool, name: &str) -> Option<OsString> {
 }
 
 /// Whether the kernel asks for secure execution, as the dynamic linker understands it (`getauxval(3)`).
-pub(crate) fn is_privileged() -> bool {
+fn is_privileged() -> bool {
     // SAFETY: it takes a number, has no preconditions, and answers 0 for what the kernel did not tell.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }

@@ -23,7 +23,6 @@ mod table;
 mod thread_state;
 mod v3_2;
 
-pub(crate) use environment::is_privileged;
 #[cfg(any(test, fuzzing))]
 pub(crate) use listing::FUNCTIONS;
 #[cfg(any(test, fuzzing))]

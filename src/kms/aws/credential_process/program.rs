@@ -14,11 +14,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, waitpid};
+use rustix::process::{
+    Gid, Pid, Signal, Uid, WaitOptions, WaitStatus, getegid, geteuid, getgid, getuid,
+    kill_process_group, waitpid,
+};
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
-use crate::abi::{is_privileged, spawn_shell};
+use crate::abi::spawn_shell;
 use crate::fork;
 use crate::kms::KmsErrorKind;
 use crate::kms::aws::failure::is_exhaustion;
@@ -86,8 +89,8 @@ impl Failure {
 /// Runs `sh -c COMMAND`, as the SDK would, for `limit` at most. When this is dropped before it has an output, the
 /// program is killed, with all that it has started.
 pub(super) async fn run(command: &str, limit: Duration) -> Result<Output, Failure> {
-    // The environment of such a process is somebody else's, and with it the profile that names the program.
-    if is_privileged() {
+    let (user, group) = ((getuid(), geteuid()), (getgid(), getegid()));
+    if is_lent(user, group) {
         return Err(Failure::Privileged);
     }
     let command = CString::new(command).map_err(|_| Failure::ZeroByte)?;
@@ -105,6 +108,12 @@ pub(super) async fn run(command: &str, limit: Duration) -> Result<Output, Failur
             said,
         }),
     }
+}
+
+/// Whether this process has the rights of another user than the one who started it, and who is not root. The
+/// environment is theirs, and with it the profile that names the program.
+fn is_lent(user: (Uid, Uid), group: (Gid, Gid)) -> bool {
+    !user.0.is_root() && (user.0 != user.1 || group.0 != group.1)
 }
 
 struct Program {
@@ -338,7 +347,7 @@ mod tests {
             "head -c 65536 /dev/zero; head -c 1000000 /dev/zero >&2",
             LIMIT,
         );
-        assert_eq!(full.unwrap().0, [0; 65536]);
+        assert_eq!(full.unwrap().0, vec![0; 65536]);
     }
 
     #[test]
@@ -374,6 +383,22 @@ mod tests {
         let answer = running("sleep 5 & echo answer", LIMIT).unwrap();
         assert_eq!(answer.0, b"answer\n");
         assert!(begun.elapsed() < Duration::from_secs(4));
+    }
+
+    #[test]
+    fn a_program_is_not_run_with_rights_that_are_lent() {
+        let (user, group) = (Uid::from_raw, Gid::from_raw);
+        let (root, nobody) = (user(0), user(65534));
+        let (staff, wheel) = (group(50), group(0));
+        for (users, groups, expected) in [
+            ((nobody, nobody), (staff, staff), false),
+            ((nobody, root), (staff, staff), true),
+            ((nobody, nobody), (staff, wheel), true),
+            // A daemon that acts as one of its users for a while.
+            ((root, nobody), (wheel, staff), false),
+        ] {
+            assert_eq!(is_lent(users, groups), expected);
+        }
     }
 
     #[test]
