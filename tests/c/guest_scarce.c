@@ -108,16 +108,30 @@ static void no_descriptors_for_the_configuration(const char *unused)
     CHECK_RV(p11->C_Finalize(NULL), CKR_OK);
 }
 
+/* The lowest number that is free: the next one when a descriptor was left open. */
+static int next_descriptor(void)
+{
+    int next = dup(0);
+    CHECK(next >= 0);
+    close(next);
+    return next;
+}
+
 /* Root is not bound by this limit. */
 static void no_threads(const char *unused)
 {
     struct rlimit before;
+    int next, i;
     (void)unused;
     CHECK_RV(initialize(NULL), CKR_OK);
     if (getuid() == 0)
         CHECK(setuid(65534) == 0);
     before = limit(RLIMIT_NPROC, 0);
     say("no threads", try_to_sign());
+    next = next_descriptor();
+    for (i = 0; i < 10; i++)
+        CHECK_RV(try_to_sign(), CKR_HOST_MEMORY);
+    CHECK(next_descriptor() == next);
     CHECK(setrlimit(RLIMIT_NPROC, &before) == 0);
     CHECK_RV(try_to_sign(), CKR_OK);
     limit(RLIMIT_NPROC, 0);
