@@ -127,6 +127,7 @@ static void no_threads(const char *unused)
     if (getuid() == 0)
         CHECK(setuid(65534) == 0);
     before = limit(RLIMIT_NPROC, 0);
+    look_for_no_leaks();
     say("no threads", try_to_sign());
     next = next_descriptor();
     for (i = 0; i < 10; i++)
@@ -190,6 +191,7 @@ static void no_files(const char *directory)
     if (getuid() != 0)
         CHECK(unshare(CLONE_NEWUSER) == 0);
     CHECK(chroot(directory) == 0 && chdir("/") == 0);
+    look_for_no_leaks();
     say("no files", try_to_sign());
     CHECK_RV(p11->C_Finalize(NULL), CKR_OK);
 }
