@@ -157,7 +157,7 @@ run_hosts() {
     local suite names left_out
     for suite in "${HOSTS[@]}"; do
         names=$(cargo nextest list -p kms-pkcs11 --test "$suite" --run-ignored all --message-format oneline)
-        left_out=$(python3 scripts/sanitize/left_out.py "$TOOL" "$suite" <<<"$names") || fail "of $suite"
+        left_out=$(python3 -B scripts/sanitize/left_out.py "$TOOL" "$suite" <<<"$names") || fail "left_out.toml does not fit tests/$suite.rs"
         say "$TOOL: the C hosts of tests/$suite.rs"
         begin "$suite"
         # Many hosts end in the middle of calls: what is still in use then, and lost by the module's end, is no leak.
@@ -193,7 +193,7 @@ suppressions=$PWD/scripts/sanitize/signals.supp
 
 # Writes what a run has shown.
 row() { # PROGRAM THREADS SUMMARY_OF_THE_STRESS
-    python3 scripts/sanitize/row.py "$TOOL" "$1" "$2" "$LOG" "${3:-}" >"$ROWS/$TOOL-$1.json" || failed=1
+    python3 -B scripts/sanitize/row.py "$TOOL" "$1" "$2" "$LOG" "${3:-}" >"$ROWS/$TOOL-$1.json" || failed=1
     cat "$ROWS/$TOOL-$1.json"
 }
 
