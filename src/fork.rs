@@ -7,8 +7,12 @@
 //! of these locks is ours to take. So threads are counted while they are at work in here, a fork waits
 //! until there are none, and meanwhile nobody begins.
 //!
-//! Threads that only wait, for KMS, for another thread or for work, are not at work. Every wait for a fork
-//! and of a fork is bounded: the host may have reasons of its own to do things in another order.
+//! Threads that only wait, for KMS, for another thread or for work, are not at work. Nor are those that look a
+//! name up, which waits for servers for as long as these take: the C library holds its locks while it reads its
+//! files, before that, so a fork gives each lookup the time for these alone.
+//!
+//! Every wait for a fork and of a fork is bounded: the host may have reasons of its own to do things in another
+//! order, and may fork again and again.
 //!
 //! The end of the process is a fork that does not come back: what threads would use from then on is taken down.
 
@@ -22,6 +26,9 @@ static STATE: AtomicU64 = AtomicU64::new(0);
 
 const FORK: u64 = 1 << 32;
 
+/// Threads that look a name up.
+static LOOKUPS: AtomicU64 = AtomicU64::new(0);
+
 /// The fork under way waits no more.
 static SETTLED: AtomicBool = AtomicBool::new(false);
 
@@ -34,13 +41,19 @@ static ENDED: AtomicBool = AtomicBool::new(false);
 /// The forks between the process that loaded the library and this one.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
-/// How long a fork waits. Work takes milliseconds, a TLS handshake some of them; a name lookup may take longer.
+/// How long a fork waits. Work takes milliseconds, a TLS handshake some of them.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a fork waits for lookups. What they read before they ask a server is read in a millisecond.
+const PATIENCE_WITH_LOOKUPS: Duration = Duration::from_millis(50);
 
 /// How long work waits for a fork that waits no more itself. Handlers of the host's that run after ours may want
 /// a lock that a waiting thread holds, so this is short; a fork takes a millisecond, or tens in a process of
 /// many gigabytes.
 const PATIENCE_OF_WORK: Duration = Duration::from_millis(200);
+
+/// How long work waits for forks that follow one another. The first of them has given up by then.
+const PATIENCE_WITH_FORKS: Duration = PATIENCE.saturating_add(PATIENCE_OF_WORK);
 
 /// How long the end of the process waits for work.
 const PATIENCE_OF_END: Duration = Duration::from_millis(500);
@@ -54,6 +67,9 @@ const PAUSE: Duration = Duration::from_micros(200);
 thread_local! {
     /// Without a destructor, so that it can be used at any time of a thread's life.
     static IS_AT_WORK: Cell<bool> = const { Cell::new(false) };
+
+    /// Whether this is a thread of the module's own that may stay behind.
+    static IS_OWN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs `work`, of which a fork must not see the middle.
@@ -66,6 +82,22 @@ pub(crate) fn at_work<T>(work: impl FnOnce() -> T) -> T {
 pub(crate) fn waiting<T>(wait: impl FnOnce() -> T) -> T {
     let _waiting = (is_at_work() && !has_ended()).then(Waiting::begin);
     wait()
+}
+
+/// Runs, within [`at_work`], what looks a name up and holds no lock of ours.
+pub(crate) fn looking_up<T>(ask: impl FnOnce() -> T) -> T {
+    let lookup = Lookup::begin();
+    waiting(move || {
+        // Over before the thread waits for a fork, which may be waiting for lookups.
+        let _lookup = lookup;
+        ask()
+    })
+}
+
+/// To be called when a thread of the module's own starts that nobody waits for without a bound: when the process
+/// ends, it does not go on.
+pub(crate) fn own_thread() {
+    IS_OWN.set(true);
 }
 
 /// To be called when a thread of the module's own begins to work, however often.
@@ -101,6 +133,9 @@ pub(crate) fn before() {
     OPEN.store(false, Ordering::Release);
     STATE.fetch_add(FORK, Ordering::AcqRel);
     wait_for_others(PATIENCE);
+    wait_until(PATIENCE_WITH_LOOKUPS, || {
+        LOOKUPS.load(Ordering::Acquire) == 0
+    });
     SETTLED.store(true, Ordering::Release);
 }
 
@@ -115,12 +150,18 @@ pub(crate) fn after_in_parent() {
 /// To be called after a fork, in the child, which has no other threads.
 pub(crate) fn after_in_child() {
     STATE.store(u64::from(is_at_work()), Ordering::Release);
+    LOOKUPS.store(0, Ordering::Release);
+    SETTLED.store(false, Ordering::Release);
+    OPEN.store(false, Ordering::Release);
     GENERATION.fetch_add(1, Ordering::Relaxed);
 }
 
 /// To be called when the process ends, by the thread that ends it: no other thread works from then on.
 pub(crate) fn end_for_good() {
     ENDED.store(true, Ordering::Release);
+    // What the last fork left here would let work begin.
+    SETTLED.store(false, Ordering::Release);
+    OPEN.store(false, Ordering::Release);
     STATE.fetch_add(FORK, Ordering::AcqRel);
     wait_for_others(PATIENCE_OF_END);
     SETTLED.store(true, Ordering::Release);
@@ -163,29 +204,73 @@ impl Drop for Waiting {
     }
 }
 
+struct Lookup;
+
+impl Lookup {
+    fn begin() -> Self {
+        LOOKUPS.fetch_add(1, Ordering::AcqRel);
+        Self
+    }
+}
+
+impl Drop for Lookup {
+    fn drop(&mut self) {
+        LOOKUPS.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 fn begin() {
     let without_fork = |state: u64| (state < FORK).then_some(state + 1);
-    let mut settled = None;
+    let mut wait = None;
     while STATE
         .fetch_update(Ordering::AcqRel, Ordering::Acquire, without_fork)
         .is_err()
     {
-        if SETTLED.load(Ordering::Acquire) {
-            let since: &Instant = settled.get_or_insert_with(Instant::now);
-            let patience = if has_ended() {
-                PATIENCE_AT_END
-            } else {
-                PATIENCE_OF_WORK
-            };
-            if OPEN.load(Ordering::Acquire) || since.elapsed() >= patience {
-                OPEN.store(true, Ordering::Release);
-                STATE.fetch_add(1, Ordering::AcqRel);
-                break;
-            }
+        while IS_OWN.get() && has_ended() {
+            // Nobody needs what this thread would do, with what is not there any more.
+            thread::park();
+        }
+        if wait.get_or_insert_with(Wait::begin).is_over() {
+            STATE.fetch_add(1, Ordering::AcqRel);
+            break;
         }
         thread::sleep(PAUSE);
     }
     IS_AT_WORK.set(true);
+}
+
+/// Of work for forks, or for the end of the process.
+struct Wait {
+    begun: Instant,
+    /// Since when the fork under way waits no more.
+    settled: Option<Instant>,
+}
+
+impl Wait {
+    fn begin() -> Self {
+        Self {
+            begun: Instant::now(),
+            settled: None,
+        }
+    }
+
+    fn is_over(&mut self) -> bool {
+        if has_ended() {
+            return self.begun.elapsed() >= PATIENCE_AT_END;
+        }
+        if SETTLED.load(Ordering::Acquire) {
+            let settled = self.settled.get_or_insert_with(Instant::now);
+            if settled.elapsed() >= PATIENCE_OF_WORK {
+                OPEN.store(true, Ordering::Release);
+            }
+            if OPEN.load(Ordering::Acquire) {
+                return true;
+            }
+        } else {
+            self.settled = None;
+        }
+        self.begun.elapsed() >= PATIENCE_WITH_FORKS
+    }
 }
 
 fn end() {
@@ -282,6 +367,84 @@ mod tests {
         after_in_child();
         assert_eq!(STATE.load(Ordering::Acquire), 0);
         assert_eq!(generation(), generation_before + 1);
+    }
+
+    #[test]
+    fn a_fork_gives_lookups_a_moment_and_what_follows_waits_for_no_more() {
+        let ((begun, wait), (end, ended)) = (mpsc::channel(), mpsc::channel());
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                at_work(|| {
+                    looking_up(|| {
+                        begun.send(()).unwrap();
+                        ended.recv().unwrap();
+                    });
+                });
+            });
+            wait.recv().unwrap();
+            let forked = Instant::now();
+            before();
+            let waited = forked.elapsed();
+            // The thread waits for the fork, which knows that its lookup is over.
+            end.send(()).unwrap();
+            assert!(wait_until(PATIENCE, || LOOKUPS.load(Ordering::Acquire) == 0));
+            after_in_parent();
+            assert!(
+                waited >= PATIENCE_WITH_LOOKUPS && waited < PATIENCE,
+                "{waited:?}"
+            );
+        });
+        assert_eq!(STATE.load(Ordering::Acquire), 0);
+    }
+
+    #[test]
+    fn work_does_not_wait_for_every_fork_of_many() {
+        let (over, is_over) = mpsc::channel();
+        // Each fork waits for this one, and there is hardly a moment between two of them.
+        LOOKUPS.fetch_add(1, Ordering::AcqRel);
+        thread::scope(|scope| {
+            before();
+            let begun = Instant::now();
+            scope.spawn(move || at_work(|| over.send(()).unwrap()));
+            while is_over.try_recv().is_err() {
+                assert!(begun.elapsed() < PATIENCE_WITH_FORKS + PATIENCE);
+                after_in_parent();
+                before();
+            }
+            after_in_parent();
+        });
+    }
+
+    #[test]
+    fn work_begins_no_more_at_the_end_whatever_the_last_fork_left() {
+        before();
+        // It takes so long that work goes on.
+        thread::scope(|scope| scope.spawn(|| at_work(|| ())).join()).unwrap();
+        assert!(OPEN.load(Ordering::Acquire));
+        after_in_parent();
+        end_for_good();
+        let begun = Instant::now();
+        thread::scope(|scope| scope.spawn(|| at_work(|| ())).join()).unwrap();
+        assert!(begun.elapsed() >= PATIENCE_AT_END);
+        let (over, is_over) = mpsc::channel();
+        thread::spawn(move || {
+            own_thread();
+            at_work(|| over.send(()).unwrap());
+        });
+        let more = PATIENCE_AT_END + PATIENCE_OF_WORK;
+        assert!(is_over.recv_timeout(more).is_err(), "it goes on");
+    }
+
+    #[test]
+    fn a_child_begins_with_nothing_of_its_parents_forks() {
+        before();
+        LOOKUPS.fetch_add(3, Ordering::AcqRel);
+        OPEN.store(true, Ordering::Release);
+        after_in_child();
+        for left in [&OPEN, &SETTLED] {
+            assert!(!left.load(Ordering::Acquire));
+        }
+        assert_eq!(LOOKUPS.load(Ordering::Acquire), 0);
     }
 
     #[test]

@@ -81,7 +81,13 @@ impl Module {
     pub(crate) fn shut_down(&self, bound: Duration) {
         *self.is_shut_down.lock() = true;
         self.shut_down.notify_all();
-        self.runtime.shutdown(bound);
+        if !self.runtime.shutdown(bound) {
+            tracing::warn!(
+                "after {:.0} s threads of the module are still in a call of the system's: of a name server or of a file \
+                 system that does not answer; they end when it does",
+                bound.as_secs_f64()
+            );
+        }
         for token in &self.tokens {
             token.log_counts();
         }

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
-use common_p11::c_program;
+use common_p11::{c_library, c_program};
 use cryptoki_sys::CK_FUNCTION_LIST_3_2;
 use kms_emulator::{Effect, Emulator, Fault, NewKeys, Options};
 use kms_pkcs11_testkit::{AccessKey, Authority, TlsFront, Token, boto3, module, reliability, run};
@@ -113,6 +113,26 @@ fn a_fork_does_not_wait_for_requests_that_hang() {
     let (emulator, token) = token_with_one_pair();
     emulator.fault(Fault::once("Sign", Effect::Hang).times(100));
     pattern_of(&token, "forks_while_requests_hang", "off");
+}
+
+#[test]
+fn a_fork_does_not_wait_for_name_servers_that_do_not_answer() {
+    let config = "[[token]]\nlisting_deadline = 3\n";
+    let token = Token::kms_with_config("http://kms.slow:1", &AccessKey::test(), "aws-kms", config);
+    let (host, names) = (
+        c_program(token.directory(), "fork_patterns"),
+        c_library(token.directory(), "slow_names"),
+    );
+    let finished = run(token
+        .command(host)
+        .arg(module())
+        .arg("forks_while_names_are_looked_up")
+        .env("LD_PRELOAD", names)
+        .env("KMS_PKCS11_LOG", "warn"))
+    .ok();
+    assert_eq!(finished.stdout(), "");
+    let left = "threads of the module are still in a call of the system's: of a name server";
+    assert!(finished.stderr().contains(left), "{}", finished.stderr());
 }
 
 #[test]

@@ -155,6 +155,7 @@ fn connections_that_break_send_the_host_no_sigpipe() {
             emulator.fault(Fault::once("Sign", effect).after(n));
         }
         let _ = run_scenario(&token, "connections_break").ok();
+        assert_eq!(emulator.calls().of("Sign"), 60 + 36, "each broke once");
         assert_eq!(front.take_handshakes().is_empty(), !is_tls);
     }
     passed(

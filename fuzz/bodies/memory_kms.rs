@@ -201,6 +201,10 @@ impl Kms for MemoryKms {
 
     fn log_out(&self) {}
 
+    fn places(&self) -> Vec<Box<dyn Kms>> {
+        Vec::new()
+    }
+
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
         self.answer("ListKeys", |state| {
             Ok(state.keys.values().map(|key| key.entry.clone()).collect())
@@ -273,6 +277,7 @@ impl Kms for MemoryKms {
         key: &KeyEntry,
         spec: KeySpec,
         usage: KeyUsage,
+        _: Sent,
     ) -> Result<bool, KmsError> {
         self.answer("DescribeKey", |state| {
             let key = state.key(key)?;
@@ -465,9 +470,16 @@ impl Kms for MemoryKms {
         })
     }
 
-    fn schedule_deletion(&self, key: &KeyEntry, _: u8) -> Result<(), KmsError> {
+    fn schedule_deletion(&self, key: &KeyEntry, _: u8, _: Sent) -> Result<(), KmsError> {
         self.manage("ScheduleKeyDeletion", key, |key| {
             key.refusal = Some(KmsErrorKind::InvalidState);
+        })
+    }
+
+    fn is_pending_deletion(&self, key: &KeyEntry) -> Result<bool, KmsError> {
+        self.answer("DescribeKey", |state| {
+            let key = state.key(key)?;
+            Ok(key.refusal == Some(KmsErrorKind::InvalidState))
         })
     }
 

@@ -135,7 +135,12 @@ const OPERATIONS: [Operation; 22] = [
         told(kms.create_key_for_import(&new_key(), &search()));
     },
     |kms, key| {
-        told(kms.awaits_import(key, KeySpec::EccNistP256, KeyUsage::SignVerify));
+        told(kms.awaits_import(
+            key,
+            KeySpec::EccNistP256,
+            KeyUsage::SignVerify,
+            Sent::WhenUp,
+        ));
     },
     |kms, key| {
         told(kms.import_parameters(key, WrappingAlgorithm::RsaOaepSha256));
@@ -199,7 +204,7 @@ const OPERATIONS: [Operation; 22] = [
         let tags = Tags::from([("name".to_owned(), "value".to_owned())]);
         told(kms.tag(key, &tags));
         told(kms.untag(key, &["name".to_owned()]));
-        told(kms.schedule_deletion(key, 7));
+        told(kms.schedule_deletion(key, 7, Sent::WhenUp));
         told(kms.disable(key));
     },
 ];

@@ -5,6 +5,7 @@ mod rv;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 pub(crate) use codes::is_of_clock;
 pub(crate) use rv::{Caller, Phase};
@@ -88,6 +89,19 @@ pub(crate) struct KmsError {
     pub(crate) is_told: bool,
     /// Whether KMS was not even asked, because its endpoint is deemed down.
     pub(crate) is_unsent: bool,
+    pub(crate) course: Course,
+}
+
+/// How far a request got that failed, which is what its failure says of its endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Course {
+    /// To its end: what failed it is its endpoint, or the way there.
+    #[default]
+    Ended,
+    /// Nothing was sent.
+    Unsent,
+    /// The time of its call was over so long after it had been sent.
+    CutShort(Duration),
 }
 
 impl KmsError {
@@ -107,6 +121,7 @@ impl KmsError {
             request_id: None,
             is_told: false,
             is_unsent: false,
+            course: Course::Ended,
         }
     }
 
@@ -125,6 +140,14 @@ impl KmsError {
         } else {
             tracing::warn!("{consequence}: {self}");
         }
+    }
+
+    /// True when the endpoint did not serve: one of another region may.
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(
+            self.kind,
+            KmsErrorKind::Unavailable | KmsErrorKind::Timeout | KmsErrorKind::Network
+        )
     }
 
     /// True when KMS could not be reached, would not serve anybody, whatever the key, or is not what answered.

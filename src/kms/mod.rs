@@ -18,7 +18,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 pub(crate) use aws::{AwsKms, AwsSettings, SharedHttp};
-pub(crate) use error::{Caller, KmsError, KmsErrorKind, Phase, is_of_clock};
+pub(crate) use error::{Caller, Course, KmsError, KmsErrorKind, Phase, is_of_clock};
 pub(crate) use identity::{IDENTITY_FORMS, Identity};
 pub(crate) use runtime::{Runtime, WithSignalsBlocked};
 pub(crate) use spec::{
@@ -105,6 +105,15 @@ pub(crate) const CREATED_TAG: &str = "p11:created";
 /// Tells the keys that cannot be one made just now.
 pub(crate) type Known = Arc<dyn Fn(&KeyEntry) -> bool + Send + Sync>;
 
+/// When a request is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// Not while its endpoint is deemed down.
+    WhenUp,
+    /// Even then: it is the last one about its key, which stays as it is where this one fails.
+    Anyway,
+}
+
 /// How a key is found whose `CreateKey` was not answered, by its [`CREATED_TAG`].
 #[derive(Clone)]
 pub(crate) enum Search {
@@ -165,6 +174,13 @@ pub(crate) trait Kms: Send + Sync {
 
     /// Forgets the identity.
     fn log_out(&self);
+
+    /// Where keys may be listed before the token has any: its own region, of whose requests none is waited for longer
+    /// than for an attempt, and then those that have replicas of its multi-Region keys, which show these alone and
+    /// name them as the token's own region does. Empty where keys are listed in that region whatever happens.
+    ///
+    /// What they are good for is [`Kms::list_keys`] up to [`Kms::describe_key`].
+    fn places(&self) -> Vec<Box<dyn Kms>>;
 
     /// Every key of the account and region (`ListKeys`, all pages, 1000 a page).
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError>;
@@ -230,6 +246,7 @@ pub(crate) trait Kms: Send + Sync {
         key: &KeyEntry,
         spec: KeySpec,
         usage: KeyUsage,
+        sent: Sent,
     ) -> Result<bool, KmsError>;
 
     /// What material for a key is to be wrapped under (`GetParametersForImport`), waiting for a key
@@ -351,7 +368,15 @@ pub(crate) trait Kms: Send + Sync {
     fn untag(&self, key: &KeyEntry, tag_keys: &[String]) -> Result<(), KmsError>;
 
     /// Schedules the key's deletion after a window of 7 to 30 days (`ScheduleKeyDeletion`).
-    fn schedule_deletion(&self, key: &KeyEntry, window_days: u8) -> Result<(), KmsError>;
+    fn schedule_deletion(
+        &self,
+        key: &KeyEntry,
+        window_days: u8,
+        sent: Sent,
+    ) -> Result<(), KmsError>;
+
+    /// Whether the key is on its way out already (`DescribeKey`).
+    fn is_pending_deletion(&self, key: &KeyEntry) -> Result<bool, KmsError>;
 
     /// Disables the key (`DisableKey`).
     fn disable(&self, key: &KeyEntry) -> Result<(), KmsError>;

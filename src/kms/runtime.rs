@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -125,12 +125,13 @@ impl Runtime {
     }
 
     /// Ends calls in flight with [`RunError::Stopped`] and joins the threads, waiting for `bound`
-    /// at most. Later calls fail at once.
-    pub(crate) fn shutdown(&self, bound: Duration) {
+    /// at most: false if some are still there then. Later calls fail at once.
+    pub(crate) fn shutdown(&self, bound: Duration) -> bool {
         let previous = std::mem::replace(&mut *self.state.lock(), State::Stopped);
         let State::Running(runtime) = previous else {
-            return;
+            return true;
         };
+        let begun = Instant::now();
         // Tokio refuses to wait on a thread that is inside a runtime, and the caller may be.
         let runtime = Arc::new(Mutex::new(Some(runtime)));
         let mut stopper = None;
@@ -152,7 +153,10 @@ impl Runtime {
         }
         if let Some(runtime) = runtime.lock().take() {
             runtime.shutdown_background();
+            return false;
         }
+        // Tokio does not tell.
+        begun.elapsed() < bound
     }
 
     fn handle(&self) -> Result<tokio::runtime::Handle, RunError> {
@@ -177,7 +181,10 @@ impl Runtime {
                     .max_blocking_threads(BLOCKING_THREADS)
                     .thread_name(THREAD_NAME)
                     .thread_stack_size(STACK_BYTES)
-                    .on_thread_start(own_thread)
+                    .on_thread_start(|| {
+                        own_thread();
+                        fork::own_thread();
+                    })
                     .on_thread_unpark(fork::work_begins)
                     .on_thread_park(fork::work_pauses)
                     .on_thread_stop(fork::work_pauses)
@@ -231,7 +238,6 @@ impl fmt::Debug for Runtime {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Instant;
 
     use super::*;
 
@@ -314,7 +320,7 @@ mod tests {
         thread::scope(|scope| {
             let call = scope.spawn(|| runtime.run(forever(), LONG));
             thread::sleep(SHORT);
-            runtime.shutdown(LONG);
+            assert!(runtime.shutdown(LONG));
             assert!(end.try_recv().is_ok(), "a worker outlives the shutdown");
             assert!(matches!(call.join().unwrap(), Err(RunError::Stopped)));
         });
@@ -328,7 +334,7 @@ mod tests {
         };
         runtime.run(stuck, LONG).unwrap();
         let started = Instant::now();
-        runtime.shutdown(SHORT);
+        assert!(!runtime.shutdown(SHORT));
         assert!(started.elapsed() < Duration::from_secs(10));
     }
 

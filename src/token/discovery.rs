@@ -39,6 +39,16 @@ impl Way {
         self.get() == Some(Chosen::TaggingApi)
     }
 
+    /// The same as far as it is decided, for a listing that may come to nothing.
+    pub(super) fn copy(&self) -> Self {
+        Self(Mutex::new(self.get()))
+    }
+
+    /// Decides as that listing did.
+    pub(super) fn adopt(&self, other: &Self) {
+        *self.0.lock() = other.get();
+    }
+
     fn get(&self) -> Option<Chosen> {
         *self.0.lock()
     }

@@ -4,7 +4,7 @@
 
 use super::Token;
 use crate::error::Result;
-use crate::kms::{KeyEntry, KmsError, KmsErrorKind as Kind, NewKey, Phase, Stage};
+use crate::kms::{KeyEntry, KmsError, KmsErrorKind as Kind, NewKey, Phase, Sent, Stage};
 
 /// The days after which a key is deleted that its program was never told of: the fewest that KMS has.
 pub(super) const ORPHAN_WINDOW_DAYS: u8 = 7;
@@ -26,7 +26,10 @@ impl Token {
         for key in keys {
             // Whatever the call has used up, and other regions did.
             Stage::Request.anew();
-            match self.kms.schedule_deletion(&key, ORPHAN_WINDOW_DAYS) {
+            match self
+                .kms
+                .schedule_deletion(&key, ORPHAN_WINDOW_DAYS, Sent::Anyway)
+            {
                 Ok(()) => tracing::warn!(
                     "{}: made for a key that could not be made in all regions; it is deleted in \
                      {ORPHAN_WINDOW_DAYS} days",
@@ -54,18 +57,45 @@ impl Token {
         for replica in self.kms.keys_elsewhere(key) {
             match work(&replica) {
                 Ok(()) => {}
-                Err(error) if matches!(error.kind, Kind::NotFound | Kind::InvalidState) => {
+                Err(error) if self.is_no_more(&replica, &error)? => {
                     tracing::debug!("{}: left as it is: {error}", replica.arn);
                 }
-                Err(error) => {
-                    let message = format!(
-                        "nothing was changed in the token's own region, since a replica could not be: {}",
-                        error.message
-                    );
-                    return Err(KmsError { message, ..error });
-                }
+                Err(error) => return Err(nothing_changed(error)),
             }
         }
         Ok(())
     }
+
+    /// Whether a replica to which nothing could be done is not there, or is about to be deleted. One in another state,
+    /// such as that of being made, stays if it is left alone.
+    fn is_no_more(
+        &self,
+        replica: &KeyEntry,
+        error: &KmsError,
+    ) -> std::result::Result<bool, KmsError> {
+        match error.kind {
+            Kind::NotFound => return Ok(true),
+            Kind::InvalidState => {}
+            _ => return Ok(false),
+        }
+        match self.kms.is_pending_deletion(replica) {
+            Err(denied) if denied.kind == Kind::AccessDenied => {
+                tracing::warn!(
+                    "{}: left as it is, and may stay when the key in the token's own region is gone: {error}; \
+                     whether it is about to be deleted cannot be told: {denied}",
+                    replica.arn
+                );
+                Ok(true)
+            }
+            answer => answer.map_err(nothing_changed),
+        }
+    }
+}
+
+fn nothing_changed(error: KmsError) -> KmsError {
+    let message = format!(
+        "nothing was changed in the token's own region, since a replica could not be: {}",
+        error.message
+    );
+    KmsError { message, ..error }
 }

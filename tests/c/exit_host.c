@@ -158,14 +158,26 @@ static void opened_again(void)
 
 /* ---- Ends while threads are in calls. */
 
+static int signatures, signers;
+
 static void *keep_signing(void *unused)
 {
-    CK_RV rv;
     (void)unused;
-    do
-        rv = try_to_sign();
-    while (__atomic_load_n(&go_on, __ATOMIC_RELAXED) && rv == CKR_OK);
+    __sync_fetch_and_add(&signers, 1);
+    while (try_to_sign() == CKR_OK)
+        __sync_fetch_and_add(&signatures, 1);
+    __sync_fetch_and_sub(&signers, 1);
     return NULL;
+}
+
+/* All of them are at it, and have signed some times. */
+static void wait_for_signers(void)
+{
+    int before = __atomic_load_n(&signatures, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&signers, __ATOMIC_RELAXED) < THREADS
+           || __atomic_load_n(&signatures, __ATOMIC_RELAXED) - before < 3 * THREADS)
+        pause_for(1);
+    CHECK(__atomic_load_n(&signers, __ATOMIC_RELAXED) == THREADS);
 }
 
 static void start_signers(void)
@@ -175,7 +187,7 @@ static void start_signers(void)
     sign();
     for (i = 0; i < THREADS; i++)
         CHECK(pthread_detach(thread(keep_signing, NULL)) == 0);
-    pause_for(50);
+    wait_for_signers();
 }
 
 static void main_returns(void)
@@ -452,10 +464,11 @@ static void finalize_while_threads_sign(void)
         CHECK_RV(initialize(NULL), CKR_OK);
         for (i = 0; i < THREADS; i++)
             threads[i] = thread(keep_signing, NULL);
-        pause_for(30);
+        wait_for_signers();
         finalize();
         for (i = 0; i < THREADS; i++)
             join(threads[i]);
+        CHECK(signers == 0);
         CHECK(count_threads() == 1);
     }
 }

@@ -84,6 +84,8 @@ static void wait_for(pid_t child)
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static int go_on = 1;
+
 static double seconds(void)
 {
     struct timespec now;
@@ -233,8 +235,6 @@ static void a_host_that_never_asks_has_no_thread(void)
 
 /* Forks while another thread initialises and finalizes. */
 
-static int go_on = 1;
-
 static void *keep_initializing(void *unused)
 {
     char unknown[] = "unknown=parameter";
@@ -305,6 +305,66 @@ static void forks_while_requests_hang(void)
     finalize();
     for (i = 0; i < 4; i++)
         CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
+/* Name servers that do not answer hold up neither forks nor what asks KMS for nothing (slow_names.c). */
+
+static void *find_in_vain(void *unused)
+{
+    CK_SESSION_HANDLE session = open_session();
+    (void)unused;
+    CHECK_RV(p11->C_FindObjectsInit(session, NULL, 0), CKR_DEVICE_ERROR);
+    return NULL;
+}
+
+static void *keep_asking_for_nothing(void *longest)
+{
+    while (__atomic_load_n(&go_on, __ATOMIC_RELAXED)) {
+        CK_INFO info;
+        double begun = seconds(), took;
+        CHECK_RV(p11->C_GetInfo(&info), CKR_OK);
+        took = seconds() - begun;
+        if (took > *(double *)longest)
+            *(double *)longest = took;
+        usleep(1000);
+    }
+    return NULL;
+}
+
+static void forks_while_names_are_looked_up(void)
+{
+    int (*lookups_begun)(void);
+    void (*end_lookups)(void);
+    void *symbol;
+    pthread_t finding, asking;
+    double begun, longest = 0;
+    int i;
+    CHECK((symbol = dlsym(RTLD_DEFAULT, "slow_names_begun")) != NULL);
+    memcpy(&lookups_begun, &symbol, sizeof symbol);
+    CHECK((symbol = dlsym(RTLD_DEFAULT, "slow_names_end")) != NULL);
+    memcpy(&end_lookups, &symbol, sizeof symbol);
+    CHECK_RV(initialize(NULL), CKR_OK);
+    CHECK(pthread_create(&asking, NULL, keep_asking_for_nothing, &longest) == 0);
+    CHECK(pthread_create(&finding, NULL, find_in_vain, NULL) == 0);
+    while (!lookups_begun())
+        usleep(1000);
+    begun = seconds();
+    for (i = 0; i < 10; i++)
+        wait_for(forked(be_finalized));
+    /* Each waited for a lookup as for work would be two seconds. */
+    CHECK(seconds() - begun < 15 * HOST_PATIENCE);
+    __atomic_store_n(&go_on, 0, __ATOMIC_RELAXED);
+    CHECK(pthread_join(asking, NULL) == 0);
+    CHECK(longest < 1.5 * HOST_PATIENCE);
+    CHECK(pthread_join(finding, NULL) == 0);
+    /* Nobody can end a lookup; C_Finalize leaves its thread behind. */
+    begun = seconds();
+    finalize();
+    CHECK(seconds() - begun < 10 * HOST_PATIENCE);
+    CHECK(count_threads() > 1);
+    end_lookups();
+    while (count_threads() > 1)
+        usleep(1000);
 }
 
 /* openvpn's helper: its handlers take its own locks, which its threads hold around calls. */
@@ -436,6 +496,7 @@ static const struct {
     { "a_host_that_never_asks_has_no_thread", a_host_that_never_asks_has_no_thread },
     { "forks_while_another_thread_initializes", forks_while_another_thread_initializes },
     { "forks_while_requests_hang", forks_while_requests_hang },
+    { "forks_while_names_are_looked_up", forks_while_names_are_looked_up },
     { "forks_of_a_host_with_handlers_and_locks_of_its_own", forks_of_a_host_with_handlers_and_locks_of_its_own },
     { "forks_while_many_threads_wait", forks_while_many_threads_wait },
     { "processes_of_the_same_id", processes_of_the_same_id },

@@ -394,13 +394,13 @@ static void the_reader_of_standard_error_goes_away(void)
     }
 }
 
-/* Failures of the network are the test's doing; each is an error of a call at the most. */
+/* The network fails as the test has it; the module repeats its requests. */
 static void connections_break(void)
 {
     CK_MECHANISM mechanism = { CKM_ECDSA, NULL, 0 };
     CK_SESSION_HANDLE session;
     CK_OBJECT_HANDLE key;
-    int round, failed = 0;
+    int round;
     CHECK_RV(initialize(NULL), CKR_OK);
     session = opened();
     key = first_of(session, CKO_PRIVATE_KEY);
@@ -408,9 +408,8 @@ static void connections_break(void)
         CK_BYTE signature[64];
         CK_ULONG length = sizeof signature;
         CHECK_RV(p11->C_SignInit(session, &mechanism, key), CKR_OK);
-        failed += p11->C_Sign(session, digest_of_nothing, 32, signature, &length) != CKR_OK;
+        CHECK_RV(p11->C_Sign(session, digest_of_nothing, 32, signature, &length), CKR_OK);
     }
-    CHECK(failed < 60);
     CHECK_RV(p11->C_Finalize(NULL), CKR_OK);
 }
 

@@ -52,8 +52,10 @@ pub(super) enum Verdict {
     /// It answered, whatever that was.
     Up,
     Down,
-    /// Nothing: the request did not get as far, or was given up early.
+    /// Nothing: the request was given up early, or it is not the endpoint that answered.
     Unknown,
+    /// Nothing: the request did not get as far.
+    Unsent,
 }
 
 /// What the log should be told of.
@@ -173,6 +175,14 @@ impl Breaker {
             }
         }
     }
+
+    /// A probe was sent and shows nothing: the next one is not due at once.
+    fn no_wiser(&self, now: Instant) {
+        if let Some(outage) = &mut *self.outage.lock() {
+            outage.is_probed = false;
+            outage.next = now + outage.pause;
+        }
+    }
 }
 
 impl Outage {
@@ -226,6 +236,10 @@ impl Pass<'_> {
             (Verdict::Down, Some(error)) => {
                 let was_probe = std::mem::take(&mut self.is_probe);
                 self.breaker.down(now, was_probe, error)
+            }
+            (Verdict::Unknown, _) if std::mem::take(&mut self.is_probe) => {
+                self.breaker.no_wiser(now);
+                None
             }
             _ => None,
         }
@@ -340,8 +354,21 @@ mod tests {
             assert_eq!(refusal.next, None, "another one is under way");
         }
         drop(probe);
-        assert_eq!(world.request(Verdict::Unknown), (PROBE, None));
+        assert_eq!(world.request(Verdict::Unsent), (PROBE, None));
         assert_eq!(world.request(Verdict::Up).0, PROBE, "nobody knew more");
+    }
+
+    #[test]
+    fn a_probe_that_shows_nothing_is_followed_by_another_after_the_same_pause() {
+        let world = World::new(1);
+        world.request(Verdict::Down);
+        for _ in 0..3 {
+            world.wait(499);
+            assert_eq!(world.request(Verdict::Up), (None, None));
+            world.wait(1);
+            assert_eq!(world.request(Verdict::Unknown), (PROBE, None));
+        }
+        assert_eq!(world.request(Verdict::Unknown), (None, None));
     }
 
     #[test]

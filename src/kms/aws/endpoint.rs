@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::attempts::Summary;
 use super::breaker::{Breaker, Change, Pass, Refusal, Verdict};
 use super::settings::AwsSettings;
-use crate::kms::{KmsError, KmsErrorKind as Kind};
+use crate::kms::{Course, KmsError, KmsErrorKind as Kind};
 use crate::metrics::{EndpointEvent, EndpointName, Metrics};
 
 /// Requests in a row that fail, each with all its attempts, before the endpoint is deemed down.
@@ -91,22 +91,20 @@ impl Endpoint {
         now + self.attempt
     }
 
-    /// Takes note of how a request ended that was sent at `since`, within `attempts`. That one failed which was sent
-    /// `anyway`, once and not as often as others, says nothing.
+    /// Takes note of how a request ended, within `attempts`. That one failed which was sent `anyway`, once and not as
+    /// often as others, says nothing.
     pub(super) fn note<T>(
         &self,
         pass: Pass<'_>,
         anyway: bool,
         result: &Result<T, KmsError>,
         attempts: Summary,
-        since: Instant,
     ) {
         let now = Instant::now();
-        let waited = now.saturating_duration_since(since);
         let verdict = match result {
             Ok(_) => Verdict::Up,
-            Err(_) if attempts.sent == 0 => Verdict::Unknown,
-            Err(error) => match verdict(error, waited >= self.attempt / 2) {
+            Err(_) if attempts.sent == 0 => Verdict::Unsent,
+            Err(error) => match verdict(error, self.attempt) {
                 Verdict::Down if anyway => Verdict::Unknown,
                 verdict => verdict,
             },
@@ -173,12 +171,23 @@ impl Endpoint {
     }
 }
 
-/// What the failure of a request that was sent says of its endpoint. One that was cut short says nothing, unless
-/// the endpoint `had_time`.
-fn verdict(error: &KmsError, had_time: bool) -> Verdict {
+/// Whether the failure of a request says nothing of an endpoint that has so long for an attempt: it was cut short, or
+/// was not sent.
+pub(super) fn says_nothing(error: &KmsError, attempt: Duration) -> Option<Verdict> {
+    match error.course {
+        Course::Unsent => Some(Verdict::Unsent),
+        Course::CutShort(waited) if waited < attempt / 2 => Some(Verdict::Unknown),
+        Course::CutShort(_) | Course::Ended => None,
+    }
+}
+
+/// What the failure of a request that was sent says of its endpoint, which has so long for an attempt.
+fn verdict(error: &KmsError, attempt: Duration) -> Verdict {
+    if let Some(verdict) = says_nothing(error, attempt) {
+        return verdict;
+    }
     match error.kind {
-        Kind::Network => Verdict::Down,
-        Kind::Timeout if had_time => Verdict::Down,
+        Kind::Network | Kind::Timeout => Verdict::Down,
         Kind::Unavailable if !OF_KMS.contains(&error.code.as_str()) => Verdict::Down,
         // An answer of KMS has a code; others are of what stands between.
         _ if error.code.is_empty() => Verdict::Unknown,
@@ -194,30 +203,38 @@ mod tests {
     fn the_endpoint_is_at_fault_when_nothing_or_nobody_of_kms_answers() {
         let local = |kind| KmsError::local(kind, "Sign", None, "");
         let answered = |code, status| KmsError::answered("Sign", None, code, "", status);
-        for (error, had_time, expected) in [
-            (local(Kind::Network), false, Verdict::Down),
-            (local(Kind::Timeout), true, Verdict::Down),
-            (local(Kind::Timeout), false, Verdict::Unknown),
-            (local(Kind::Unavailable), false, Verdict::Down),
-            (answered("", 502), false, Verdict::Down),
-            (answered("ServiceUnavailable", 503), false, Verdict::Down),
-            (answered("InternalFailure", 500), false, Verdict::Down),
-            (answered("KMSInternalException", 500), true, Verdict::Up),
-            (
-                answered("DependencyTimeoutException", 500),
-                true,
-                Verdict::Up,
-            ),
-            (answered("KeyUnavailableException", 500), true, Verdict::Up),
-            (answered("ThrottlingException", 400), true, Verdict::Up),
-            (answered("AccessDeniedException", 400), true, Verdict::Up),
-            (answered("NotFoundException", 400), true, Verdict::Up),
-            (answered("ExpiredTokenException", 400), true, Verdict::Up),
-            (answered("", 403), true, Verdict::Unknown),
-            (local(Kind::Credentials), true, Verdict::Unknown),
-            (local(Kind::Configuration), true, Verdict::Unknown),
+        let attempt = Duration::from_secs(4);
+        let cut_short = |seconds| KmsError {
+            course: Course::CutShort(Duration::from_secs(seconds)),
+            ..local(Kind::Timeout)
+        };
+        let unsent = |kind| KmsError {
+            course: Course::Unsent,
+            ..local(kind)
+        };
+        for (error, expected) in [
+            (local(Kind::Network), Verdict::Down),
+            (local(Kind::Timeout), Verdict::Down),
+            (cut_short(2), Verdict::Down),
+            (cut_short(1), Verdict::Unknown),
+            (unsent(Kind::Timeout), Verdict::Unsent),
+            (unsent(Kind::Throttled), Verdict::Unsent),
+            (local(Kind::Unavailable), Verdict::Down),
+            (answered("", 502), Verdict::Down),
+            (answered("ServiceUnavailable", 503), Verdict::Down),
+            (answered("InternalFailure", 500), Verdict::Down),
+            (answered("KMSInternalException", 500), Verdict::Up),
+            (answered("DependencyTimeoutException", 500), Verdict::Up),
+            (answered("KeyUnavailableException", 500), Verdict::Up),
+            (answered("ThrottlingException", 400), Verdict::Up),
+            (answered("AccessDeniedException", 400), Verdict::Up),
+            (answered("NotFoundException", 400), Verdict::Up),
+            (answered("ExpiredTokenException", 400), Verdict::Up),
+            (answered("", 403), Verdict::Unknown),
+            (local(Kind::Credentials), Verdict::Unknown),
+            (local(Kind::Configuration), Verdict::Unknown),
         ] {
-            assert_eq!(verdict(&error, had_time), expected, "{error}");
+            assert_eq!(verdict(&error, attempt), expected, "{error}");
         }
     }
 }

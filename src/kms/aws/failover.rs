@@ -5,6 +5,8 @@
 //! the rest. A region that fails is left alone by the requests that follow; a copy of one of them asks it after a
 //! while, and nobody waits for what that copy is answered. So callers notice one slower request, and the way back
 //! not at all.
+//!
+//! A region that is merely short of requests is none that fails: where no other one is well, its turn is waited for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +16,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::breaker::Verdict;
 use super::hedging::{Won, race};
 use super::manner::Manner;
-use super::regions::{Regions, There, is_absent, leads_on};
-use crate::kms::{KeyEntry, KmsError, KmsErrorKind as Kind};
+use super::regions::{Look, Order, Regions, There, is_absent, leads_on};
+use crate::kms::{Course, KeyEntry, KmsError, KmsErrorKind as Kind};
 use crate::log;
 use crate::metrics::EndpointEvent;
 
@@ -23,12 +25,35 @@ use crate::metrics::EndpointEvent;
 const LONGEST_TURN: Duration = Duration::from_millis(250);
 /// Before the regions are asked once more; doubled each time.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// What an attempt in one region comes to.
 enum Step<T> {
     Done(Result<T, KmsError>),
     /// Another region may do better.
-    On(KmsError),
+    On(Failure),
+    /// The same, and this one is of no use for the key.
+    OfNoUse(Failure),
+}
+
+/// Why a region could not help.
+struct Failure {
+    region: usize,
+    error: KmsError,
+    /// What that says of the region.
+    verdict: Verdict,
+}
+
+/// What asking each region comes to.
+enum Round<T> {
+    Done(Result<T, KmsError>),
+    Failed,
+    /// Those that do not fail are short of requests.
+    Short,
+    /// The same, and none of them has a turn before the deadline.
+    Full,
+    /// Only the token's own region is left.
+    HomeAlone,
 }
 
 impl Regions {
@@ -45,12 +70,21 @@ impl Regions {
         W: Fn(There, Instant) -> F + Send + Sync + 'static,
         F: Future<Output = Result<T, KmsError>> + Send + 'static,
     {
+        let at_home = || work(self.get(0).there(), deadline);
         if !self.may_leave_home(key.as_ref()) {
-            return work(self.get(0).there(), deadline).await;
+            return at_home().await;
         }
-        let work = Arc::new(work);
-        // Held until the end: while no region answers, one request at a time finds out whether that is still so.
-        let everywhere = match self.everywhere.admit(Instant::now()) {
+        let begun = Instant::now();
+        let order =
+            |of_no_use: &[usize]| self.order(operation, key.as_ref(), of_no_use, Instant::now());
+        let candidates = order(&[]).all;
+        if candidates.len() == 1 {
+            // Nobody else has the key: as if there were no other region.
+            return at_home().await;
+        }
+        let silence = self.silence_of(&candidates);
+        // Held until the end: while none of them answers, one request at a time finds out whether that is still so.
+        let pass = match silence.admit(begun) {
             Ok(pass) => pass,
             Err(refusal) => {
                 return Err(unsent(
@@ -64,56 +98,62 @@ impl Regions {
         if let Some(hedging) = &self.hedging {
             hedging.earn();
         }
-        let begun = Instant::now();
-        let request = Request {
+        let work = Arc::new(work);
+        let mut request = Request {
             regions: &self,
+            operation,
             key: key.as_ref(),
             deadline,
             work: &work,
+            failures: Failures::default(),
+            of_no_use: Vec::new(),
+            is_patient: false,
         };
-        let mut failures = Failures::default();
         let mut backoff = FIRST_BACKOFF;
-        let rounds = 1 + self.home().settings().retries;
-        for round in 0..rounds {
-            let (order, well) = self.order(key.as_ref(), Instant::now());
-            if order.len() == 1 {
-                // Nobody else has the key: as if there were no other region.
-                return work(self.get(0).there(), deadline).await;
+        let mut rounds = 1 + self.home().settings().retries;
+        let mut is_first = true;
+        loop {
+            let order = order(&request.of_no_use);
+            self.send_probes(&order, &work);
+            match request.round(&order, is_first).await {
+                Round::Done(done) => {
+                    pass.settle(Verdict::Up, None, Instant::now());
+                    return done;
+                }
+                Round::HomeAlone => return work(self.get(0).there(), deadline).await,
+                Round::Failed if rounds <= 1 => break,
+                Round::Failed => rounds -= 1,
+                // However often: their turn comes.
+                Round::Short => request.is_patient = true,
+                Round::Full => break,
             }
-            self.send_probes(&order[well..], well, &work);
-            let hedged = round == 0 && well > 1;
-            if let Some(done) = request.round(&order, hedged, &mut failures).await {
-                everywhere.settle(Verdict::Up, None, Instant::now());
-                return done;
-            }
+            is_first = false;
             let next = Instant::now() + backoff.mul_f64(0.5 + fastrand::f64() / 2.0);
-            if next >= deadline || round + 1 == rounds {
+            if next >= deadline {
                 break;
             }
             sleep_until(next).await;
-            backoff *= 2;
+            backoff = (2 * backoff).min(LONGEST_BACKOFF);
         }
-        let error = failures.into_error(operation, key.as_ref(), begun.elapsed());
-        let verdict = match error.kind {
-            Kind::Throttled => Verdict::Unknown,
-            _ => Verdict::Down,
-        };
-        everywhere.settle(verdict, Some(&error), Instant::now());
+        let failures = request.failures;
+        let verdict = failures.verdict(&candidates);
+        let error = failures.into_error(&self, operation, key.as_ref(), begun.elapsed());
+        pass.settle(verdict, Some(&error), Instant::now());
         Err(error)
     }
 
-    /// Sends copies of a request to the regions that are ill and due for a look, in the background, if there is one
-    /// that is well: else the request itself goes there.
-    fn send_probes<T, W, F>(self: &Arc<Self>, ill: &[usize], well: usize, work: &Arc<W>)
+    /// Sends copies of a request to the regions that are not well and due for a look, in the background, if there is
+    /// one that is well: else the request itself goes there.
+    fn send_probes<T, W, F>(self: &Arc<Self>, order: &Order, work: &Arc<W>)
     where
         T: Send + 'static,
         W: Fn(There, Instant) -> F + Send + Sync + 'static,
         F: Future<Output = Result<T, KmsError>> + Send + 'static,
     {
-        if well == 0 {
+        if order.well == 0 {
             return;
         }
-        for &index in ill {
+        for &index in &order.all[order.well..] {
             let now = Instant::now();
             if !self.get(index).wants_probe(now) {
                 continue;
@@ -121,7 +161,7 @@ impl Regions {
             let (regions, work) = (Arc::clone(self), Arc::clone(work));
             let probe = async move {
                 let region = regions.get(index);
-                let Some(pass) = region.probe(now) else {
+                let Some(look) = region.probe(now) else {
                     return;
                 };
                 let until = now + region.requests.settings().attempt_timeout;
@@ -129,9 +169,10 @@ impl Regions {
                     once: true,
                     anyway: true,
                     most_wait: Some(LONGEST_TURN),
+                    ..Manner::default()
                 };
                 let result = manner.of(work(region.there(), until)).await;
-                region.note(Some(pass), &result);
+                region.note(look, &result, now.elapsed());
             };
             tokio::spawn(log::carried(probe));
         }
@@ -141,79 +182,153 @@ impl Regions {
 /// One request, wherever it goes.
 struct Request<'a, W> {
     regions: &'a Arc<Regions>,
+    operation: &'static str,
     key: Option<&'a KeyEntry>,
     deadline: Instant,
     work: &'a Arc<W>,
+    failures: Failures,
+    /// The regions that have said so.
+    of_no_use: Vec<usize>,
+    /// Whether it waits for its turn in any region.
+    is_patient: bool,
+}
+
+/// What the regions of one round have said so far.
+#[derive(Default)]
+struct Said {
+    is_short: bool,
+    /// One of them may have a turn before the deadline, or was not asked for one.
+    may_have_turn: bool,
 }
 
 impl<W> Request<'_, W> {
-    /// Asks each region once. `None`: none of them could help.
-    async fn round<T, F>(
-        &self,
-        order: &[usize],
-        hedged: bool,
-        failures: &mut Failures,
-    ) -> Option<Result<T, KmsError>>
+    /// Asks each region once.
+    async fn round<T, F>(&mut self, order: &Order, may_hedge: bool) -> Round<T>
     where
         W: Fn(There, Instant) -> F,
         F: Future<Output = Result<T, KmsError>>,
     {
-        let mut rest = order;
-        if hedged && let [first, second, others @ ..] = order {
-            match self.hedge(*first, *second, others.len()).await {
-                (Step::Done(done), _) => return Some(done),
-                (Step::On(error), None) => {
-                    failures.note(self.regions, *first, error);
-                    rest = &order[1..];
-                }
-                (Step::On(error), Some(other)) => {
-                    failures.note(self.regions, *first, error);
-                    failures.note(self.regions, *second, other);
-                    rest = others;
+        if order.all == [0] {
+            return Round::HomeAlone;
+        }
+        let (usable, failing) = order.all.split_at(order.usable);
+        let mut said = Said::default();
+        let mut asked = 0;
+        if may_hedge && let [first, second, ..] = *usable {
+            let others = order.all.len() - 2;
+            let (step, other) = self.hedge(first, second, others).await;
+            asked = 1 + usize::from(other.is_some());
+            for step in [Some(step), other].into_iter().flatten() {
+                if let Some(done) = self.take(step, false, &mut said) {
+                    return Round::Done(done);
                 }
             }
         }
-        while let [index, others @ ..] = rest {
-            match self.attempt(*index, others.len()).await {
-                Step::Done(done) => return Some(done),
-                Step::On(error) => failures.note(self.regions, *index, error),
+        for (position, index) in usable.iter().enumerate().skip(asked) {
+            let is_patient = self.is_patient || position + 1 == usable.len();
+            let others = order.all.len() - 1 - position;
+            let step = self.attempt(*index, others, is_patient).await;
+            if let Some(done) = self.take(step, is_patient, &mut said) {
+                return Round::Done(done);
             }
-            rest = others;
+        }
+        if said.is_short {
+            // Those that fail are looked at by copies.
+            return if said.may_have_turn {
+                Round::Short
+            } else {
+                Round::Full
+            };
+        }
+        if failing == [0] && usable.iter().all(|index| self.of_no_use.contains(index)) {
+            return Round::HomeAlone;
+        }
+        for (position, index) in failing.iter().enumerate() {
+            let others = failing.len() - 1 - position;
+            let is_patient = self.is_patient || others == 0;
+            let step = self.attempt(*index, others, is_patient).await;
+            if let Some(done) = self.take(step, is_patient, &mut said) {
+                return Round::Done(done);
+            }
+        }
+        match said.is_short {
+            true => Round::Short,
+            false => Round::Failed,
+        }
+    }
+
+    /// Takes note of a step; answers what was done, if it was.
+    fn take<T>(
+        &mut self,
+        step: Step<T>,
+        is_patient: bool,
+        said: &mut Said,
+    ) -> Option<Result<T, KmsError>> {
+        match step {
+            Step::Done(done) => return Some(done),
+            Step::On(failure) => {
+                let is_short = failure.error.kind == Kind::Throttled;
+                let is_refused = is_short && failure.verdict == Verdict::Unsent;
+                said.is_short |= is_short;
+                said.may_have_turn |= !(is_patient && is_refused);
+                self.failures.note(failure);
+            }
+            Step::OfNoUse(failure) => {
+                self.of_no_use.push(failure.region);
+                self.failures.note(failure);
+            }
         }
         None
     }
 
-    /// Asks one region; `others` come after it and need time, too.
-    async fn attempt<T, F>(&self, index: usize, others: usize) -> Step<T>
+    /// Asks one region; `others` come after it and need time, too. Whoever `is_patient` waits for a turn as long as it
+    /// takes.
+    async fn attempt<T, F>(&self, index: usize, others: usize, is_patient: bool) -> Step<T>
     where
         W: Fn(There, Instant) -> F,
         F: Future<Output = Result<T, KmsError>>,
     {
         let region = self.regions.get(index);
-        let now = Instant::now();
-        let left = self.deadline.saturating_duration_since(now);
-        let settings = region.requests.settings();
-        let (until, most_wait) = match u32::try_from(others) {
-            Ok(0) | Err(_) => (self.deadline, None),
-            Ok(others) => {
-                let share = settings.attempt_timeout.min(left / (1 + others));
-                (now + share, Some(LONGEST_TURN))
-            }
+        let begun = Instant::now();
+        let left = self.deadline.saturating_duration_since(begun);
+        let share = match u32::try_from(others) {
+            Ok(0) | Err(_) => left,
+            Ok(others) => region
+                .requests
+                .settings()
+                .attempt_timeout
+                .min(left / (1 + others)),
+        };
+        let (until, most_wait) = if is_patient {
+            (self.deadline, None)
+        } else {
+            (begun + share, Some(LONGEST_TURN))
         };
         let manner = Manner {
             once: true,
             anyway: true,
             most_wait,
+            most_time: Some(share),
+            ..Manner::default()
         };
-        let result = manner.of((self.work)(region.there(), until)).await;
-        region.note(None, &result);
+        let mut result = manner.of((self.work)(region.there(), until)).await;
+        if matches!(&result, Err(error) if error.is_of_clock()) {
+            // By the answer the client knows the right time.
+            result = manner.of((self.work)(region.there(), until)).await;
+        }
+        let verdict = region.note(Look::default(), &result, begun.elapsed());
+        let failure = |error| Failure {
+            region: index,
+            error,
+            verdict,
+        };
         match result {
-            Err(error) if leads_on(&error) => Step::On(error),
+            Err(error) if leads_on(&error) => Step::On(failure(error)),
             Err(error) if index > 0 && is_absent(&error) => {
                 if let Some(key) = self.key {
-                    region.note_absence(key, &error);
+                    region.note_absence(self.operation, key, &error);
                 }
-                Step::On(error)
+                Step::OfNoUse(failure(error))
             }
             done => Step::Done(done),
         }
@@ -226,92 +341,113 @@ impl<W> Request<'_, W> {
         first: usize,
         second: usize,
         others: usize,
-    ) -> (Step<T>, Option<KmsError>)
+    ) -> (Step<T>, Option<Step<T>>)
     where
         W: Fn(There, Instant) -> F,
         F: Future<Output = Result<T, KmsError>>,
     {
-        let asked = self.attempt(first, 1 + others);
+        let asked = self.attempt(first, 1 + others, false);
         let Some(hedging) = &self.regions.hedging else {
             return (asked.await, None);
         };
+        let slow = self.regions.get(first);
         let mut asked = Box::pin(asked);
         if let Ok(step) = timeout(hedging.after, &mut asked).await {
             if matches!(step, Step::Done(_)) {
-                hedging.won(false);
+                slow.raced(true);
             }
             return (step, None);
         }
         if !hedging.spend() {
             return (asked.await, None);
         }
-        let (slow, other) = (self.regions.get(first), self.regions.get(second));
+        let other = self.regions.get(second);
         other.count(EndpointEvent::Hedged);
         let is_good = |step: &Step<T>| matches!(step, Step::Done(_));
-        match race(asked, Box::pin(self.attempt(second, others)), is_good).await {
+        match race(
+            asked,
+            Box::pin(self.attempt(second, others, false)),
+            is_good,
+        )
+        .await
+        {
             Won::First(step) => {
-                hedging.won(false);
+                slow.raced(true);
                 (step, None)
             }
             Won::Second(step) => {
                 other.count(EndpointEvent::HedgeWon);
-                if hedging.won(true) {
-                    slow.is_slow();
-                }
+                slow.raced(false);
                 (step, None)
             }
-            Won::Neither(step, Step::On(error)) => (step, Some(error)),
-            Won::Neither(step, Step::Done(_)) => (step, None),
+            Won::Neither(step, other) => (step, Some(other)),
         }
     }
 }
 
 /// Why the regions could not help, as far as they were asked.
 #[derive(Default)]
-struct Failures {
-    /// That of the token's own region.
-    home: Option<KmsError>,
-    /// By their names.
-    others: Vec<(String, KmsError)>,
-}
+struct Failures(Vec<Failure>);
 
 impl Failures {
-    fn note(&mut self, regions: &Regions, index: usize, error: KmsError) {
-        if index == 0 {
-            self.home = Some(error);
-            return;
+    fn note(&mut self, failure: Failure) {
+        let before = self.0.iter_mut().find(|one| one.region == failure.region);
+        match before {
+            None => self.0.push(failure),
+            // That time was over says less than what was answered before.
+            Some(_)
+                if failure.error.kind == Kind::Timeout && failure.error.course != Course::Ended => {
+            }
+            Some(before) => *before = failure,
         }
-        let name = regions.get(index).name();
-        self.others.retain(|(other, _)| other != name);
-        self.others.push((name.to_owned(), error));
     }
 
-    /// What the caller is told: what is wrong in the token's own region, and that no other helped.
+    /// What it says of these regions together.
+    fn verdict(&self, regions: &[usize]) -> Verdict {
+        let of = |region: &usize| {
+            let failure = self.0.iter().find(|one| one.region == *region);
+            failure.map_or(Verdict::Unsent, |failure| failure.verdict)
+        };
+        let verdicts: Vec<Verdict> = regions.iter().map(of).collect();
+        let is = |verdict| move |one: &Verdict| *one == verdict;
+        if verdicts.iter().any(is(Verdict::Up)) {
+            Verdict::Up
+        } else if verdicts.iter().all(is(Verdict::Down)) {
+            Verdict::Down
+        } else if verdicts.iter().all(is(Verdict::Unsent)) {
+            Verdict::Unsent
+        } else {
+            Verdict::Unknown
+        }
+    }
+
+    /// What the caller is told: what is wrong in the token's own region, or that there are too many requests for one
+    /// that does not fail; and that no other helped.
     fn into_error(
-        self,
+        mut self,
+        regions: &Regions,
         operation: &'static str,
         key: Option<&KeyEntry>,
         waited: Duration,
     ) -> KmsError {
-        let others: Vec<String> = self
-            .others
-            .iter()
-            .map(|(name, error)| {
-                let code = Some(&error.code).filter(|code| !code.is_empty());
-                format!("{name}: {}", code.unwrap_or(&error.message))
-            })
-            .collect();
-        let key = key.map(|key| key.arn.as_str());
-        let home = self.home.unwrap_or_else(|| {
+        self.0.sort_by_key(|failure| failure.region);
+        let is_short = |failure: &Failure| failure.error.kind == Kind::Throttled;
+        let first = self.0.iter().position(is_short);
+        let first = first.or_else(|| self.0.iter().position(|failure| failure.region == 0));
+        let first = first.map(|first| self.0.remove(first).error);
+        let others = self.0.iter().map(|Failure { region, error, .. }| {
+            let code = Some(&error.code).filter(|code| !code.is_empty());
+            let why = code.unwrap_or(&error.message);
+            format!("{}: {why}", regions.get(*region).name())
+        });
+        let others = others.collect::<Vec<_>>().join("; ");
+        let first = first.unwrap_or_else(|| {
+            let key = key.map(|key| key.arn.as_str());
             let waited = super::request::no_answer(waited);
             KmsError::local(Kind::Timeout, operation, key, waited)
         });
-        let message = format!(
-            "{}; nor could other regions help: {}",
-            home.message,
-            others.join("; ")
-        );
-        KmsError { message, ..home }
+        let message = format!("{}; nor could other regions help: {others}", first.message);
+        KmsError { message, ..first }
     }
 }
 

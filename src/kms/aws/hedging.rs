@@ -1,10 +1,16 @@
-//! A second request where the first one takes long, and how many of them there may be.
+//! A second request where the first one takes long, how many of them there may be, and what becomes of a region that
+//! is slower than others.
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::breaker::{Breaker, Change, Pass, Verdict};
+use crate::kms::{KmsError, KmsErrorKind};
 
 /// Of so many requests one may be hedged.
 const SHARE: u32 = 10;
@@ -20,8 +26,6 @@ pub(super) struct Hedging {
     pub(super) after: Duration,
     /// What is left to spend: a hedge costs [`SHARE`], a request earns 1.
     credit: AtomicU32,
-    /// How often in a row the second request won.
-    losses: AtomicU32,
 }
 
 impl Hedging {
@@ -29,7 +33,6 @@ impl Hedging {
         Self {
             after,
             credit: AtomicU32::new(RESERVE * SHARE),
-            losses: AtomicU32::new(0),
         }
     }
 
@@ -49,15 +52,78 @@ impl Hedging {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
             .is_ok()
     }
+}
 
-    /// Takes note of who won; true when the first request's region has lost too often to be asked first.
-    pub(super) fn won(&self, second: bool) -> bool {
-        if !second {
-            self.losses.store(0, Ordering::Relaxed);
-            return false;
+/// Whether a region keeps up with the others, where requests are hedged.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// A region that was too slow is used as before when it answers within this time.
+    after: Duration,
+    /// How often in a row another region was first.
+    losses: AtomicU32,
+    breaker: Breaker,
+}
+
+impl Pace {
+    pub(super) fn new(after: Duration, patience: Duration) -> Self {
+        Self {
+            after,
+            losses: AtomicU32::new(0),
+            breaker: Breaker::new(1, patience),
         }
-        self.losses.fetch_add(1, Ordering::Relaxed) + 1 >= LOSSES
     }
+
+    pub(super) fn is_good(&self) -> bool {
+        self.breaker.is_closed()
+    }
+
+    /// Whether the region is slow, and a look at it is due.
+    pub(super) fn wants_probe(&self, now: Instant) -> bool {
+        !self.is_good() && self.breaker.refusal(now).is_none()
+    }
+
+    /// Lets a request pass as such a look, if one is due.
+    pub(super) fn probe(&self, now: Instant) -> Option<Pass<'_>> {
+        self.breaker.admit(now).ok().filter(Pass::is_probe)
+    }
+
+    /// Takes note that the region was first.
+    pub(super) fn won(&self) {
+        self.losses.store(0, Ordering::Relaxed);
+    }
+
+    /// Takes note that another region was first.
+    pub(super) fn lost(&self, now: Instant) -> Option<Change> {
+        if self.losses.fetch_add(1, Ordering::Relaxed) + 1 < LOSSES {
+            return None;
+        }
+        self.losses.store(0, Ordering::Relaxed);
+        self.breaker
+            .pass_by()
+            .settle(Verdict::Down, Some(&slow()), now)
+    }
+
+    /// Takes note that the region did what it was asked for, and how long that took; or that it did not.
+    pub(super) fn answered(
+        &self,
+        probe: Option<Pass<'_>>,
+        took: Option<Duration>,
+        now: Instant,
+    ) -> Option<Change> {
+        let verdict = match took {
+            Some(took) if took <= self.after => Verdict::Up,
+            // Whether a region is slow is for other regions to show; that it is so still, for looks at it.
+            Some(_) if probe.is_some() => Verdict::Down,
+            _ => Verdict::Unknown,
+        };
+        let pass = probe.unwrap_or_else(|| self.breaker.pass_by());
+        pass.settle(verdict, Some(&slow()), now)
+    }
+}
+
+fn slow() -> KmsError {
+    let message = "other regions answer first";
+    KmsError::local(KmsErrorKind::Timeout, "hedging", None, message)
 }
 
 /// Of two answers, the first one that `is_good`; without one, both.
@@ -130,11 +196,56 @@ mod tests {
         assert_eq!(hedged, RESERVE as usize, "the reserve does not grow");
     }
 
+    const AFTER: Duration = Duration::from_millis(200);
+    const SLOW: Duration = Duration::from_millis(300);
+
+    fn pace() -> Pace {
+        Pace::new(AFTER, Duration::from_secs(15))
+    }
+
     #[test]
-    fn a_region_that_loses_three_times_in_a_row_is_asked_first_no_more() {
-        let hedging = Hedging::new(Duration::from_millis(200));
-        let lost = [true, true, false, true, true, true].map(|second| hedging.won(second));
-        assert_eq!(lost, [false, false, false, false, false, true]);
+    fn a_region_that_loses_three_times_in_a_row_is_slow() {
+        let (pace, now) = (pace(), Instant::now());
+        assert_eq!((pace.lost(now), pace.lost(now)), (None, None));
+        pace.won();
+        assert_eq!((pace.lost(now), pace.lost(now)), (None, None));
+        assert!(pace.is_good());
+        assert!(matches!(pace.lost(now), Some(Change::Opened { .. })));
+        assert!(!pace.is_good());
+        // One that was slow and is not any more has to lose as often again.
+        assert!(pace.answered(None, Some(AFTER), now).is_some());
+        assert_eq!((pace.lost(now), pace.lost(now)), (None, None));
+        assert!(pace.is_good());
+    }
+
+    #[test]
+    fn it_is_slow_until_it_answers_in_time_and_looked_at_ever_more_seldom() {
+        let (pace, begin) = (pace(), Instant::now());
+        let mut now = begin;
+        let opened = [(); 3].map(|()| pace.lost(now))[2];
+        assert!(matches!(opened, Some(Change::Opened { .. })));
+        for millis in [500, 1000, 2000, 4000, 7500, 7500] {
+            now += Duration::from_millis(millis - 1);
+            assert!(!pace.wants_probe(now), "{millis}");
+            now += Duration::from_millis(1);
+            assert!(pace.wants_probe(now), "{millis}");
+            let probe = pace.probe(now);
+            assert!(probe.is_some() && pace.probe(now).is_none());
+            assert_eq!(pace.answered(probe, Some(SLOW), now), None);
+            // Neither does what was asked of it before.
+            assert_eq!(pace.answered(None, Some(SLOW), now), None);
+            assert!(!pace.is_good());
+        }
+        // One that fails shows nothing of its pace.
+        now += Duration::from_millis(7500);
+        assert_eq!(pace.answered(pace.probe(now), None, now), None);
+        now += Duration::from_millis(7499);
+        assert!(!pace.wants_probe(now));
+        now += Duration::from_millis(1);
+        let closed = pace.answered(pace.probe(now), Some(AFTER), now);
+        let after = now - begin;
+        assert_eq!(closed, Some(Change::Closed { after }));
+        assert!(pace.is_good());
     }
 
     #[test]

@@ -103,10 +103,11 @@ impl Limiter {
         );
     }
 
-    /// Takes note that KMS throttled a request of this call, and answers when it may be repeated.
-    pub(super) fn throttled(&self, call: Call) -> Option<Duration> {
+    /// Takes note that KMS throttled a request of this call, and answers when it may be repeated, which gives away a
+    /// turn if it `comes_back`.
+    pub(super) fn throttled(&self, call: Call, comes_back: bool) -> Option<Duration> {
         let queue = self.queue(call)?;
-        let Retreat { wait, slowed_to } = queue.retreat(Instant::now());
+        let Retreat { wait, slowed_to } = queue.retreat(Instant::now(), comes_back);
         if let Some(rate) = slowed_to {
             let Counts {
                 requests,
@@ -251,7 +252,7 @@ impl Queue {
         true
     }
 
-    fn retreat(&self, now: Instant) -> Retreat {
+    fn retreat(&self, now: Instant, comes_back: bool) -> Retreat {
         let mut state = self.state.lock();
         state.counts.throttled += 1;
         let mut slowed_to = None;
@@ -269,7 +270,9 @@ impl Queue {
             state.due = state.due.max(state.paused_until + self.slack);
         }
         let at = state.next(now, self.slack);
-        state.take(now, self.interval);
+        if comes_back {
+            state.take(now, self.interval);
+        }
         Retreat {
             wait: at.saturating_duration_since(now),
             slowed_to,
@@ -378,7 +381,7 @@ mod tests {
     fn what_is_throttled_together_pauses_once_and_comes_back_one_after_the_other() {
         let queue = queue(Quota::Ecc, 1000);
         let now = Instant::now();
-        let waits: Vec<Duration> = (0..64).map(|_| queue.retreat(now).wait).collect();
+        let waits: Vec<Duration> = (0..64).map(|_| queue.retreat(now, true).wait).collect();
         assert!(waits[0] >= PAUSE && waits[0] <= 2 * PAUSE, "{waits:?}");
         for (n, wait) in (0..).zip(&waits) {
             assert_eq!(*wait, waits[0] + 2 * queue.interval * n);
@@ -389,12 +392,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_throttled_and_given_up_leaves_its_turn_to_others() {
+        let queue = queue(Quota::Ecc, 1000);
+        let now = Instant::now();
+        let waits: Vec<Duration> = (0..64).map(|_| queue.retreat(now, false).wait).collect();
+        assert_eq!(waits, [waits[0]; 64]);
+        assert_eq!(turns(&queue, now, 1), [waits[0]]);
+    }
+
+    #[test]
     fn each_throttling_halves_the_rate_down_to_a_sixteenth_and_each_calm_second_doubles_it() {
         let queue = queue(Quota::Ecc, 1000);
         let mut now = Instant::now();
         let mut rates = Vec::new();
         for _ in 0..6 {
-            rates.push(queue.retreat(now).slowed_to);
+            rates.push(queue.retreat(now, true).slowed_to);
             now += Duration::from_millis(900);
         }
         let expected = [Some(500), Some(250), Some(125), Some(62), None, None];
@@ -419,7 +431,7 @@ mod tests {
         assert!(!is_news(2, LONG));
         assert!(!is_news(60, 10 * LONG));
         assert!(is_news(61, LONG));
-        queue.retreat(begin + Duration::from_mins(3));
+        queue.retreat(begin + Duration::from_mins(3), true);
         assert!(!is_news(180, LONG), "KMS throttles, which is told of");
     }
 

@@ -54,7 +54,9 @@ impl Requests {
                 })
                 .await?;
             // AWS reserves names that point to no key yet.
-            aliases.extend(page.aliases().iter().filter_map(|alias| {
+            let listed = page.aliases.as_ref();
+            let listed = listed.ok_or_else(|| no_list(OPERATION, None))?.iter();
+            aliases.extend(listed.filter_map(|alias| {
                 Some(Alias {
                     name: alias.alias_name()?.to_owned(),
                     key_id: alias.target_key_id()?.to_owned(),

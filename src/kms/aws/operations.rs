@@ -9,11 +9,45 @@ use zeroize::Zeroizing;
 
 use super::bulk;
 use super::listing::{bad_answer, check_key};
+use super::regions::Regions;
 use super::request::{Requests, persist};
 use crate::kms::{KeyEntry, KmsError, KmsErrorKind as Kind, Tags};
 
 /// The most that `GenerateRandom` gives in one answer.
 const RANDOM_BYTES: usize = 1024;
+
+impl Regions {
+    /// `length` random bytes, in as many requests as that takes: each of them finds a region for itself.
+    ///
+    /// They are asked for in rounds, so that a failure ends the matter after one.
+    pub(super) async fn random(
+        self: Arc<Self>,
+        length: usize,
+        deadline: Instant,
+    ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+        let concurrency = self.home().settings().concurrency.max(1);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length));
+        while bytes.len() < length {
+            let round: Vec<usize> = (bytes.len()..length)
+                .step_by(RANDOM_BYTES)
+                .take(concurrency)
+                .map(|start| RANDOM_BYTES.min(length - start))
+                .collect();
+            let regions = Arc::clone(&self);
+            let ask = move |length| {
+                let regions = Arc::clone(&regions);
+                regions.ask(RANDOM, None, deadline, move |there, deadline| async move {
+                    there.requests.random(length, deadline).await
+                })
+            };
+            for part in bulk::each(round, concurrency, ask).await {
+                let lost = || KmsError::local(Kind::Other, RANDOM, None, "the request was lost");
+                bytes.extend_from_slice(&part.ok_or_else(lost)??);
+            }
+        }
+        Ok(bytes)
+    }
+}
 
 impl Requests {
     pub(super) async fn tag(
@@ -74,8 +108,13 @@ impl Requests {
                 Ok(answer) => check_key(OPERATION, key, answer.key_id()),
                 // An earlier request has done it whose answer was lost, or somebody else has.
                 Err(error) if error.kind == Kind::InvalidState => {
+                    // Where that may not be asked, it is not known to be.
                     let is_done = self.is_pending_deletion(key, deadline).await;
-                    if is_done { Ok(()) } else { Err(error) }
+                    if is_done.unwrap_or(false) {
+                        Ok(())
+                    } else {
+                        Err(error)
+                    }
                 }
                 Err(error) => Err(error),
             }
@@ -94,41 +133,12 @@ impl Requests {
         Ok(())
     }
 
-    /// `length` random bytes, in as many requests as that takes.
-    ///
-    /// They are asked for in rounds, so that a failure ends the matter after one.
-    pub(super) async fn random(
-        self: Arc<Self>,
-        length: usize,
-        deadline: Instant,
-    ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        let concurrency = self.settings().concurrency.max(1);
-        let mut bytes = Zeroizing::new(Vec::with_capacity(length));
-        while bytes.len() < length {
-            let round: Vec<usize> = (bytes.len()..length)
-                .step_by(RANDOM_BYTES)
-                .take(concurrency)
-                .map(|start| RANDOM_BYTES.min(length - start))
-                .collect();
-            let requests = Arc::clone(&self);
-            let ask = move |length| {
-                let requests = Arc::clone(&requests);
-                async move { requests.random_part(length, deadline).await }
-            };
-            for part in bulk::each(round, concurrency, ask).await {
-                let lost = || KmsError::local(Kind::Other, RANDOM, None, "the request was lost");
-                bytes.extend_from_slice(&part.ok_or_else(lost)??);
-            }
-        }
-        Ok(bytes)
-    }
-
-    async fn random_part(
+    /// So many random bytes, at most 1024.
+    async fn random(
         &self,
         length: usize,
         deadline: Instant,
     ) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-        // At most 1024.
         let wanted = i32::try_from(length).unwrap_or(i32::MAX);
         let answer = self
             .ask(RANDOM, None, deadline, |client| {
@@ -145,7 +155,7 @@ impl Requests {
     }
 }
 
-const RANDOM: &str = "GenerateRandom";
+pub(super) const RANDOM: &str = "GenerateRandom";
 
 pub(super) fn wire_tags(
     operation: &'static str,

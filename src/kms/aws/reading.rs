@@ -74,22 +74,24 @@ impl Requests {
         })
     }
 
-    /// Whether a key is on its way out already; not, where that may not be asked.
-    pub(super) async fn is_pending_deletion(&self, key: &KeyEntry, deadline: Instant) -> bool {
+    /// Whether a key is on its way out already.
+    pub(super) async fn is_pending_deletion(
+        &self,
+        key: &KeyEntry,
+        deadline: Instant,
+    ) -> Result<bool, KmsError> {
         let answer = self
             .ask(DESCRIBE_KEY, Some(&key.arn), deadline, |client| {
                 client.describe_key().key_id(&key.arn).send()
             })
-            .await;
-        let metadata = answer.ok().and_then(|answer| answer.key_metadata);
-        metadata.is_some_and(|metadata| {
-            let state = metadata.key_state();
-            check_key(DESCRIBE_KEY, key, Some(metadata.key_id())).is_ok()
-                && matches!(
-                    state,
-                    Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion)
-                )
-        })
+            .await?;
+        let metadata = answer.key_metadata();
+        check_key(DESCRIBE_KEY, key, metadata.map(KeyMetadata::key_id))?;
+        let state = metadata.and_then(KeyMetadata::key_state);
+        Ok(matches!(
+            state,
+            Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion)
+        ))
     }
 
     /// The same as [`Requests::read_keys`] for a new key, whose spec is known: one request, with no

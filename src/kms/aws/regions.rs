@@ -7,37 +7,58 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::absence::{ABSENCE, Absences};
 use super::breaker::{Breaker, Change, Pass, Verdict};
 use super::client::SharedHttp;
-use super::hedging::Hedging;
+use super::endpoint::says_nothing;
+use super::hedging::{Hedging, Pace};
 use super::lending::{Lending, Lent};
 use super::request::Requests;
 use super::settings::AwsSettings;
 use crate::kms::{Identity, KeyEntry, KmsError, KmsErrorKind as Kind};
 use crate::metrics::{EndpointEvent, EndpointName, Metrics};
 
-/// For so long a region is not asked again for a key that it does not have, or that may not be used there.
-const ABSENCE: Duration = Duration::from_mins(1);
-
 pub(super) struct Regions {
     /// The token's own first, then the others in the order of the configuration. There is at least one.
     all: Vec<Region>,
     /// Whether requests leave the token's own while it fails.
     failover: bool,
-    /// Opened by a request that no region answered.
-    pub(super) everywhere: Breaker,
+    /// Each opened by a request that none of these regions answered, of which each is a bit: not all keys are
+    /// everywhere.
+    silences: Mutex<HashMap<u16, Arc<Breaker>>>,
     pub(super) hedging: Option<Hedging>,
+}
+
+/// The regions to ask, by their numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Order {
+    /// Those that are well, then those that are slow, then those that fail.
+    pub(super) all: Vec<usize>,
+    /// How many are well.
+    pub(super) well: usize,
+    /// How many do not fail.
+    pub(super) usable: usize,
 }
 
 pub(super) struct Region {
     pub(super) requests: Arc<Requests>,
     /// Whether it is asked before others: opened by one failure, which costs nothing but the way to another region.
     health: Breaker,
+    /// Where requests are hedged, whether it is asked before others that are faster.
+    pace: Option<Pace>,
+    /// What a request there has at least, where each region is left its time.
+    share: Duration,
     name: EndpointName,
     is_replica: bool,
     metrics: Option<Arc<Metrics>>,
-    /// The keys that cannot be used there, by their ids, and since when.
-    absent: Mutex<HashMap<String, Instant>>,
+    absences: Absences,
+}
+
+/// The leaves of a request that looks whether a region is well.
+#[derive(Debug, Default)]
+pub(super) struct Look<'a> {
+    health: Option<Pass<'a>>,
+    pace: Option<Pass<'a>>,
 }
 
 impl Regions {
@@ -48,15 +69,15 @@ impl Regions {
     ) -> Self {
         let lent = Lent::default();
         let replicas = settings.of_replicas();
+        let count = u32::try_from(1 + replicas.len()).unwrap_or(u32::MAX);
+        let region = |settings, lending| Region::new(settings, count, http, metrics, lending);
         let replicas = replicas
             .into_iter()
-            .map(|settings| Region::new(settings, http, metrics, Lending::Borrows(lent.clone())));
-        let everywhere = Breaker::new(1, settings.deadline);
+            .map(|settings| region(settings, Lending::Borrows(lent.clone())));
         let failover = settings.failover;
         let hedging = settings.hedge_after.map(Hedging::new);
         let replicas: Vec<Region> = replicas.collect();
-        let lending = Lending::Lends(lent);
-        let mut all = vec![Region::new(settings, http, metrics, lending)];
+        let mut all = vec![region(settings, Lending::Lends(lent))];
         all.extend(replicas);
         if failover && all.len() > 1 {
             for region in &all {
@@ -66,7 +87,7 @@ impl Regions {
         Self {
             all,
             failover,
-            everywhere,
+            silences: Mutex::default(),
             hedging,
         }
     }
@@ -95,6 +116,10 @@ impl Regions {
         others.map(|region| key.in_region(region.name())).collect()
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.all.len()
+    }
+
     pub(super) fn get(&self, index: usize) -> &Region {
         &self.all[index]
     }
@@ -104,17 +129,41 @@ impl Regions {
         self.failover && self.all.len() > 1 && key.is_none_or(KeyEntry::is_multi_region)
     }
 
-    /// The regions to ask for a key, by their numbers: those that are well, then the others; and how many are well.
-    pub(super) fn order(&self, key: Option<&KeyEntry>, now: Instant) -> (Vec<usize>, usize) {
-        let has = |index: &usize| {
-            *index == 0 || key.is_none_or(|key| !self.all[*index].lacks(&key.key_id, now))
+    /// The regions to ask to do something with a key, but for those that have said already that they are `of_no_use`.
+    pub(super) fn order(
+        &self,
+        operation: &'static str,
+        key: Option<&KeyEntry>,
+        of_no_use: &[usize],
+        now: Instant,
+    ) -> Order {
+        let has = |index: usize| {
+            let lacks = |key| self.all[index].absences.has(operation, key, now);
+            index == 0 || !(of_no_use.contains(&index) || key.is_some_and(lacks))
         };
-        let (mut order, ill): (Vec<_>, Vec<_>) = (0..self.all.len())
-            .filter(has)
-            .partition(|index| self.all[*index].health.is_closed());
-        let well = order.len();
-        order.extend(ill);
-        (order, well)
+        let regions = (0..self.all.len()).filter(|index| has(*index));
+        let mut all: Vec<_> = regions
+            .map(|index| (self.all[index].state(), index))
+            .collect();
+        all.sort_unstable();
+        let until = |last| all.partition_point(|(state, _)| *state <= last);
+        Order {
+            well: until(State::Well),
+            usable: until(State::Slow),
+            all: all.into_iter().map(|(_, index)| index).collect(),
+        }
+    }
+
+    /// The breaker that is open while none of these regions answers.
+    pub(super) fn silence_of(&self, regions: &[usize]) -> Arc<Breaker> {
+        // There are eleven at most.
+        let these = regions.iter().fold(0, |these, index| these | 1 << index);
+        let mut silences = self.silences.lock();
+        let breaker = silences.entry(these).or_insert_with(|| {
+            let patience = self.home().settings().deadline;
+            Arc::new(Breaker::new(1, patience))
+        });
+        Arc::clone(breaker)
     }
 
     /// Everybody acts as this identity, of whom one region has made sure.
@@ -162,14 +211,20 @@ impl Regions {
 }
 
 impl Region {
+    /// One of so many.
     fn new(
         settings: AwsSettings,
+        regions: u32,
         http: &SharedHttp,
         metrics: Option<&Arc<Metrics>>,
         lending: Lending,
     ) -> Self {
         Self {
             health: Breaker::new(1, settings.deadline),
+            pace: settings
+                .hedge_after
+                .map(|after| Pace::new(after, settings.deadline)),
+            share: settings.attempt_timeout.min(settings.deadline / regions),
             name: EndpointName {
                 token: settings.token.clone(),
                 region: settings.region.clone().unwrap_or_default(),
@@ -177,7 +232,7 @@ impl Region {
             },
             is_replica: lending.is_replica(),
             metrics: metrics.cloned(),
-            absent: Mutex::default(),
+            absences: Absences::default(),
             requests: Arc::new(Requests::new(
                 settings,
                 http.clone(),
@@ -199,39 +254,81 @@ impl Region {
         }
     }
 
-    /// Whether a probe of it is due, because it is not well.
+    fn state(&self) -> State {
+        match (self.health.is_closed(), self.keeps_pace()) {
+            (false, _) => State::Failing,
+            (true, false) => State::Slow,
+            (true, true) => State::Well,
+        }
+    }
+
+    fn keeps_pace(&self) -> bool {
+        self.pace.as_ref().is_none_or(Pace::is_good)
+    }
+
+    /// Whether a look at it is due, because it is not well.
     pub(super) fn wants_probe(&self, now: Instant) -> bool {
-        !self.health.is_closed() && self.health.refusal(now).is_none()
+        match &self.pace {
+            _ if !self.health.is_closed() => self.health.refusal(now).is_none(),
+            Some(pace) => pace.wants_probe(now),
+            None => false,
+        }
     }
 
-    /// Lets one probe pass, if it is due.
-    pub(super) fn probe(&self, now: Instant) -> Option<Pass<'_>> {
-        self.health.admit(now).ok().filter(Pass::is_probe)
-    }
-
-    /// Takes note of what was answered there, or that nothing was.
-    pub(super) fn note<T>(&self, pass: Option<Pass<'_>>, result: &Result<T, KmsError>) {
-        let error = result.as_ref().err();
-        let verdict = match error {
-            None => Verdict::Up,
-            Some(error) => match error.kind {
-                Kind::Network | Kind::Timeout => Verdict::Down,
-                Kind::Unavailable if error.code != "KeyUnavailableException" => Verdict::Down,
-                _ if error.code.is_empty() => Verdict::Unknown,
-                _ => Verdict::Up,
-            },
+    /// Lets one look pass, if it is due.
+    pub(super) fn probe(&self, now: Instant) -> Option<Look<'_>> {
+        let look = Look {
+            health: self.health.admit(now).ok().filter(Pass::is_probe),
+            pace: self.pace.as_ref().and_then(|pace| pace.probe(now)),
         };
-        if result.is_ok() {
+        (look.health.is_some() || look.pace.is_some()).then_some(look)
+    }
+
+    /// Takes note of what was answered there, after which time, or that nothing was; answers what that says of it.
+    pub(super) fn note<T>(
+        &self,
+        look: Look<'_>,
+        result: &Result<T, KmsError>,
+        took: Duration,
+    ) -> Verdict {
+        let (error, now) = (result.as_ref().err(), Instant::now());
+        if error.is_none() {
             self.count(EndpointEvent::Answered);
         }
-        self.settle(pass, verdict, error);
+        let verdict = error.map_or(Verdict::Up, |error| self.verdict(error));
+        let health = look.health.unwrap_or_else(|| self.health.pass_by());
+        self.tell(health.settle(verdict, error, now), error);
+        if let Some(pace) = &self.pace {
+            let took = error.is_none().then_some(took);
+            self.tell_of_pace(pace.answered(look.pace, took, now));
+        }
+        verdict
     }
 
-    /// Takes note that it was slower than another region too often.
-    pub(super) fn is_slow(&self) {
-        let message = "another region answered first three times in a row";
-        let error = KmsError::local(Kind::Timeout, "hedging", None, message);
-        self.settle(None, Verdict::Down, Some(&error));
+    /// What a failure says of the region.
+    fn verdict(&self, error: &KmsError) -> Verdict {
+        if let Some(verdict) = says_nothing(error, self.share) {
+            return verdict;
+        }
+        match error.kind {
+            Kind::Network | Kind::Timeout => Verdict::Down,
+            Kind::Unavailable if error.code != "KeyUnavailableException" => Verdict::Down,
+            // An answer of KMS has a code; others are of what stands between.
+            _ if error.code.is_empty() => Verdict::Unknown,
+            _ => Verdict::Up,
+        }
+    }
+
+    /// Takes note of who answered first, this region or another that was asked later.
+    pub(super) fn raced(&self, has_won: bool) {
+        let Some(pace) = &self.pace else {
+            return;
+        };
+        if has_won {
+            pace.won();
+        } else {
+            self.tell_of_pace(pace.lost(Instant::now()));
+        }
     }
 
     pub(super) fn count(&self, event: EndpointEvent) {
@@ -240,11 +337,9 @@ impl Region {
         }
     }
 
-    /// Takes note that a key cannot be used there.
-    pub(super) fn note_absence(&self, key: &KeyEntry, error: &KmsError) {
-        let now = Instant::now();
-        // Those of before stay, so that the log is told of each key once.
-        if self.absent.lock().insert(key.key_id.clone(), now).is_none() {
+    /// Takes note of a failure that leads to another region, if it is a fact about the key.
+    pub(super) fn note_absence(&self, operation: &'static str, key: &KeyEntry, error: &KmsError) {
+        if self.absences.note(operation, key, error, Instant::now()) {
             tracing::warn!(
                 "token {}: {} does not help out in {}, which is asked for it again in {} s: {error}",
                 self.name.token,
@@ -255,16 +350,9 @@ impl Region {
         }
     }
 
-    fn lacks(&self, key_id: &str, now: Instant) -> bool {
-        let absent = self.absent.lock();
-        let since = absent.get(key_id);
-        since.is_some_and(|since| now.saturating_duration_since(*since) < ABSENCE)
-    }
-
-    fn settle(&self, pass: Option<Pass<'_>>, verdict: Verdict, error: Option<&KmsError>) {
-        let pass = pass.unwrap_or_else(|| self.health.pass_by());
+    fn tell(&self, change: Option<Change>, error: Option<&KmsError>) {
         let EndpointName { token, region, .. } = &self.name;
-        match pass.settle(verdict, error, Instant::now()) {
+        match change {
             Some(Change::Opened { .. }) => {
                 self.count(EndpointEvent::Left);
                 let lastly = error.map(ToString::to_string).unwrap_or_default();
@@ -278,16 +366,55 @@ impl Region {
                 since.as_secs_f64()
             ),
             Some(Change::Closed { after }) => {
-                self.count(EndpointEvent::Back);
+                let what = if self.keeps_pace() {
+                    self.count(EndpointEvent::Back);
+                    "multi-Region keys are used there as before"
+                } else {
+                    "others are faster"
+                };
                 tracing::warn!(
-                    "token {token}: region {region} answers again after {:.1} s; multi-Region keys are used there \
-                     as before",
+                    "token {token}: region {region} answers again after {:.1} s; {what}",
                     after.as_secs_f64()
                 );
             }
             None => {}
         }
     }
+
+    fn tell_of_pace(&self, change: Option<Change>) {
+        let EndpointName { token, region, .. } = &self.name;
+        match change {
+            Some(Change::Opened { .. }) => {
+                self.count(EndpointEvent::Left);
+                tracing::warn!(
+                    "token {token}: region {region} is slow: others, asked later, answer first; multi-Region keys \
+                     are used there until it answers within hedge_after"
+                );
+            }
+            Some(Change::StillOpen { since, .. }) => tracing::warn!(
+                "token {token}: region {region} is still slow, for {:.1} s",
+                since.as_secs_f64()
+            ),
+            Some(Change::Closed { after }) => {
+                if self.health.is_closed() {
+                    self.count(EndpointEvent::Back);
+                }
+                tracing::warn!(
+                    "token {token}: region {region} is fast again after {:.1} s",
+                    after.as_secs_f64()
+                );
+            }
+            None => {}
+        }
+    }
+}
+
+/// How a region is, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Well,
+    Slow,
+    Failing,
 }
 
 /// Where a request is made.

@@ -30,7 +30,8 @@ use super::quota::Call;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
 use super::throttling;
-use crate::kms::{IDENTITY_FORMS, Identity, KmsError, KmsErrorKind};
+use crate::kms::permissions;
+use crate::kms::{Course, IDENTITY_FORMS, Identity, KmsError, KmsErrorKind};
 use crate::metrics::Metrics;
 
 /// Clients, and since when there are any.
@@ -187,6 +188,7 @@ impl Requests {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let operation = call.operation;
+        debug_assert!(permissions::has(operation), "no permission of {operation}");
         let manner = Manner::current();
         let started = Instant::now();
         // Past its deadline a request must not even be sent.
@@ -194,19 +196,32 @@ impl Requests {
             let waited = deadline.saturating_duration_since(started);
             KmsError::local(KmsErrorKind::Timeout, operation, key, no_answer(waited))
         };
+        let deadline = manner
+            .longest
+            .map_or(deadline, |longest| deadline.min(started + longest));
+        let unsent = |error| KmsError {
+            course: Course::Unsent,
+            ..error
+        };
         if started >= deadline {
-            return Err(late(deadline));
+            return Err(unsent(late(deadline)));
         }
         if !manner.anyway {
             // Nobody waits for the turn of a request that would not be sent.
-            endpoint.check(operation, key, started)?;
+            endpoint.check(operation, key, started).map_err(unsent)?;
         }
         let turn_by = manner
             .most_wait
             .map_or(deadline, |most| deadline.min(started + most));
-        let _place = self.limiter.turn(call, turn_by).await?;
+        let turn = self.limiter.turn(call, turn_by).await;
+        let _place = turn.map_err(unsent)?;
         let sent = Instant::now();
-        let pass = endpoint.admit(operation, key, manner.anyway, sent)?;
+        let pass = endpoint
+            .admit(operation, key, manner.anyway, sent)
+            .map_err(unsent)?;
+        let deadline = manner
+            .most_time
+            .map_or(deadline, |most| deadline.min(sent + most));
         let deadline = if pass.is_probe() {
             deadline.min(endpoint.end_of_probe(sent))
         } else {
@@ -226,10 +241,15 @@ impl Requests {
             let record = Record::begin(operation, key, self.metrics.as_deref(), sent);
             let ended = timeout_at(deadline, work).await;
             let attempts = attempts::so_far();
-            let result = ended.unwrap_or_else(|_| Err(late(deadline)));
+            let result = ended.unwrap_or_else(|_| {
+                Err(KmsError {
+                    course: Course::CutShort(sent.elapsed()),
+                    ..late(deadline)
+                })
+            });
             let result = self.denied.note(operation, key, result);
             record.end(&result);
-            endpoint.note(pass, manner.anyway, &result, attempts, sent);
+            endpoint.note(pass, manner.anyway, &result, attempts);
             if let Err(error) = &result
                 && matches!(
                     error.kind,

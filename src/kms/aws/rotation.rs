@@ -4,7 +4,7 @@ use aws_sdk_kms::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_kms::types::RotationType;
 use tokio::time::Instant;
 
-use super::listing::{bad_answer, check_key, next_marker};
+use super::listing::{bad_answer, check_key, next_marker, no_list};
 use super::request::Requests;
 use crate::kms::{KeyEntry, KmsError, RotationCounts, RotationStatus};
 
@@ -57,7 +57,8 @@ impl Requests {
                         .send()
                 })
                 .await?;
-            for rotation in page.rotations() {
+            let rotations = page.rotations.as_ref();
+            for rotation in rotations.ok_or_else(|| no_list(OPERATION, Some(&key.arn)))? {
                 match rotation.rotation_type() {
                     Some(RotationType::Automatic) => counts.automatic += 1,
                     Some(RotationType::OnDemand) => counts.on_demand += 1,

@@ -107,7 +107,7 @@ impl Intercept for NoteThrottling {
                     let error = KmsError::answered("", None, code, "", status);
                     error.kind == KmsErrorKind::Throttled
                 })
-                .and_then(|_| request.limiter.throttled(request.call));
+                .and_then(|_| request.limiter.throttled(request.call, !request.is_once));
             request.wait.set(wait);
         });
         Ok(())

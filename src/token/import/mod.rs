@@ -13,7 +13,7 @@ use super::replicas::ORPHAN_WINDOW_DAYS;
 use crate::crypto::{Hash, PrivateKey, PublicKey, RsaPublicKey, oaep, rsa_aes};
 use crate::error::{Error, Result};
 use crate::kms::{
-    CREATED_TAG, ImportParameters, KeyAnswer, KeyEntry, KmsErrorKind, NewKey, Phase, Stage,
+    CREATED_TAG, ImportParameters, KeyAnswer, KeyEntry, KmsErrorKind, NewKey, Phase, Sent, Stage,
     WrappingAlgorithm,
 };
 use crate::object::template::Template;
@@ -126,7 +126,7 @@ impl Token {
         for entry in same {
             let waits = self
                 .kms
-                .awaits_import(&entry, request.spec, request.usage)
+                .awaits_import(&entry, request.spec, request.usage, Sent::WhenUp)
                 .map_err(|error| error.into_error(Phase::Generate))?;
             if waits {
                 return Ok(Some(entry));
@@ -185,7 +185,7 @@ impl Token {
         for replica in self.kms.keys_elsewhere(key) {
             match self
                 .kms
-                .awaits_import(&replica, request.spec, request.usage)
+                .awaits_import(&replica, request.spec, request.usage, Sent::WhenUp)
             {
                 Ok(true) => {
                     self.hand_in(&replica, request, material)
@@ -208,10 +208,11 @@ impl Token {
         Stage::Request.anew();
         let waits = self
             .kms
-            .awaits_import(key, request.spec, request.usage)
+            .awaits_import(key, request.spec, request.usage, Sent::Anyway)
             .and_then(|waits| {
                 if waits {
-                    self.kms.schedule_deletion(key, ORPHAN_WINDOW_DAYS)?;
+                    self.kms
+                        .schedule_deletion(key, ORPHAN_WINDOW_DAYS, Sent::Anyway)?;
                 }
                 Ok(waits)
             });

@@ -33,7 +33,8 @@ pub const SECTIONS: &[Section] = &[
         title: "Faults",
         row: "fault",
         about: "Each fault at each operation that reaches KMS, through the built library \
-                (`tests/fault_matrix`). Asserted for each pair: the CK_RV, the time (deadline and a tenth), that the \
+                (`tests/fault_matrix`). Asserted for each pair: the CK_RV, the time (deadline, a tenth, 50 ms, and by \
+                how much a thread that sleeps was late meanwhile), that the \
                 next call succeeds (where several requests in a row failed, when the endpoint is tried again), and \
                 that KMS has the keys that the token knows and no others.",
     },
@@ -41,8 +42,9 @@ pub const SECTIONS: &[Section] = &[
         id: "regions",
         title: "Loss of regions",
         row: "run",
-        about: "Three emulators stand for three regions of a multi-Region key; they are killed, hung and started \
-                again in turn while threads sign (`tests/failover.rs`). Every signature is verified.",
+        about: "Emulators stand for the regions of a multi-Region key: three are killed, hung and started again in \
+                turn while threads sign (`tests/failover.rs`), and one of two is lost while the other is short of \
+                requests (`tests/evacuation.rs`). Every signature is verified.",
     },
     Section {
         id: "forks",

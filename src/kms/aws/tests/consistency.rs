@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::canned::{Canned, Reply, Request, signature};
 use super::{key, kms, new_key, none_known, settings};
-use crate::kms::{AwsSettings, Kms, KmsErrorKind, MessageType, SigningAlgorithm};
+use crate::kms::{AwsSettings, Kms, KmsErrorKind, MessageType, Sent, SigningAlgorithm};
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
 
@@ -122,7 +122,7 @@ fn a_new_key_that_was_retired_is_not_waited_for() {
         let (made, _) = kms.create_key(&new_key(), &none_known()).unwrap();
         match retire {
             "DisableKey" => kms.disable(&made).unwrap(),
-            _ => kms.schedule_deletion(&made, 7).unwrap(),
+            _ => kms.schedule_deletion(&made, 7, Sent::WhenUp).unwrap(),
         }
         let error = kms
             .sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])

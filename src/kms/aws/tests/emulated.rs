@@ -8,7 +8,7 @@ use kms_emulator::{CreatedKey, Effect, Emulator, Fault, NewKeys, Options};
 use super::{key, kms, new_key, none_known, settings};
 use crate::kms::{
     AwsKms, AwsSettings, EncryptionAlgorithm, EncryptionContext, KeyEntry, KeySpec, KeyUsage, Kms,
-    KmsErrorKind, MessageType, NewKey, SigningAlgorithm, Stage, Tags,
+    KmsErrorKind, MessageType, NewKey, Sent, SigningAlgorithm, Stage, Tags,
 };
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
@@ -95,7 +95,7 @@ fn a_key_lives_from_its_creation_to_its_deletion() {
         .sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])
         .unwrap_err();
     assert_eq!(disabled.kind, KmsErrorKind::Disabled);
-    kms.schedule_deletion(&made, 7).unwrap();
+    kms.schedule_deletion(&made, 7, Sent::WhenUp).unwrap();
     let deleted = kms
         .sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])
         .unwrap_err();

@@ -7,7 +7,7 @@ use super::canned::{Canned, Reply};
 use super::emulated::{emulator, error, kms_at, signing_keys, stocked};
 use super::{key, kms, new_key, none_known, settings};
 use crate::kms::{
-    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, NewKey, Stage,
+    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, NewKey, Sent, Stage,
 };
 
 const SYMMETRIC: [(KeySpec, &str); 4] = [
@@ -123,7 +123,7 @@ fn a_key_that_this_module_has_no_use_for_is_unsupported_in_every_state() {
         kinds.collect::<Vec<_>>()
     };
     assert_eq!(kinds(), [Some(KmsErrorKind::Unsupported), None]);
-    kms.schedule_deletion(&keys[0], 7).unwrap();
+    kms.schedule_deletion(&keys[0], 7, Sent::WhenUp).unwrap();
     assert_eq!(kinds(), [Some(KmsErrorKind::Unsupported), None]);
 }
 
@@ -139,7 +139,7 @@ fn a_symmetric_key_that_is_switched_off_fails_as_a_pair_does() {
         kms.disable(key).unwrap();
         let disabled = read(&kms, key).unwrap_err();
         assert_eq!(disabled.kind, KmsErrorKind::Disabled, "{disabled}");
-        kms.schedule_deletion(key, 7).unwrap();
+        kms.schedule_deletion(key, 7, Sent::WhenUp).unwrap();
         let retired = read(&kms, key).unwrap_err();
         assert_eq!(retired.kind, KmsErrorKind::InvalidState, "{retired}");
         assert_eq!(retired.key.as_ref(), Some(&key.arn));
