@@ -4,6 +4,7 @@
 //! built by the first call, on the runtime's threads.
 
 mod absence;
+mod acting;
 mod ambient;
 mod attempts;
 mod audit;
@@ -60,9 +61,9 @@ pub(crate) use settings::AwsSettings;
 use super::runtime::{RunError, Runtime};
 use super::{
     Alias, DataKey, EncryptionAlgorithm, EncryptionContext, GRACE, Identity, ImportParameters,
-    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType,
-    Move, NewKey, RotationCounts, RotationStatus, Search, Sent, SigningAlgorithm, Stage, Tags,
-    WrappingAlgorithm,
+    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, Logins, MacAlgorithm,
+    MessageType, Move, NewKey, RotationCounts, RotationStatus, Search, Sent, SigningAlgorithm,
+    Stage, Tags, WrappingAlgorithm,
 };
 use crate::metrics::Metrics;
 use manner::Manner;
@@ -203,7 +204,8 @@ impl AwsKms {
     {
         let deadline = Instant::now() + budget;
         // Boxed on the worker: the SDK's futures are large, the caller's stack may be small.
-        let boxed = async move { Box::pin(work(deadline)).await };
+        let login = self.logins().of_call();
+        let boxed = login.of(async move { Box::pin(work(deadline)).await });
         self.runtime
             .run(boxed, budget + GRACE)
             .unwrap_or_else(|error| Err(interrupted(operation, budget, &error)))
@@ -260,6 +262,9 @@ impl AwsKms {
 
 impl Kms for AwsKms {
     fn log_in(&self, identity: Identity) -> Result<(), KmsError> {
+        // Whatever began before is none of this user's, but for this call itself.
+        self.logins().change();
+        self.logins().begin_call();
         let regions = Arc::clone(&self.regions);
         let budget = Stage::Request.left(self.time(Stage::Request));
         self.wait(caller::OPERATION, budget, |deadline| async move {
@@ -268,6 +273,7 @@ impl Kms for AwsKms {
     }
 
     fn log_out(&self) {
+        self.logins().change();
         self.regions.log_out();
     }
 
@@ -281,6 +287,10 @@ impl Kms for AwsKms {
             })
         };
         places.map(at).collect()
+    }
+
+    fn logins(&self) -> &Logins {
+        self.regions.home().logins()
     }
 
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
@@ -344,14 +354,9 @@ impl Kms for AwsKms {
         })
     }
 
-    fn create_key(
-        &self,
-        request: &NewKey,
-        search: &Search,
-    ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
+    fn create_key(&self, request: &NewKey, search: &Search) -> Result<KeyEntry, KmsError> {
         let (request, search) = (request.clone(), search.clone());
-        // To wait for it, too.
-        let budget = self.creation_budget(&search) + self.time(Stage::Ready);
+        let budget = self.creation_budget(&search);
         self.run_within("CreateKey", budget, |requests, _| async move {
             requests.create_key(&request, &search).await
         })

@@ -5,7 +5,6 @@ mod rv;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
 
 pub(crate) use codes::is_of_clock;
 pub(crate) use rv::{Caller, Phase};
@@ -31,6 +30,8 @@ pub(crate) enum KmsErrorKind {
     Identity,
     /// No credentials, expired or unknown ones, or a signature KMS does not accept.
     Credentials,
+    /// The login that the call began under has ended, so that nothing more is sent for it.
+    LoggedOut,
     /// `InvalidCiphertextException`, `IncorrectKeyException`.
     InvalidCiphertext,
     /// `KMSInvalidSignatureException`, `KMSInvalidMacException`.
@@ -84,11 +85,9 @@ pub(crate) struct KmsError {
     /// KMS's own words, or the transport's.
     pub(crate) message: String,
     /// For a support case with AWS.
-    pub(crate) request_id: Option<String>,
+    pub(crate) request_id: Option<Box<str>>,
     /// Whether the log says so already, and nothing has changed since.
     pub(crate) is_told: bool,
-    /// Whether KMS was not even asked, because its endpoint is deemed down.
-    pub(crate) is_unsent: bool,
     pub(crate) course: Course,
 }
 
@@ -98,10 +97,10 @@ pub(crate) enum Course {
     /// To its end: what failed it is its endpoint, or the way there.
     #[default]
     Ended,
-    /// Nothing was sent.
+    /// Nothing was sent: its endpoint is deemed down, it was not its turn in time, or there was nobody to ask as.
     Unsent,
     /// The time of its call was over so long after it had been sent.
-    CutShort(Duration),
+    CutShort { millis: u32 },
 }
 
 impl KmsError {
@@ -120,7 +119,6 @@ impl KmsError {
             message: message.into(),
             request_id: None,
             is_told: false,
-            is_unsent: false,
             course: Course::Ended,
         }
     }
@@ -156,6 +154,7 @@ impl KmsError {
             self.kind,
             KmsErrorKind::Identity
                 | KmsErrorKind::Credentials
+                | KmsErrorKind::LoggedOut
                 | KmsErrorKind::Throttled
                 | KmsErrorKind::Unavailable
                 | KmsErrorKind::Timeout
@@ -213,6 +212,7 @@ impl KmsError {
             Kind::Credentials => {
                 "check that AWS credentials are configured for this process, valid, not expired, and that the clock is right"
             }
+            Kind::LoggedOut => "log in, and call again",
             Kind::InvalidCiphertext => {
                 "check that the ciphertext was made for this key with the same algorithm"
             }
@@ -290,6 +290,7 @@ impl KmsErrorKind {
         Self::AccessDenied,
         Self::Identity,
         Self::Credentials,
+        Self::LoggedOut,
         Self::InvalidCiphertext,
         Self::InvalidSignature,
         Self::KeyMaterial,
@@ -322,7 +323,7 @@ mod tests {
             "User: test is not authorized",
             400,
         );
-        error.request_id = Some("0000-request".to_owned());
+        error.request_id = Some("0000-request".into());
         assert_eq!(
             error.to_string(),
             "KMS Sign of arn:aws:kms:eu-west-1:111122223333:key/1234 failed: \

@@ -22,9 +22,10 @@ impl Token {
         }
         let (key, part) = snapshot.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
         match part {
-            Part::Public => self
-                .view
-                .change(|inventory| inventory.public_destroyed(&key.entry)),
+            Part::Public => {
+                self.view
+                    .change(|inventory| inventory.public_destroyed(&key.entry));
+            }
             Part::Private | Part::Secret => {
                 self.destroy_key(&key.entry)?;
                 self.view

@@ -313,7 +313,10 @@ fn gives_way(way: Option<Chosen>, error: &KmsError) -> bool {
     match error.kind {
         KmsErrorKind::AccessDenied | KmsErrorKind::Unsupported => true,
         // Listing keys would fail as well, or make matters worse.
-        KmsErrorKind::Credentials | KmsErrorKind::Identity | KmsErrorKind::Throttled => false,
+        KmsErrorKind::Credentials
+        | KmsErrorKind::LoggedOut
+        | KmsErrorKind::Identity
+        | KmsErrorKind::Throttled => false,
         // It may never answer here. One that has answered will again.
         _ => way.is_none(),
     }

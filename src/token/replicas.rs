@@ -21,8 +21,9 @@ impl Token {
 
     /// Has a new key deleted in every region, or says where it stays.
     pub(super) fn withdraw(&self, key: &KeyEntry) {
-        let mut keys = self.kms.keys_elsewhere(key);
-        keys.push(key.clone());
+        let primary = key;
+        let mut keys = self.kms.keys_elsewhere(primary);
+        keys.push(primary.clone());
         for key in keys {
             // Whatever the call has used up, and other regions did.
             Stage::Request.anew();
@@ -35,7 +36,8 @@ impl Token {
                      {ORPHAN_WINDOW_DAYS} days",
                     key.arn
                 ),
-                Err(error) if error.kind == Kind::NotFound => {
+                // The primary was made, whether it can be seen or not.
+                Err(error) if error.kind == Kind::NotFound && key != *primary => {
                     tracing::debug!("{}: not made", key.arn);
                 }
                 Err(error) => tracing::error!(

@@ -12,7 +12,8 @@ use super::discovery::{self, Discovery, Findings, Way};
 use super::flight::Flight;
 use super::foreign::{Choice, Foreign};
 use super::inventory::{Inventory, Snapshot};
-use crate::config::{OnDestroy, TokenConfig};
+use super::login::logged_out;
+use crate::config::{OnDestroy, PinMode, TokenConfig};
 use crate::error::Result;
 use crate::kms::{GRACE, KeyEntry, Kms, KmsError, Known, Phase, Runtime, Search, Stage};
 
@@ -81,7 +82,7 @@ impl View {
                 self.renew_when_stale();
                 return Ok(snapshot);
             }
-            let epoch = self.epoch();
+            let epoch = self.epoch_of_call()?;
             let is_due = || self.current.load().is_none();
             let outcome = self
                 .listing
@@ -113,7 +114,7 @@ impl View {
             }
             due
         };
-        let epoch = self.epoch();
+        let epoch = self.epoch_of_call()?;
         let outcome = self
             .listing
             .join_if(epoch, self.patience(), due, || self.list_again());
@@ -130,13 +131,18 @@ impl View {
         self.current.store(None);
     }
 
-    /// Changes what the token knows of its keys, and swaps in the snapshot that follows from it.
-    pub(super) fn change(&self, change: impl FnOnce(&mut Inventory)) {
+    /// Changes what the token knows of its keys, and swaps in the snapshot that follows from it. False: it was
+    /// forgotten since the call began, and nothing is changed of what is known after that.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Inventory)) -> bool {
         let mut state = self.state.lock();
+        if self.is_of_another_login() {
+            return false;
+        }
         change(&mut state.inventory);
         if self.current.load().is_some() {
             self.publish(&mut state);
         }
+        true
     }
 
     /// Asks what the token knows of its keys beyond the snapshot.
@@ -181,13 +187,16 @@ impl View {
         if due {
             let view = Arc::clone(self);
             self.runtime.background(move || {
-                if let Err(error) = view
-                    .listing
-                    .join(view.epoch(), view.patience(), || view.list())
-                {
+                view.kms.logins().begin_call();
+                let renewed = view
+                    .epoch_of_call()
+                    .and_then(|epoch| view.listing.join(epoch, view.patience(), || view.list()));
+                if let Err(error) = renewed {
                     let label = &view.config.label;
                     let what = "the listing could not be renewed, the last one stays";
-                    if error.is_routine() || view.state.lock().is_partial {
+                    // Nobody misses it when the user it was for has logged out.
+                    let is_missed = !view.state.lock().is_partial && !view.is_of_another_login();
+                    if error.is_routine() || !is_missed {
                         tracing::debug!("token {label}: {what}: {error}");
                     } else {
                         tracing::warn!("token {label}: {what}: {error}");
@@ -204,6 +213,27 @@ impl View {
 
     fn epoch(&self) -> u32 {
         self.state.lock().epoch
+    }
+
+    /// The epoch that a call may list keys for: none, when its own is over.
+    fn epoch_of_call(&self) -> Result<u32> {
+        let epoch = self.epoch();
+        // After that was read: what is forgotten belongs to a login that has ended before.
+        self.check_call()?;
+        Ok(epoch)
+    }
+
+    /// Refuses to answer a call with what it did not begin with.
+    pub(super) fn check_call(&self) -> Result<()> {
+        if self.is_of_another_login() {
+            return Err(logged_out());
+        }
+        Ok(())
+    }
+
+    /// Whether this thread's call began under another login than that whose keys are known now.
+    fn is_of_another_login(&self) -> bool {
+        self.config.pin == PinMode::Credentials && self.kms.logins().ended_during_call()
     }
 
     fn list(&self) -> Result<()> {

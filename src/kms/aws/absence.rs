@@ -30,10 +30,17 @@ struct Known {
 
 #[derive(Debug)]
 struct Absence {
-    /// `None`: any.
-    operation: Option<&'static str>,
+    of: Extent,
     since: Instant,
     told: Instant,
+}
+
+/// What a region need not be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    Operation(&'static str),
+    /// Any operation with the key.
+    Key,
 }
 
 impl Absences {
@@ -46,19 +53,19 @@ impl Absences {
         error: &KmsError,
         now: Instant,
     ) -> bool {
-        let Some(operation) = extent(operation, key, error) else {
+        let Some(of) = Extent::of(operation, key, error) else {
             return false;
         };
         let mut known = self.0.lock();
         known.prune(now);
         let of_key = known.keys.entry(key.key_id.clone()).or_default();
-        let before = of_key.iter_mut().find(|one| one.operation == operation);
+        let before = of_key.iter_mut().find(|one| one.of == of);
         if let Some(absence) = before {
             absence.since = now;
             return false;
         }
         of_key.push(Absence {
-            operation,
+            of,
             since: now,
             told: now,
         });
@@ -71,7 +78,7 @@ impl Absences {
         let of_key = known.keys.get(&key.key_id);
         of_key.is_some_and(|absences| {
             absences.iter().any(|absence| {
-                absence.operation.is_none_or(|only| only == operation)
+                [Extent::Key, Extent::Operation(operation)].contains(&absence.of)
                     && now.saturating_duration_since(absence.since) < ABSENCE
             })
         })
@@ -92,21 +99,19 @@ impl Known {
     }
 }
 
-/// What a failure keeps from being asked for: this operation with the key, any (`Some(None)`), or nothing.
-fn extent(
-    operation: &'static str,
-    key: &KeyEntry,
-    error: &KmsError,
-) -> Option<Option<&'static str>> {
-    if operation == RE_ENCRYPT && !error.message.contains(&key.key_id) {
-        // It may be about the key that the ciphertext comes from.
-        return None;
-    }
-    match error.kind {
-        Kind::NotFound | Kind::Disabled | Kind::InvalidState => Some(None),
-        Kind::AccessDenied | Kind::Unsupported => Some(Some(operation)),
-        // Whoever asks, and how, is the same for every key.
-        _ => None,
+impl Extent {
+    /// What a failure keeps from being asked for, if it is a fact about the key.
+    fn of(operation: &'static str, key: &KeyEntry, error: &KmsError) -> Option<Self> {
+        if operation == RE_ENCRYPT && !error.message.contains(&key.key_id) {
+            // It may be about the key that the ciphertext comes from.
+            return None;
+        }
+        match error.kind {
+            Kind::NotFound | Kind::Disabled | Kind::InvalidState => Some(Self::Key),
+            Kind::AccessDenied | Kind::Unsupported => Some(Self::Operation(operation)),
+            // Whoever asks, and how, is the same for every key.
+            _ => None,
+        }
     }
 }
 

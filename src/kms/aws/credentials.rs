@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use super::ambient::Ambient;
 use super::caller::Guard;
 use super::credential_process::CredentialProcesses;
-use super::lending::Lending;
+use super::lending::Loan;
 use super::renewal::Renewing;
 use super::settings::AwsSettings;
 use crate::config::RoleConfig;
@@ -56,7 +56,7 @@ impl Source<'_> {
         guard: &Arc<Guard>,
         config: &SdkConfig,
         http: SharedHttpClient,
-        lending: &Lending,
+        loan: &Loan,
     ) -> Option<SharedCredentialsProvider> {
         let mut provider = self.first(config, http)?;
         for role in &self.settings.roles {
@@ -65,7 +65,7 @@ impl Source<'_> {
             provider = SharedCredentialsProvider::new(link);
         }
         let watched = guard.watch(provider, config);
-        Some(lending.provider(Renewing::new(watched, self.limit)))
+        Some(loan.provider(Renewing::new(watched, self.limit)))
     }
 
     /// The credentials that the roles are assumed with: of the PIN, of a profile, or what the ordinary chain has.

@@ -129,7 +129,7 @@ impl Endpoint {
         KmsError {
             code: error.code,
             is_told: true,
-            is_unsent: true,
+            course: Course::Unsent,
             ..KmsError::local(error.kind, operation, key, message)
         }
     }
@@ -176,8 +176,10 @@ impl Endpoint {
 pub(super) fn says_nothing(error: &KmsError, attempt: Duration) -> Option<Verdict> {
     match error.course {
         Course::Unsent => Some(Verdict::Unsent),
-        Course::CutShort(waited) if waited < attempt / 2 => Some(Verdict::Unknown),
-        Course::CutShort(_) | Course::Ended => None,
+        Course::CutShort { millis } if Duration::from_millis(millis.into()) < attempt / 2 => {
+            Some(Verdict::Unknown)
+        }
+        Course::CutShort { .. } | Course::Ended => None,
     }
 }
 
@@ -204,8 +206,8 @@ mod tests {
         let local = |kind| KmsError::local(kind, "Sign", None, "");
         let answered = |code, status| KmsError::answered("Sign", None, code, "", status);
         let attempt = Duration::from_secs(4);
-        let cut_short = |seconds| KmsError {
-            course: Course::CutShort(Duration::from_secs(seconds)),
+        let cut_short = |millis| KmsError {
+            course: Course::CutShort { millis },
             ..local(Kind::Timeout)
         };
         let unsent = |kind| KmsError {
@@ -215,8 +217,8 @@ mod tests {
         for (error, expected) in [
             (local(Kind::Network), Verdict::Down),
             (local(Kind::Timeout), Verdict::Down),
-            (cut_short(2), Verdict::Down),
-            (cut_short(1), Verdict::Unknown),
+            (cut_short(2000), Verdict::Down),
+            (cut_short(1999), Verdict::Unknown),
             (unsent(Kind::Timeout), Verdict::Unsent),
             (unsent(Kind::Throttled), Verdict::Unsent),
             (local(Kind::Unavailable), Verdict::Down),

@@ -17,6 +17,7 @@ use super::breaker::Verdict;
 use super::hedging::{Won, race};
 use super::manner::Manner;
 use super::regions::{Look, Order, Regions, There, is_absent, leads_on};
+use crate::kms::login;
 use crate::kms::{Course, KeyEntry, KmsError, KmsErrorKind as Kind};
 use crate::log;
 use crate::metrics::EndpointEvent;
@@ -174,7 +175,7 @@ impl Regions {
                 let result = manner.of(work(region.there(), until)).await;
                 region.note(look, &result, now.elapsed());
             };
-            tokio::spawn(log::carried(probe));
+            tokio::spawn(log::carried(login::carried(probe)));
         }
     }
 }
@@ -251,9 +252,10 @@ impl<W> Request<'_, W> {
                 return Round::Done(done);
             }
         }
-        match said.is_short {
-            true => Round::Short,
-            false => Round::Failed,
+        if said.is_short {
+            Round::Short
+        } else {
+            Round::Failed
         }
     }
 
@@ -469,7 +471,7 @@ fn unsent(
             last.message
         ),
         is_told: true,
-        is_unsent: true,
+        course: Course::Unsent,
         ..last
     }
 }

@@ -76,7 +76,7 @@ where
         _ => local(Kind::Configuration, words(error)),
     };
     KmsError {
-        request_id: error.request_id().map(str::to_owned),
+        request_id: error.request_id().map(Box::from),
         ..described
     }
 }

@@ -93,8 +93,18 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission {
         action: "kms:DescribeKey",
         operation: "DescribeKey",
-        functions: &[FIND, "C_GetAttributeValue", KEY, CREATE, UNWRAP],
-        loss: "HMAC keys and symmetric keys are hidden, and new ones are of no use; a token with `keys` shows none",
+        // Of pairs, it is the state of new replicas; of keys to be destroyed, whether they already are.
+        functions: &[
+            FIND,
+            "C_GetAttributeValue",
+            PAIR,
+            KEY,
+            CREATE,
+            UNWRAP,
+            "C_DestroyObject",
+        ],
+        loss: "HMAC keys and symmetric keys are hidden, and new ones are of no use; a token with `keys` shows none, \
+               and one with `replica_regions` makes none",
         need: Need::Function,
         scope: Scope::Key,
     },
@@ -268,8 +278,10 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission {
         action: "kms:ScheduleKeyDeletion",
         operation: "ScheduleKeyDeletion",
-        functions: &["C_DestroyObject", CREATE, UNWRAP],
-        loss: "no keys are destroyed, unless `on_destroy = \"disable\"`, and those of imports that failed stay",
+        // Of a new key that could not be made in all regions, too.
+        functions: &["C_DestroyObject", PAIR, KEY, CREATE, UNWRAP],
+        loss: "no keys are destroyed, unless `on_destroy = \"disable\"`, and those stay whose import failed, or which could \
+               not be made in all regions of a token with `replica_regions`",
         need: Need::Function,
         scope: Scope::Key,
     },

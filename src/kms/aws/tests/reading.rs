@@ -52,7 +52,7 @@ fn a_pair_of_every_kind_is_made_and_read_with_its_public_half() {
             usage,
             ..new_key()
         };
-        let (made, answer) = kms.create_key(&request, &none_known()).unwrap();
+        let (made, answer) = kms.make_key(&request, &none_known()).unwrap();
         assert_eq!((answer.spec, answer.usage), (spec, usage));
         assert!(answer.public.is_some() && answer.local.is_none(), "{spec}");
         assert_eq!(read(&kms, &made).unwrap(), answer);
@@ -81,7 +81,7 @@ fn a_symmetric_key_is_made_with_two_requests_and_read_with_two() {
             usage: KeyUsage::GenerateVerifyMac,
             ..new_key()
         };
-        let (made, answer) = kms.create_key(&request, &none_known()).unwrap();
+        let (made, answer) = kms.make_key(&request, &none_known()).unwrap();
         assert_eq!(answer, expected);
         let calls = emulator.calls();
         assert_eq!((calls.of("DescribeKey"), calls.total), (1, 2));
@@ -100,9 +100,7 @@ fn a_new_symmetric_key_that_reads_do_not_show_yet_is_waited_for_with_one_creatio
         usage: KeyUsage::GenerateVerifyMac,
         ..new_key()
     };
-    kms_at(&emulator)
-        .create_key(&request, &none_known())
-        .unwrap();
+    kms_at(&emulator).make_key(&request, &none_known()).unwrap();
     let calls = emulator.calls();
     assert_eq!((calls.of("CreateKey"), calls.of("DescribeKey")), (1, 3));
 }
