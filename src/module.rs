@@ -133,7 +133,10 @@ impl Module {
             .ok_or_else(|| CKR_SLOT_ID_INVALID.into())
     }
 
+    /// The session that a function is called in.
     pub(crate) fn session(&self, handle: CK_SESSION_HANDLE) -> Result<Arc<Session>> {
-        self.sessions.get(handle)
+        let session = self.sessions.get(handle)?;
+        session.token().begin_call();
+        Ok(session)
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use common_p11::attribute::{id, label, private_keys};
 use common_p11::{World, calls};
 use cryptoki_sys::*;
-use kms_emulator::{Emulator, NewKeys, Options};
+use kms_emulator::{Change, Effect, Emulator, Fault, NewKeys, Options};
 use serde_json::json;
 
 fn ours(count: usize) -> NewKeys {
@@ -132,6 +132,35 @@ fn keys_that_are_named_are_looked_at_and_no_others() {
         ("ListResourceTags", 1),
     ]);
     assert_eq!(world.take_calls(), expected);
+}
+
+#[test]
+fn pages_that_never_end_end_the_listing() {
+    let world = World::with("listing_deadline = 30");
+    world.create_keys(&foreign(3));
+    let first = world.ask("ListKeys", &json!({ "Limit": 1 }));
+    let set = |member: &str, value: serde_json::Value| Change::Set {
+        member: member.to_owned(),
+        value,
+    };
+    let again = Effect::Changed(vec![
+        set("Truncated", json!(true)),
+        set("NextMarker", first["NextMarker"].clone()),
+    ]);
+    world
+        .emulator
+        .fault(Fault::once("ListKeys", again).times(1_000_000));
+    world.take_calls();
+    let find = || world.module.session().find(&[private_keys()]);
+    let begun = Instant::now();
+    assert_eq!(find(), Err(CKR_DEVICE_ERROR));
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(world.take_calls(), calls([("ListKeys", 2)]));
+    let told = "its next page is one that was read already";
+    assert!(world.log().contains(told), "{}", world.log());
+    world.emulator.clear_faults();
+    assert_eq!(find().unwrap().len(), 3);
 }
 
 /// Waits until this is so, for a minute at most.

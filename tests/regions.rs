@@ -4,15 +4,19 @@
 
 mod common_p11;
 
+use std::time::{Duration, Instant};
+
 use common_p11::attribute::{bytes, flag, id, label, private_keys, public_keys, ulong};
 use common_p11::{Cloud, Counts, Session, World, ask, calls};
 use cryptoki_sys::*;
-use kms_emulator::{Effect, Emulator, Fault};
+use kms_emulator::{Change, Effect, Emulator, Fault};
 use kms_pkcs11_testkit::{from_hex, hex, python};
 use serde_json::{Value, json};
 
 const SCRIPT: &str = include_str!("import_keys.py");
 const MESSAGE: &[u8] = b"a message";
+/// What a busy machine may add.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// The first is that of the token; the others have its replicas.
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-south-1"];
@@ -253,6 +257,104 @@ fn a_key_that_cannot_be_in_every_region_is_kept_in_none_and_the_log_says_so() {
             );
             assert!(regions.world.log().contains(&told), "{arn}");
         }
+    }
+}
+
+#[test]
+fn a_key_that_is_not_readable_in_time_where_it_was_made_is_kept_in_no_region() {
+    let regions = Regions::start("key_ready_timeout = 1");
+    let home = &regions.world.emulator;
+    let of_another_kind = Effect::Changed(vec![Change::Set {
+        member: "PublicKey".to_owned(),
+        value: json!("AAAA"),
+    }]);
+    for (count, effect) in (1..).zip([
+        failure("KMSInvalidStateException"),
+        failure("NotFoundException"),
+        failure("AccessDeniedException"),
+        of_another_kind,
+    ]) {
+        home.fault(Fault::once("GetPublicKey", effect).times(1000));
+        assert!(regions.home().generate_p256([7], "pair").is_err());
+        home.clear_faults();
+        let keys = home.keys();
+        assert_eq!(keys.len(), count);
+        for key in keys {
+            assert_eq!(key.state, "PendingDeletion");
+            let told = format!("{}: made for a key that could not be made", key.arn);
+            assert!(regions.world.log().contains(&told), "{}", key.arn);
+        }
+        assert_eq!(regions.home().find(&[]), Ok(Vec::new()));
+    }
+    let [home, ireland, mumbai] = regions.take_calls();
+    assert_eq!(home.get("ReplicateKey"), None);
+    // Whether one of them has it is nothing that is known when the answer was lost.
+    let asked = calls([("ScheduleKeyDeletion", 4)]);
+    assert_eq!([ireland, mumbai], [asked.clone(), asked]);
+    assert!(!regions.world.log().contains("and stays"));
+}
+
+#[test]
+fn a_key_that_cannot_be_seen_any_more_where_it_was_made_is_told_of_as_left_behind() {
+    let regions = Regions::start("key_ready_timeout = 1\ndeadline = 1");
+    let home = &regions.world.emulator;
+    for operation in ["GetPublicKey", "ScheduleKeyDeletion"] {
+        home.fault(Fault::once(operation, failure("NotFoundException")).times(1000));
+    }
+    assert_eq!(
+        regions.home().generate_p256([7], "pair"),
+        Err(CKR_DEVICE_ERROR)
+    );
+    let arn = home.keys()[0].arn.clone();
+    let log = regions.world.log();
+    let is_told = |line: &str| line.contains(&arn) && line.contains("it may not have been deleted");
+    assert!(log.lines().any(is_told), "{log}");
+}
+
+#[test]
+fn an_import_that_is_not_readable_in_time_where_it_was_made_is_kept_in_no_region() {
+    let regions = Regions::start("key_ready_timeout = 30\nattempt_timeout = 60\ndeadline = 60");
+    let secret = [
+        ulong(CKA_CLASS, CKO_SECRET_KEY),
+        ulong(CKA_KEY_TYPE, CKK_AES),
+        flag(CKA_TOKEN, true),
+        bytes(CKA_VALUE, [7; 32]),
+    ];
+    let refusal = failure("AccessDeniedException");
+    let home = &regions.world.emulator;
+    home.fault(Fault::once("DescribeKey", refusal));
+    assert_eq!(regions.home().create(&secret), Err(CKR_FUNCTION_REJECTED));
+    assert_eq!(home.keys()[0].state, "PendingDeletion");
+    let [home, ..] = regions.take_calls();
+    assert_eq!(home.get("ImportKeyMaterial"), Some(&1));
+    assert_eq!(home.get("ReplicateKey"), None);
+}
+
+#[test]
+fn a_key_becomes_usable_at_home_and_elsewhere_within_one_time_for_both() {
+    const READY: Duration = Duration::from_secs(2);
+    let regions = Regions::start("key_ready_timeout = 2\nattempt_timeout = 10");
+    regions.home().find(&[]).unwrap();
+    let slow = Effect::Latency { ms: 1700 };
+    let home = &regions.world.emulator;
+    home.fault(Fault::once("GetPublicKey", slow));
+    for other in &regions.others {
+        other.fault(Fault::once("DescribeKey", Effect::Hang).times(1000));
+    }
+    let begun = Instant::now();
+    assert_eq!(
+        regions.home().generate_p256([7], "pair"),
+        Err(CKR_DEVICE_ERROR)
+    );
+    let took = begun.elapsed();
+    assert!(took < READY + SLACK, "{took:?}");
+}
+
+fn failure(code: &str) -> Effect {
+    Effect::Error {
+        code: code.to_owned(),
+        message: "on purpose".to_owned(),
+        status: 400,
     }
 }
 

@@ -201,6 +201,12 @@ impl Emulator {
         self.service.settings.set_creating_reads(count);
     }
 
+    /// New RSA keys, whose making takes from a tenth of a second to seconds, have the material of one that this process
+    /// made before.
+    pub fn set_spares_rsa(&self, spares: bool) {
+        self.service.settings.set_spares_rsa(spares);
+    }
+
     /// Tells where another region is.
     pub fn set_peer(&self, region: &str, endpoint: &str) -> Result<(), PeerError> {
         self.service.peers.set(region, endpoint)

@@ -1,7 +1,7 @@
 //! The service: its keys, its settings, and how an operation gets at a key.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -42,6 +42,7 @@ pub(crate) struct Settings {
     latency_ms: AtomicU64,
     stale_reads: AtomicU32,
     creating_reads: AtomicU32,
+    spares_rsa: AtomicBool,
 }
 
 /// Which ways of naming a key an operation takes.
@@ -147,8 +148,13 @@ impl Service {
         let (origin, material) = if blueprint.external {
             (Origin::External(None), None)
         } else {
-            let made = Material::generate(blueprint.spec, blueprint.usage)?;
-            (Origin::Kms, Some(Arc::new(made)))
+            let (spec, usage) = (blueprint.spec, blueprint.usage);
+            let made = if spec.is_rsa() && self.settings.spares_rsa() {
+                Material::used_before(spec, usage)?
+            } else {
+                Arc::new(Material::generate(spec, usage)?)
+            };
+            (Origin::Kms, Some(made))
         };
         let core = KeyCore {
             arn: self.site.key_arn(&id),
@@ -223,6 +229,15 @@ impl Settings {
 
     pub(crate) fn set_creating_reads(&self, count: u32) {
         self.creating_reads.store(count, Ordering::Relaxed);
+    }
+
+    /// Whether new RSA keys have the material of earlier ones.
+    fn spares_rsa(&self) -> bool {
+        self.spares_rsa.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_spares_rsa(&self, spares: bool) {
+        self.spares_rsa.store(spares, Ordering::Relaxed);
     }
 
     pub(crate) fn set_stale_reads(&self, count: u32) {

@@ -73,6 +73,10 @@ impl KeySpec {
         }
     }
 
+    pub(crate) fn is_rsa(&self) -> bool {
+        matches!(self.material, MaterialKind::Rsa(_))
+    }
+
     pub(crate) fn is_symmetric_encryption(&self) -> bool {
         self.name == SYMMETRIC_DEFAULT
     }

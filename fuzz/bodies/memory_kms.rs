@@ -67,6 +67,7 @@ const MAGIC: &[u8] = b"blob";
 #[derive(Debug, Default)]
 pub(super) struct MemoryKms {
     state: Mutex<State>,
+    logins: Logins,
 }
 
 #[derive(Debug, Default)]
@@ -178,13 +179,11 @@ impl State {
         &mut self,
         request: &NewKey,
         refusal: Option<KmsErrorKind>,
-    ) -> Result<(KeyEntry, KeyAnswer), KmsErrorKind> {
+    ) -> Result<KeyEntry, KmsErrorKind> {
         if self.keys.len() >= MOST_KEYS {
             return Err(KmsErrorKind::LimitExceeded);
         }
-        let entry = self.add(request.spec, request.usage, request.tags.clone(), refusal);
-        let answer = self.key(&entry)?.answer.clone();
-        Ok((entry, answer))
+        Ok(self.add(request.spec, request.usage, request.tags.clone(), refusal))
     }
 
     fn key(&mut self, entry: &KeyEntry) -> Result<&mut Key, KmsErrorKind> {
@@ -200,6 +199,14 @@ impl Kms for MemoryKms {
     }
 
     fn log_out(&self) {}
+
+    fn places(&self) -> Vec<Box<dyn Kms>> {
+        Vec::new()
+    }
+
+    fn logins(&self) -> &Logins {
+        &self.logins
+    }
 
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
         self.answer("ListKeys", |state| {
@@ -249,14 +256,13 @@ impl Kms for MemoryKms {
         keys.iter().map(read).collect()
     }
 
-    fn create_key(&self, request: &NewKey, _: &Search) -> Result<(KeyEntry, KeyAnswer), KmsError> {
+    fn create_key(&self, request: &NewKey, _: &Search) -> Result<KeyEntry, KmsError> {
         self.answer("CreateKey", |state| state.create(request, None))
     }
 
     fn create_key_for_import(&self, request: &NewKey, _: &Search) -> Result<KeyEntry, KmsError> {
         self.answer("CreateKey", |state| {
-            let (entry, _) = state.create(request, Some(KmsErrorKind::InvalidState))?;
-            Ok(entry)
+            state.create(request, Some(KmsErrorKind::InvalidState))
         })
     }
 
@@ -273,6 +279,7 @@ impl Kms for MemoryKms {
         key: &KeyEntry,
         spec: KeySpec,
         usage: KeyUsage,
+        _: Sent,
     ) -> Result<bool, KmsError> {
         self.answer("DescribeKey", |state| {
             let key = state.key(key)?;
@@ -465,7 +472,7 @@ impl Kms for MemoryKms {
         })
     }
 
-    fn schedule_deletion(&self, key: &KeyEntry, _: u8) -> Result<(), KmsError> {
+    fn schedule_deletion(&self, key: &KeyEntry, _: u8, _: Sent) -> Result<(), KmsError> {
         self.manage("ScheduleKeyDeletion", key, |key| {
             key.refusal = Some(KmsErrorKind::InvalidState);
         })

@@ -4,6 +4,7 @@
 //! built by the first call, on the runtime's threads.
 
 mod absence;
+mod acting;
 mod ambient;
 mod attempts;
 mod audit;
@@ -27,6 +28,7 @@ mod limiter;
 mod listing;
 mod manner;
 mod operations;
+mod places;
 mod quota;
 mod reading;
 mod regions;
@@ -58,11 +60,13 @@ pub(crate) use settings::AwsSettings;
 use super::runtime::{RunError, Runtime};
 use super::{
     Alias, DataKey, EncryptionAlgorithm, EncryptionContext, GRACE, Identity, ImportParameters,
-    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, MacAlgorithm, MessageType,
-    Move, NewKey, RotationCounts, RotationStatus, Search, SigningAlgorithm, Stage, Tags,
-    WrappingAlgorithm,
+    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, Logins, MacAlgorithm,
+    MessageType, Move, NewKey, RotationCounts, RotationStatus, Search, Sent, SigningAlgorithm,
+    Stage, Tags, WrappingAlgorithm,
 };
 use crate::metrics::Metrics;
+use manner::Manner;
+use places::Place;
 use regions::{Regions, There};
 use request::Requests;
 
@@ -74,6 +78,8 @@ const TAGS_SHARE: f64 = 0.9;
 pub(crate) struct AwsKms {
     regions: Arc<Regions>,
     runtime: Arc<Runtime>,
+    /// Where keys are listed.
+    place: Place,
 }
 
 impl AwsKms {
@@ -87,6 +93,7 @@ impl AwsKms {
         Self {
             regions: Arc::new(Regions::new(settings, http, metrics)),
             runtime,
+            place: Place::Home,
         }
     }
 
@@ -136,6 +143,29 @@ impl AwsKms {
         self.wait(operation, budget, |deadline| work(requests, deadline))
     }
 
+    /// The same for what lists keys, at the place of this.
+    fn list<T, W, F>(
+        &self,
+        operation: &'static str,
+        budget: Duration,
+        work: W,
+    ) -> Result<T, KmsError>
+    where
+        T: Send + 'static,
+        W: FnOnce(Arc<Requests>, Instant) -> F + Send + 'static,
+        F: Future<Output = Result<T, KmsError>> + Send + 'static,
+    {
+        let (regions, place) = (Arc::clone(&self.regions), self.place);
+        self.wait(operation, budget, move |deadline| {
+            place.list(regions, deadline, work)
+        })
+    }
+
+    /// A key of the place of this as the token's own region names it.
+    fn at_home(&self, key: KeyEntry) -> Option<KeyEntry> {
+        self.place.at_home(&self.regions, key)
+    }
+
     /// The same for what a key does, in whichever region: `work` gets the key as it is called there, and may be done
     /// more than once.
     fn run_anywhere<T, W, F>(
@@ -173,7 +203,8 @@ impl AwsKms {
     {
         let deadline = Instant::now() + budget;
         // Boxed on the worker: the SDK's futures are large, the caller's stack may be small.
-        let boxed = async move { Box::pin(work(deadline)).await };
+        let login = self.logins().of_call();
+        let boxed = login.of(async move { Box::pin(work(deadline)).await });
         self.runtime
             .run(boxed, budget + GRACE)
             .unwrap_or_else(|error| Err(interrupted(operation, budget, &error)))
@@ -196,7 +227,7 @@ impl AwsKms {
             return Vec::new();
         }
         let owned = keys.to_vec();
-        self.run_within(operation, budget, move |requests, deadline| async move {
+        self.list(operation, budget, move |requests, deadline| async move {
             Ok(work(requests, owned, deadline).await)
         })
         .unwrap_or_else(|error| {
@@ -230,6 +261,9 @@ impl AwsKms {
 
 impl Kms for AwsKms {
     fn log_in(&self, identity: Identity) -> Result<(), KmsError> {
+        // Whatever began before is none of this user's, but for this call itself.
+        self.logins().change();
+        self.logins().begin_call();
         let regions = Arc::clone(&self.regions);
         let budget = Stage::Request.left(self.time(Stage::Request));
         self.wait(caller::OPERATION, budget, |deadline| async move {
@@ -238,15 +272,35 @@ impl Kms for AwsKms {
     }
 
     fn log_out(&self) {
+        self.logins().change();
         self.regions.log_out();
     }
 
+    fn places(&self) -> Vec<Box<dyn Kms>> {
+        let places = Place::all(&self.regions).into_iter();
+        let at = |place| -> Box<dyn Kms> {
+            Box::new(Self {
+                regions: Arc::clone(&self.regions),
+                runtime: Arc::clone(&self.runtime),
+                place,
+            })
+        };
+        places.map(at).collect()
+    }
+
+    fn logins(&self) -> &Logins {
+        self.regions.home().logins()
+    }
+
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError> {
-        self.run(
-            "ListKeys",
-            Stage::Listing,
-            |requests, deadline| async move { requests.list_keys(deadline).await },
-        )
+        let left = Stage::Listing.left(self.time(Stage::Listing));
+        let keys = self.list("ListKeys", left, |requests, deadline| async move {
+            requests.list_keys(deadline).await
+        })?;
+        Ok(keys
+            .into_iter()
+            .filter_map(|key| self.at_home(key))
+            .collect())
     }
 
     fn list_tags(&self, keys: &[KeyEntry]) -> Vec<Result<Tags, KmsError>> {
@@ -254,7 +308,9 @@ impl Kms for AwsKms {
         let budget = Stage::Listing
             .left(self.time(Stage::Listing))
             .mul_f64(TAGS_SHARE);
-        self.run_each("ListResourceTags", keys, budget, Requests::list_tags)
+        let own = |key| self.place.own(&self.regions, key);
+        let keys: Vec<KeyEntry> = keys.iter().map(own).collect();
+        self.run_each("ListResourceTags", &keys, budget, Requests::list_tags)
     }
 
     fn list_tagged(&self, tags: &Tags) -> Result<Vec<(KeyEntry, Tags)>, KmsError> {
@@ -263,28 +319,30 @@ impl Kms for AwsKms {
         // It may never answer here, and then keys have to be listed.
         let is_chosen = self.regions.home().settings().needs_tagging;
         let budget = if is_chosen { left } else { left / 2 };
-        self.run_within(
+        let keys = self.list(
             tagging::OPERATION,
             budget,
             |requests, deadline| async move { requests.list_tagged(&tags, deadline).await },
-        )
+        )?;
+        let at_home = |(key, tags)| self.at_home(key).map(|key| (key, tags));
+        Ok(keys.into_iter().filter_map(at_home).collect())
     }
 
     fn list_aliases(&self) -> Result<Vec<Alias>, KmsError> {
-        self.run(
-            "ListAliases",
-            Stage::Listing,
-            |requests, deadline| async move { requests.list_aliases(deadline).await },
-        )
+        let left = Stage::Listing.left(self.time(Stage::Listing));
+        self.list("ListAliases", left, |requests, deadline| async move {
+            requests.list_aliases(deadline).await
+        })
     }
 
     fn describe_key(&self, id: &str) -> Result<KeyEntry, KmsError> {
-        let id = id.to_owned();
-        self.run(
-            "DescribeKey",
-            Stage::Listing,
-            |requests, deadline| async move { requests.describe_key(&id, deadline).await },
-        )
+        const OPERATION: &str = "DescribeKey";
+        let id = self.place.name(&self.regions, OPERATION, id.to_owned())?;
+        let left = Stage::Listing.left(self.time(Stage::Listing));
+        let key = self.list(OPERATION, left, |requests, deadline| async move {
+            requests.describe_key(&id, deadline).await
+        })?;
+        Ok(self.at_home(key.clone()).unwrap_or(key))
     }
 
     fn read_keys(&self, keys: &[KeyEntry], stage: Stage) -> Vec<Result<KeyAnswer, KmsError>> {
@@ -295,14 +353,9 @@ impl Kms for AwsKms {
         })
     }
 
-    fn create_key(
-        &self,
-        request: &NewKey,
-        search: &Search,
-    ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
+    fn create_key(&self, request: &NewKey, search: &Search) -> Result<KeyEntry, KmsError> {
         let (request, search) = (request.clone(), search.clone());
-        // To wait for it, too.
-        let budget = self.creation_budget(&search) + self.time(Stage::Ready);
+        let budget = self.creation_budget(&search);
         self.run_within("CreateKey", budget, |requests, _| async move {
             requests.create_key(&request, &search).await
         })
@@ -341,6 +394,7 @@ impl Kms for AwsKms {
         key: &KeyEntry,
         spec: KeySpec,
         usage: KeyUsage,
+        sent: Sent,
     ) -> Result<bool, KmsError> {
         let own = key.clone();
         self.run_at(
@@ -348,7 +402,8 @@ impl Kms for AwsKms {
             "DescribeKey",
             Stage::Request,
             move |requests, deadline| async move {
-                requests.awaits_import(&own, spec, usage, deadline).await
+                let work = requests.awaits_import(&own, spec, usage, deadline);
+                Manner::from(sent).of(work).await
             },
         )
     }
@@ -606,16 +661,20 @@ impl Kms for AwsKms {
         )
     }
 
-    fn schedule_deletion(&self, key: &KeyEntry, window_days: u8) -> Result<(), KmsError> {
+    fn schedule_deletion(
+        &self,
+        key: &KeyEntry,
+        window_days: u8,
+        sent: Sent,
+    ) -> Result<(), KmsError> {
         let own = key.clone();
         self.run_at(
             key,
             "ScheduleKeyDeletion",
             Stage::Request,
             move |requests, deadline| async move {
-                requests
-                    .schedule_deletion(&own, window_days, deadline)
-                    .await
+                let work = requests.schedule_deletion(&own, window_days, deadline);
+                Manner::from(sent).of(work).await
             },
         )
     }

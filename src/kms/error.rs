@@ -30,6 +30,8 @@ pub(crate) enum KmsErrorKind {
     Identity,
     /// No credentials, expired or unknown ones, or a signature KMS does not accept.
     Credentials,
+    /// The login that the call began under has ended, so that nothing more is sent for it.
+    LoggedOut,
     /// `InvalidCiphertextException`, `IncorrectKeyException`.
     InvalidCiphertext,
     /// `KMSInvalidSignatureException`, `KMSInvalidMacException`.
@@ -86,8 +88,6 @@ pub(crate) struct KmsError {
     pub(crate) request_id: Option<Box<str>>,
     /// Whether the log says so already, and nothing has changed since.
     pub(crate) is_told: bool,
-    /// Whether KMS was not even asked, because its endpoint is deemed down.
-    pub(crate) is_unsent: bool,
     pub(crate) course: Course,
 }
 
@@ -97,7 +97,7 @@ pub(crate) enum Course {
     /// To its end: what failed it is its endpoint, or the way there.
     #[default]
     Ended,
-    /// Nothing was sent.
+    /// Nothing was sent: its endpoint is deemed down, it was not its turn in time, or there was nobody to ask as.
     Unsent,
     /// The time of its call was over so long after it had been sent.
     CutShort { millis: u32 },
@@ -119,7 +119,6 @@ impl KmsError {
             message: message.into(),
             request_id: None,
             is_told: false,
-            is_unsent: false,
             course: Course::Ended,
         }
     }
@@ -141,12 +140,21 @@ impl KmsError {
         }
     }
 
+    /// True when the endpoint did not serve: one of another region may.
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(
+            self.kind,
+            KmsErrorKind::Unavailable | KmsErrorKind::Timeout | KmsErrorKind::Network
+        )
+    }
+
     /// True when KMS could not be reached, would not serve anybody, whatever the key, or is not what answered.
     pub(crate) fn is_outage(&self) -> bool {
         matches!(
             self.kind,
             KmsErrorKind::Identity
                 | KmsErrorKind::Credentials
+                | KmsErrorKind::LoggedOut
                 | KmsErrorKind::Throttled
                 | KmsErrorKind::Unavailable
                 | KmsErrorKind::Timeout
@@ -204,6 +212,7 @@ impl KmsError {
             Kind::Credentials => {
                 "check that AWS credentials are configured for this process, valid, not expired, and that the clock is right"
             }
+            Kind::LoggedOut => "log in, and call again",
             Kind::InvalidCiphertext => {
                 "check that the ciphertext was made for this key with the same algorithm"
             }
@@ -281,6 +290,7 @@ impl KmsErrorKind {
         Self::AccessDenied,
         Self::Identity,
         Self::Credentials,
+        Self::LoggedOut,
         Self::InvalidCiphertext,
         Self::InvalidSignature,
         Self::KeyMaterial,

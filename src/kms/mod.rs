@@ -6,6 +6,7 @@
 mod aws;
 mod error;
 mod identity;
+mod login;
 pub(crate) mod permissions;
 mod runtime;
 mod spec;
@@ -20,6 +21,7 @@ use zeroize::Zeroizing;
 pub(crate) use aws::{AwsKms, AwsSettings, SharedHttp};
 pub(crate) use error::{Caller, Course, KmsError, KmsErrorKind, Phase, is_of_clock};
 pub(crate) use identity::{IDENTITY_FORMS, Identity};
+pub(crate) use login::{Login, Logins};
 pub(crate) use runtime::{Runtime, WithSignalsBlocked};
 pub(crate) use spec::{
     EncryptionAlgorithm, KeySpec, KeyUsage, MacAlgorithm, MessageType, SigningAlgorithm,
@@ -105,6 +107,15 @@ pub(crate) const CREATED_TAG: &str = "p11:created";
 /// Tells the keys that cannot be one made just now.
 pub(crate) type Known = Arc<dyn Fn(&KeyEntry) -> bool + Send + Sync>;
 
+/// When a request is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// Not while its endpoint is deemed down.
+    WhenUp,
+    /// Even then: it is the last one about its key, which stays as it is where this one fails.
+    Anyway,
+}
+
 /// How a key is found whose `CreateKey` was not answered, by its [`CREATED_TAG`].
 #[derive(Clone)]
 pub(crate) enum Search {
@@ -163,8 +174,19 @@ pub(crate) trait Kms: Send + Sync {
     /// else everything stays as it is. For tokens whose PIN gives the credentials.
     fn log_in(&self, identity: Identity) -> Result<(), KmsError>;
 
-    /// Forgets the identity.
+    /// Forgets the identity. Nothing is sent any more of calls that began before:
+    /// [`KmsErrorKind::LoggedOut`].
     fn log_out(&self);
+
+    /// Where keys may be listed before the token has any: its own region, of whose requests none is waited for longer
+    /// than for an attempt, and then those that have replicas of its multi-Region keys, which show these alone and
+    /// name them as the token's own region does. Empty where keys are listed in that region whatever happens.
+    ///
+    /// What they are good for is [`Kms::list_keys`] up to [`Kms::describe_key`].
+    fn places(&self) -> Vec<Box<dyn Kms>>;
+
+    /// Tells one login from the next.
+    fn logins(&self) -> &Logins;
 
     /// Every key of the account and region (`ListKeys`, all pages, 1000 a page).
     fn list_keys(&self) -> Result<Vec<KeyEntry>, KmsError>;
@@ -193,17 +215,12 @@ pub(crate) trait Kms: Send + Sync {
     /// [`KmsErrorKind::InvalidState`].
     fn read_keys(&self, keys: &[KeyEntry], stage: Stage) -> Vec<Result<KeyAnswer, KmsError>>;
 
-    /// Makes a key and waits until it can be read as [`Kms::read_keys`] reads it, so that the first
-    /// use of it succeeds (`CreateKey` once, never retried by the transport; then `GetPublicKey`,
-    /// or `DescribeKey` for a symmetric key, until the key is found and enabled).
+    /// Makes a key, which may not be there for other requests yet (`CreateKey` once, never retried by the
+    /// transport).
     ///
-    /// When the answer of `CreateKey` is lost, the key is looked for by its [`CREATED_TAG`], for one
-    /// deadline more. An error about a key that exists names it.
-    fn create_key(
-        &self,
-        request: &NewKey,
-        search: &Search,
-    ) -> Result<(KeyEntry, KeyAnswer), KmsError>;
+    /// When the answer is lost, the key is looked for by its [`CREATED_TAG`], for one deadline more. An error about
+    /// a key that exists names it.
+    fn create_key(&self, request: &NewKey, search: &Search) -> Result<KeyEntry, KmsError>;
 
     /// Makes a key without material, as [`Kms::create_key`] does (with `Origin` EXTERNAL).
     fn create_key_for_import(
@@ -230,6 +247,7 @@ pub(crate) trait Kms: Send + Sync {
         key: &KeyEntry,
         spec: KeySpec,
         usage: KeyUsage,
+        sent: Sent,
     ) -> Result<bool, KmsError>;
 
     /// What material for a key is to be wrapped under (`GetParametersForImport`), waiting for a key
@@ -251,7 +269,8 @@ pub(crate) trait Kms: Send + Sync {
         lifetime: Option<Duration>,
     ) -> Result<(), KmsError>;
 
-    /// Waits until a key that this process made can be read as [`Kms::read_keys`] reads it.
+    /// Waits until a key that this process made can be read as [`Kms::read_keys`] reads it, so that the first use of
+    /// it succeeds (`GetPublicKey`, or `DescribeKey` for a symmetric key, until the key is found and enabled).
     fn await_key(
         &self,
         key: &KeyEntry,
@@ -351,7 +370,12 @@ pub(crate) trait Kms: Send + Sync {
     fn untag(&self, key: &KeyEntry, tag_keys: &[String]) -> Result<(), KmsError>;
 
     /// Schedules the key's deletion after a window of 7 to 30 days (`ScheduleKeyDeletion`).
-    fn schedule_deletion(&self, key: &KeyEntry, window_days: u8) -> Result<(), KmsError>;
+    fn schedule_deletion(
+        &self,
+        key: &KeyEntry,
+        window_days: u8,
+        sent: Sent,
+    ) -> Result<(), KmsError>;
 
     /// Whether the key is on its way out already (`DescribeKey`).
     fn is_pending_deletion(&self, key: &KeyEntry) -> Result<bool, KmsError>;

@@ -6,6 +6,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use super::login::Login;
+
 /// How long after a deadline the answer of whoever is at work is awaited: it says more about what happened than the
 /// passing of time does.
 pub(crate) const GRACE: Duration = Duration::from_millis(250);
@@ -21,43 +23,69 @@ pub(crate) enum Stage {
     Ready,
 }
 
-/// When the first request of each stage was made.
-type Begun = [Option<Instant>; 3];
+/// What is known of a call.
+#[derive(Clone, Copy)]
+struct Call {
+    /// When the first request of each stage was made.
+    begun: [Option<Instant>; 3],
+    /// Under which it began, once that was asked.
+    login: Option<Login>,
+}
+
+impl Call {
+    const NEW: Self = Self {
+        begun: [None; 3],
+        login: None,
+    };
+}
 
 thread_local! {
     /// `None` outside of a call. It has no destructor, so that an exit handler of the host may call, too.
-    static CALL: Cell<Option<Begun>> = const { Cell::new(None) };
+    static CALL: Cell<Option<Call>> = const { Cell::new(None) };
 }
 
 /// Runs one PKCS#11 call, or background work that has as much time.
 pub(crate) fn call<T>(run: impl FnOnce() -> T) -> T {
-    struct Restored(Option<Begun>);
+    struct Restored(Option<Call>);
     impl Drop for Restored {
         fn drop(&mut self) {
             CALL.set(self.0);
         }
     }
-    let _restored = Restored(CALL.replace(Some([None; 3])));
+    let _restored = Restored(CALL.replace(Some(Call::NEW)));
     run()
 }
 
 impl Stage {
     /// What is left for this stage of the call, of which it may take `most` in all.
     pub(crate) fn left(self, most: Duration) -> Duration {
-        let Some(mut begun) = CALL.get() else {
+        let Some(mut call) = CALL.get() else {
             return most;
         };
-        let since = *begun[self as usize].get_or_insert_with(Instant::now);
-        CALL.set(Some(begun));
+        let since = *call.begun[self as usize].get_or_insert_with(Instant::now);
+        CALL.set(Some(call));
         most.saturating_sub(since.elapsed())
     }
 
     /// Gives this stage of the call its time once more: for what has to be done after a failure.
     pub(crate) fn anew(self) {
-        if let Some(mut begun) = CALL.get() {
-            begun[self as usize] = None;
-            CALL.set(Some(begun));
+        if let Some(mut call) = CALL.get() {
+            call.begun[self as usize] = None;
+            CALL.set(Some(call));
         }
+    }
+}
+
+/// The login that this thread's call began under; `None` outside of a call, too.
+pub(super) fn login() -> Option<Login> {
+    CALL.get().and_then(|call| call.login)
+}
+
+/// Takes note of it.
+pub(super) fn set_login(login: Login) {
+    if let Some(call) = CALL.get() {
+        let login = Some(login);
+        CALL.set(Some(Call { login, ..call }));
     }
 }
 

@@ -5,7 +5,7 @@ use pkcs11_sys::*;
 use super::Token;
 use crate::config::OnDestroy;
 use crate::error::{Error, Result};
-use crate::kms::{KeyEntry, Phase};
+use crate::kms::{KeyEntry, Phase, Sent};
 use crate::object::Part;
 
 impl Token {
@@ -22,9 +22,10 @@ impl Token {
         }
         let (key, part) = snapshot.object(handle).ok_or(CKR_OBJECT_HANDLE_INVALID)?;
         match part {
-            Part::Public => self
-                .view
-                .change(|inventory| inventory.public_destroyed(&key.entry)),
+            Part::Public => {
+                self.view
+                    .change(|inventory| inventory.public_destroyed(&key.entry));
+            }
             Part::Private | Part::Secret => {
                 self.destroy_key(&key.entry)?;
                 self.view
@@ -59,7 +60,7 @@ impl Token {
             OnDestroy::Schedule => {
                 let schedule = |key: &KeyEntry| {
                     let window_days = self.config.deletion_window_days;
-                    self.kms.schedule_deletion(key, window_days)
+                    self.kms.schedule_deletion(key, window_days, Sent::WhenUp)
                 };
                 self.elsewhere(key, schedule).and_then(|()| schedule(key))
             }

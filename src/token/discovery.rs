@@ -39,6 +39,16 @@ impl Way {
         self.get() == Some(Chosen::TaggingApi)
     }
 
+    /// The same as far as it is decided, for a listing that may come to nothing.
+    pub(super) fn copy(&self) -> Self {
+        Self(Mutex::new(self.get()))
+    }
+
+    /// Decides as that listing did.
+    pub(super) fn adopt(&self, other: &Self) {
+        *self.0.lock() = other.get();
+    }
+
     fn get(&self) -> Option<Chosen> {
         *self.0.lock()
     }
@@ -303,7 +313,10 @@ fn gives_way(way: Option<Chosen>, error: &KmsError) -> bool {
     match error.kind {
         KmsErrorKind::AccessDenied | KmsErrorKind::Unsupported => true,
         // Listing keys would fail as well, or make matters worse.
-        KmsErrorKind::Credentials | KmsErrorKind::Identity | KmsErrorKind::Throttled => false,
+        KmsErrorKind::Credentials
+        | KmsErrorKind::LoggedOut
+        | KmsErrorKind::Identity
+        | KmsErrorKind::Throttled => false,
         // It may never answer here. One that has answered will again.
         _ => way.is_none(),
     }

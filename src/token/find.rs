@@ -35,6 +35,8 @@ impl Token {
             None => snapshot.objects().filter(is_candidate).collect(),
         };
         self.fetch_materials(&candidates)?;
+        // Else keys that it could not read any more would seem not to be there.
+        self.view.check_call()?;
         let mut found: Vec<_> = candidates
             .iter()
             .filter(|shown| matches(shown, template))
@@ -73,7 +75,10 @@ impl Token {
                 part,
             })),
             Some(_) => Err(CKR_OBJECT_HANDLE_INVALID.into()),
-            None => Err(self.why_hidden(key, phase)),
+            None => {
+                self.view.check_call()?;
+                Err(self.why_hidden(key, phase))
+            }
         }
     }
 

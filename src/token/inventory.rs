@@ -115,6 +115,8 @@ pub(super) struct Shown<'a> {
 pub(super) struct Inventory {
     destroyable: bool,
     assigned: HashMap<(String, Part), CK_OBJECT_HANDLE>,
+    /// Keys with handles that the last listings did not show, and since when.
+    gone: HashMap<String, Instant>,
     listed: BTreeMap<String, Listed>,
     written: HashMap<String, Written>,
     destroyed: HashMap<String, Instant>,
@@ -150,6 +152,7 @@ impl Inventory {
         Self {
             destroyable,
             assigned: HashMap::new(),
+            gone: HashMap::new(),
             listed: BTreeMap::new(),
             written: HashMap::new(),
             destroyed: HashMap::new(),
@@ -170,6 +173,27 @@ impl Inventory {
         self.written
             .retain(|_, written| written.at.elapsed() < OVERLAY);
         self.destroyed.retain(|_, at| at.elapsed() < OVERLAY);
+        self.forget_gone(Instant::now());
+    }
+
+    /// Forgets the handles of keys that were deleted elsewhere. One that a listing misses, as it may miss a key for
+    /// minutes, has the same ones when it is back.
+    fn forget_gone(&mut self, now: Instant) {
+        let (listed, written) = (&self.listed, &self.written);
+        let is_known = |arn: &String| listed.contains_key(arn) || written.contains_key(arn);
+        self.gone.retain(|arn, _| !is_known(arn));
+        for (arn, _) in self.assigned.keys() {
+            if !is_known(arn) && !self.gone.contains_key(arn) {
+                self.gone.insert(arn.clone(), now);
+            }
+        }
+        let is_over = |since: &Instant| now.saturating_duration_since(*since) >= OVERLAY;
+        let over = self.gone.extract_if(|_, since| is_over(since));
+        let over: HashSet<String> = over.map(|(arn, _)| arn).collect();
+        if !over.is_empty() {
+            self.assigned.retain(|(arn, _), _| !over.contains(arn));
+            self.without_public.retain(|arn| !over.contains(arn));
+        }
     }
 
     /// Takes keys that a listing showed for the first time.
@@ -442,5 +466,45 @@ impl Inventory {
             .assigned
             .entry((entry.arn.clone(), part))
             .or_insert_with(handle::next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(number: u32) -> Listed {
+        let key_id = format!("00000000-0000-4000-8000-{number:012}");
+        Listed {
+            entry: KeyEntry {
+                arn: format!("arn:aws:kms:eu-west-1:111122223333:key/{key_id}"),
+                key_id,
+            },
+            tags: Tags::new(),
+            alias: None,
+        }
+    }
+
+    fn handles(inventory: &mut Inventory) -> Vec<CK_OBJECT_HANDLE> {
+        let snapshot = inventory.snapshot();
+        snapshot.objects().map(|shown| shown.handle).collect()
+    }
+
+    #[test]
+    fn handles_of_a_key_outlive_a_listing_that_misses_it_and_not_the_key() {
+        let mut inventory = Inventory::new(true);
+        inventory.replace_listing(vec![listed(1), listed(2)]);
+        let both = handles(&mut inventory);
+        inventory.replace_listing(vec![listed(1)]);
+        let first = handles(&mut inventory);
+        inventory.replace_listing(vec![listed(1), listed(2)]);
+        assert_eq!(handles(&mut inventory), both);
+
+        inventory.public_destroyed(&listed(2).entry);
+        inventory.replace_listing(vec![listed(1)]);
+        inventory.forget_gone(Instant::now() + OVERLAY);
+        assert_eq!(inventory.assigned.len(), Part::ALL.len());
+        assert!(inventory.gone.is_empty() && inventory.without_public.is_empty());
+        assert_eq!(handles(&mut inventory), first);
     }
 }

@@ -1,11 +1,13 @@
 //! Login: a state of the token in this process, and what a PIN is compared with or used for.
 
+use std::time::Instant;
+
 use pkcs11_sys::*;
 
 use super::Token;
 use crate::config::PinMode;
 use crate::error::{Error, Result};
-use crate::kms::{IDENTITY_FORMS, Identity, Phase};
+use crate::kms::{IDENTITY_FORMS, Identity, Phase, Stage};
 use crate::sync::{Condvar, Mutex};
 
 /// Whether the application logged in to a token.
@@ -38,11 +40,19 @@ impl State {
 }
 
 impl Login {
-    /// Begins a login; one that another thread begins or ends is waited for.
-    fn enter(&self) -> Result<Passage<'_>> {
+    /// Begins a login; one that another thread begins or ends is waited for, until an instant at most.
+    fn enter(&self, until: Instant) -> Result<Passage<'_>> {
         let state = self.state.lock();
         let passes = |state: &mut State| state.is_passing();
-        let mut state = self.changed.wait_while(&self.state, state, passes);
+        let (mut state, is_late) = self
+            .changed
+            .wait_while_until(&self.state, state, passes, until);
+        if is_late {
+            return Err(Error::new(
+                CKR_DEVICE_ERROR,
+                "another thread logs in or out and has not ended within the deadline",
+            ));
+        }
         if *state == State::User {
             return Err(CKR_USER_ALREADY_LOGGED_IN.into());
         }
@@ -114,7 +124,9 @@ impl Token {
                 ));
             }
         }
-        let attempt = self.login.enter()?;
+        let attempt = self
+            .login
+            .enter(Instant::now() + Stage::Request.left(self.config.deadline))?;
         let outcome = self.check_pin(pin).and_then(|()| {
             if attempt.succeed() {
                 return Ok(());
@@ -196,8 +208,24 @@ impl Token {
         ))
     }
 
+    /// Whether the login ended that this thread's call needs and began under: what it comes to is of nobody who is
+    /// there.
+    pub(super) fn check_login_lasts(&self) -> Result<()> {
+        if self.config.pin.needs_login() && self.kms.logins().ended_during_call() {
+            return Err(logged_out());
+        }
+        Ok(())
+    }
+
+    /// A PKCS#11 call begins in one of the token's sessions.
+    pub(crate) fn begin_call(&self) {
+        self.kms.logins().begin_call();
+    }
+
     /// What the user brought or made goes with the login.
     fn forget_user(&self) {
+        // First of all: calls that are under way add nothing to what is forgotten.
+        self.kms.logins().change();
         // Private objects of all sessions go (PKCS#11 3.2, 5.6.10).
         self.locals.end_login();
         if self.config.pin == PinMode::Credentials {
@@ -208,6 +236,14 @@ impl Token {
     }
 }
 
+/// The answer to a call whose login has ended meanwhile.
+pub(super) fn logged_out() -> Error {
+    Error::new(
+        CKR_USER_NOT_LOGGED_IN,
+        "the login that the call began under has ended meanwhile",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -215,13 +251,17 @@ mod tests {
 
     use super::*;
 
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(30)
+    }
+
     /// Ends a passage after a while; another thread that enters meanwhile must not get in before.
     #[track_caller]
     fn assert_waited_for(login: &Login, passage: Passage<'_>) {
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let next = login.enter().unwrap();
+                let next = login.enter(soon()).unwrap();
                 assert!(is_over.load(Ordering::SeqCst), "two at a time");
                 assert!(next.succeed());
             });
@@ -236,16 +276,26 @@ mod tests {
     #[test]
     fn a_login_waits_until_the_one_before_is_forgotten() {
         let login = Login::default();
-        assert!(login.enter().unwrap().succeed());
+        assert!(login.enter(soon()).unwrap().succeed());
         let leaving = login.leave().unwrap();
         assert!(login.leave().is_none(), "left twice");
         assert_waited_for(&login, leaving);
     }
 
     #[test]
+    fn a_login_waits_for_another_one_no_longer_than_it_has_time() {
+        let login = Login::default();
+        let first = login.enter(soon()).unwrap();
+        let late = login.enter(Instant::now() + Duration::from_millis(20));
+        assert_eq!(late.err().unwrap().rv(), CKR_DEVICE_ERROR);
+        drop(first);
+        assert!(login.enter(Instant::now()).is_ok());
+    }
+
+    #[test]
     fn a_login_that_was_given_up_fails_and_nobody_takes_its_place_before() {
         let login = Login::default();
-        let attempt = login.enter().unwrap();
+        let attempt = login.enter(soon()).unwrap();
         assert!(login.leave().is_none(), "nobody is logged in yet");
         assert!(login.leave_or_give_up().is_none());
         assert!(!attempt.succeed());

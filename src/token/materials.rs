@@ -11,6 +11,9 @@ use crate::sync::{Condvar, Mutex};
 
 /// How long a failed fetch is taken for an answer.
 const FAILURE_LASTS: Duration = Duration::from_secs(5);
+/// From so many failures on, those are forgotten that are this old: each find of a key that is there has a newer one.
+const MANY: usize = 1024;
+const OLD: Duration = Duration::from_hours(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Materials {
@@ -37,6 +40,16 @@ impl Failure {
     fn holds(&self) -> bool {
         let is_of_key = self.error.kind == KmsErrorKind::Unsupported && self.error.code.is_empty();
         is_of_key || self.at.elapsed() < FAILURE_LASTS
+    }
+}
+
+impl State {
+    /// Forgets why keys could not be read that may be gone since.
+    fn forget_old(&mut self) {
+        // Not with every failure: when there are twice as many as the last time.
+        if self.failed.len() >= MANY && self.failed.len().is_power_of_two() {
+            self.failed.retain(|_, failure| failure.at.elapsed() < OLD);
+        }
     }
 }
 
@@ -111,7 +124,12 @@ impl Materials {
         };
         let entries: Vec<KeyEntry> = mine.iter().map(|key| key.entry.clone()).collect();
         for (key, answer) in mine.iter().zip(kms.read_keys(&entries, stage)) {
-            self.settle(epoch, key, answer.and_then(|answer| material(key, &answer)));
+            let result = answer.and_then(|answer| material(key, &answer));
+            if matches!(&result, Err(error) if error.kind == KmsErrorKind::LoggedOut) {
+                // It says nothing to the calls of the next login, who may know the same key.
+                continue;
+            }
+            self.settle(epoch, key, result);
         }
     }
 
@@ -131,6 +149,7 @@ impl Materials {
                     at: Instant::now(),
                 };
                 let before = state.failed.insert(key.entry.arn.clone(), failure);
+                state.forget_old();
                 if before.is_none_or(|before| before.error.kind != error.kind) {
                     log_hidden(key, &error);
                 }
@@ -176,5 +195,28 @@ fn log_hidden(key: &Key, error: &KmsError) {
             tracing::info!("{arn} is hidden for now: {error}");
         }
         _ => error.warn(format_args!("{arn} is hidden for now")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_failures_the_old_ones_are_forgotten() {
+        let error = KmsError::local(KmsErrorKind::AccessDenied, "GetPublicKey", None, "");
+        let now = Instant::now();
+        let before = now.checked_sub(OLD).unwrap();
+        let mut state = State::default();
+        for number in 0..MANY {
+            let at = if number % 2 == 0 { now } else { before };
+            let error = error.clone();
+            state
+                .failed
+                .insert(number.to_string(), Failure { error, at });
+            state.forget_old();
+        }
+        assert_eq!(state.failed.len(), MANY / 2);
+        assert!(state.failed.values().all(|failure| failure.at == now));
     }
 }

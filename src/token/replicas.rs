@@ -4,7 +4,7 @@
 
 use super::Token;
 use crate::error::Result;
-use crate::kms::{KeyEntry, KmsError, KmsErrorKind as Kind, NewKey, Phase, Stage};
+use crate::kms::{KeyEntry, KmsError, KmsErrorKind as Kind, NewKey, Phase, Sent, Stage};
 
 /// The days after which a key is deleted that its program was never told of: the fewest that KMS has.
 pub(super) const ORPHAN_WINDOW_DAYS: u8 = 7;
@@ -21,18 +21,23 @@ impl Token {
 
     /// Has a new key deleted in every region, or says where it stays.
     pub(super) fn withdraw(&self, key: &KeyEntry) {
-        let mut keys = self.kms.keys_elsewhere(key);
-        keys.push(key.clone());
+        let primary = key;
+        let mut keys = self.kms.keys_elsewhere(primary);
+        keys.push(primary.clone());
         for key in keys {
             // Whatever the call has used up, and other regions did.
             Stage::Request.anew();
-            match self.kms.schedule_deletion(&key, ORPHAN_WINDOW_DAYS) {
+            match self
+                .kms
+                .schedule_deletion(&key, ORPHAN_WINDOW_DAYS, Sent::Anyway)
+            {
                 Ok(()) => tracing::warn!(
                     "{}: made for a key that could not be made in all regions; it is deleted in \
                      {ORPHAN_WINDOW_DAYS} days",
                     key.arn
                 ),
-                Err(error) if error.kind == Kind::NotFound => {
+                // The primary was made, whether it can be seen or not.
+                Err(error) if error.kind == Kind::NotFound && key != *primary => {
                     tracing::debug!("{}: not made", key.arn);
                 }
                 Err(error) => tracing::error!(

@@ -17,7 +17,8 @@ impl Token {
         let is_private = object.flag(CKA_PRIVATE);
         self.locals.add(session, object, || {
             if is_private {
-                self.check_login()
+                self.check_login()?;
+                self.check_login_lasts()
             } else {
                 Ok(())
             }

@@ -10,11 +10,12 @@ use parking_lot::Mutex;
 use super::certificates::store::Store;
 use super::discovery::{self, Discovery, Findings, Way};
 use super::flight::Flight;
-use super::foreign::Foreign;
+use super::foreign::{Choice, Foreign};
 use super::inventory::{Inventory, Snapshot};
-use crate::config::{OnDestroy, TokenConfig};
+use super::login::logged_out;
+use crate::config::{OnDestroy, PinMode, TokenConfig};
 use crate::error::Result;
-use crate::kms::{GRACE, Kms, Known, Phase, Runtime, Search, Stage};
+use crate::kms::{GRACE, KeyEntry, Kms, KmsError, Known, Phase, Runtime, Search, Stage};
 
 /// The keys of a token: a snapshot that readers share, and what it is made from.
 pub(super) struct View {
@@ -36,6 +37,8 @@ struct State {
     way: Arc<Way>,
     /// When the last complete listing was begun.
     listed: Option<Instant>,
+    /// That listing was one of another region, which lacks the keys that have no replica there.
+    is_partial: bool,
     /// When a listing was last begun because a find missed.
     missed: Option<Instant>,
 }
@@ -48,6 +51,7 @@ impl State {
             epoch,
             way: Arc::new(Way::new(config)),
             listed: None,
+            is_partial: false,
             missed: None,
         }
     }
@@ -78,7 +82,7 @@ impl View {
                 self.renew_when_stale();
                 return Ok(snapshot);
             }
-            let epoch = self.epoch();
+            let epoch = self.epoch_of_call()?;
             let is_due = || self.current.load().is_none();
             let outcome = self
                 .listing
@@ -101,17 +105,19 @@ impl View {
     pub(super) fn look_again(self: &Arc<Self>) -> Result<Arc<Snapshot>> {
         let due = || {
             let mut state = self.state.lock();
-            let last = state.missed.max(state.listed);
+            // What a listing of elsewhere lacks is not known to be missing.
+            let listed = state.listed.filter(|_| !state.is_partial);
+            let last = state.missed.max(listed);
             let due = last.is_none_or(|last| last.elapsed() >= self.config.miss_refresh_interval);
             if due {
                 state.missed = Some(Instant::now());
             }
             due
         };
-        let epoch = self.epoch();
+        let epoch = self.epoch_of_call()?;
         let outcome = self
             .listing
-            .join_if(epoch, self.patience(), due, || self.list_news());
+            .join_if(epoch, self.patience(), due, || self.list_again());
         if self.epoch() == epoch {
             return outcome.map(|()| self.latest());
         }
@@ -125,13 +131,18 @@ impl View {
         self.current.store(None);
     }
 
-    /// Changes what the token knows of its keys, and swaps in the snapshot that follows from it.
-    pub(super) fn change(&self, change: impl FnOnce(&mut Inventory)) {
+    /// Changes what the token knows of its keys, and swaps in the snapshot that follows from it. False: it was
+    /// forgotten since the call began, and nothing is changed of what is known after that.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Inventory)) -> bool {
         let mut state = self.state.lock();
+        if self.is_of_another_login() {
+            return false;
+        }
         change(&mut state.inventory);
         if self.current.load().is_some() {
             self.publish(&mut state);
         }
+        true
     }
 
     /// Asks what the token knows of its keys beyond the snapshot.
@@ -161,9 +172,12 @@ impl View {
             let Some(mut state) = self.state.try_lock() else {
                 return;
             };
-            let due = state
-                .listed
-                .is_none_or(|at| at.elapsed() >= self.config.refresh_interval);
+            let interval = if state.is_partial {
+                self.config.miss_refresh_interval
+            } else {
+                self.config.refresh_interval
+            };
+            let due = state.listed.is_none_or(|at| at.elapsed() >= interval);
             if due {
                 // Whoever sees this next finds a renewal under way.
                 state.listed = Some(Instant::now());
@@ -173,13 +187,16 @@ impl View {
         if due {
             let view = Arc::clone(self);
             self.runtime.background(move || {
-                if let Err(error) = view
-                    .listing
-                    .join(view.epoch(), view.patience(), || view.list())
-                {
+                view.kms.logins().begin_call();
+                let renewed = view
+                    .epoch_of_call()
+                    .and_then(|epoch| view.listing.join(epoch, view.patience(), || view.list()));
+                if let Err(error) = renewed {
                     let label = &view.config.label;
                     let what = "the listing could not be renewed, the last one stays";
-                    if error.is_routine() {
+                    // Nobody misses it when the user it was for has logged out.
+                    let is_missed = !view.state.lock().is_partial && !view.is_of_another_login();
+                    if error.is_routine() || !is_missed {
                         tracing::debug!("token {label}: {what}: {error}");
                     } else {
                         tracing::warn!("token {label}: {what}: {error}");
@@ -198,6 +215,27 @@ impl View {
         self.state.lock().epoch
     }
 
+    /// The epoch that a call may list keys for: none, when its own is over.
+    fn epoch_of_call(&self) -> Result<u32> {
+        let epoch = self.epoch();
+        // After that was read: what is forgotten belongs to a login that has ended before.
+        self.check_call()?;
+        Ok(epoch)
+    }
+
+    /// Refuses to answer a call with what it did not begin with.
+    pub(super) fn check_call(&self) -> Result<()> {
+        if self.is_of_another_login() {
+            return Err(logged_out());
+        }
+        Ok(())
+    }
+
+    /// Whether this thread's call began under another login than that whose keys are known now.
+    fn is_of_another_login(&self) -> bool {
+        self.config.pin == PinMode::Credentials && self.kms.logins().ended_during_call()
+    }
+
     fn list(&self) -> Result<()> {
         let begun = Instant::now();
         let (epoch, way, known): (_, _, HashMap<_, _>) = {
@@ -205,15 +243,26 @@ impl View {
             let way = Arc::clone(&state.way);
             (state.epoch, way, state.inventory.all_listed())
         };
+        let is_first = self.current.load().is_none();
+        let placed = if is_first {
+            self.list_places(&way)
+        } else {
+            Ok(None)
+        };
+        let listed = placed.and_then(|placed| match placed {
+            Some(found) => Ok(found),
+            None => self
+                .discovery(&*self.kms, &way)
+                .complete(&known, |entries| self.state.lock().foreign.choose(entries))
+                .map(|findings| (findings, false)),
+        });
+        let (findings, is_partial) = listed.map_err(|error| error.into_error(Phase::Find))?;
         let Findings {
             shown,
             foreign,
             still_foreign,
             outage,
-        } = self
-            .discovery(&way)
-            .complete(&known, |entries| self.state.lock().foreign.choose(entries))
-            .map_err(|error| error.into_error(Phase::Find))?;
+        } = findings;
         let mut state = self.state.lock();
         if state.epoch != epoch {
             return Ok(());
@@ -225,7 +274,7 @@ impl View {
             foreign.len() + still_foreign.len(),
             begun.elapsed()
         );
-        if self.current.load().is_none() {
+        if is_first || state.is_partial {
             state.foreign.begin(&foreign);
         } else {
             state.foreign.replace(&foreign, &still_foreign);
@@ -237,10 +286,65 @@ impl View {
             Some(_) => begun.checked_sub(self.early()),
             None => Some(begun),
         };
+        state.is_partial = is_partial;
         state.inventory.replace_listing(shown);
         state.inventory.replace_files(self.store.list());
         self.publish(&mut state);
         Ok(())
+    }
+
+    /// The first listing of a token that may leave its region: there if that answers, else in a region that has
+    /// replicas, which is told by `true`. `None`: only the token's own is left to be asked.
+    fn list_places(&self, way: &Way) -> std::result::Result<Option<(Findings, bool)>, KmsError> {
+        let mut places = self.kms.places().into_iter();
+        let Some(home) = places.next() else {
+            return Ok(None);
+        };
+        let tried = way.copy();
+        let why = match self
+            .discovery(&*home, &tried)
+            .complete(&HashMap::new(), all)
+        {
+            Err(error) if error.is_down() => error,
+            done => {
+                way.adopt(&tried);
+                return done.map(|findings| Some((findings, false)));
+            }
+        };
+        let label = &self.config.label;
+        for place in places {
+            match self
+                .discovery(&*place, &way.copy())
+                .complete(&HashMap::new(), all)
+            {
+                Ok(Findings { shown, .. }) if !shown.is_empty() => {
+                    tracing::warn!(
+                        "token {label}: {} keys are listed in a replica region until the token's own answers; \
+                         those without a replica are missing: {why}",
+                        shown.len()
+                    );
+                    // What is not shown there may be the token's at home.
+                    let findings = Findings {
+                        shown,
+                        ..Findings::default()
+                    };
+                    return Ok(Some((findings, true)));
+                }
+                Ok(_) => {}
+                Err(error) => tracing::debug!("token {label}: {error}"),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks for new keys, or for all of them where the last listing was not one of the token's own region.
+    fn list_again(&self) -> Result<()> {
+        let is_partial = self.state.lock().is_partial;
+        if is_partial {
+            self.list()
+        } else {
+            self.list_news()
+        }
     }
 
     /// By how much a listing that is not whole is renewed earlier than others.
@@ -255,7 +359,7 @@ impl View {
             (state.epoch, Arc::clone(&state.way))
         };
         let findings = self
-            .discovery(&way)
+            .discovery(&*self.kms, &way)
             .news(|entries| {
                 let state = self.state.lock();
                 discovery::unknown(entries, &state.inventory, &state.foreign)
@@ -277,9 +381,9 @@ impl View {
         Ok(())
     }
 
-    fn discovery<'a>(&'a self, way: &'a Way) -> Discovery<'a> {
+    fn discovery<'a>(&'a self, kms: &'a dyn Kms, way: &'a Way) -> Discovery<'a> {
         Discovery {
-            kms: &*self.kms,
+            kms,
             config: &self.config,
             way,
         }
@@ -288,5 +392,13 @@ impl View {
     fn publish(&self, state: &mut State) {
         self.current
             .store(Some(Arc::new(state.inventory.snapshot())));
+    }
+}
+
+/// Of a first listing, the tags of all keys are read.
+fn all(entries: Vec<KeyEntry>) -> Choice {
+    Choice {
+        read: entries,
+        spared: Vec::new(),
     }
 }

@@ -70,8 +70,8 @@ impl Cluster {
         )
     }
 
-    /// Makes a P-256 key in the first region, with replicas in all others; answers its public half, DER of its
-    /// SPKI, in Base64.
+    /// Makes a P-256 key in the first region, with replicas in all others, which have the same tags; answers its public
+    /// half, DER of its SPKI, in Base64.
     pub(crate) fn create_key(&self, names: &[(&str, &str)]) -> String {
         let tags: Vec<_> = names
             .iter()
@@ -83,7 +83,7 @@ impl Cluster {
         });
         let key_id = home.ask("CreateKey", &new)["KeyMetadata"]["KeyId"].clone();
         for replica in &self.regions[1..] {
-            let request = json!({ "KeyId": key_id, "ReplicaRegion": replica.name });
+            let request = json!({ "KeyId": key_id, "ReplicaRegion": replica.name, "Tags": tags });
             home.ask("ReplicateKey", &request);
         }
         let key = home.ask("GetPublicKey", &json!({ "KeyId": key_id }));
@@ -143,7 +143,7 @@ impl Region {
         let _ = run(Command::new("kill").args(["-s", name, &id.to_string()])).ok();
     }
 
-    fn ask(&self, operation: &str, body: &Value) -> Value {
+    pub(crate) fn ask(&self, operation: &str, body: &Value) -> Value {
         let (status, answer) = post(&self.endpoint(), operation, &body.to_string());
         assert_eq!(status, 200, "{operation} {body}: {answer}");
         serde_json::from_str(&answer).unwrap()

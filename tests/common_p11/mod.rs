@@ -14,6 +14,7 @@
 pub(crate) mod attribute;
 mod cloud;
 pub(crate) mod cluster;
+pub(crate) mod issuers;
 pub(crate) mod kms;
 pub(crate) mod names;
 pub(crate) mod outside;

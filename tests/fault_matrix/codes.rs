@@ -79,7 +79,7 @@ pub(crate) const CODES: &[Code] = &[
     server("ServiceUnavailableException"),
     server("InternalFailure"),
     // Of operations that the module does not use, and of key stores that it cannot tell from others.
-    rare("AlreadyExistsException", Class::Unknown),
+    rare("AlreadyExistsException", Class::Exists),
     rare("ConflictException", Class::Unknown),
     rare(
         "CloudHsmClusterInvalidConfigurationException",

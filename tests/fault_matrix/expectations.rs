@@ -29,7 +29,11 @@ pub(crate) enum Class {
     /// An error of the service, which did nothing.
     Unavailable,
     Unknown,
+    /// What is to be made is there already.
+    Exists,
     // What else comes back, or does not.
+    /// Nobody listens, whatever is asked.
+    Unreachable,
     /// No answer, and nothing was done.
     NothingDone,
     /// No answer, or one that nobody can read, but the work was done.
@@ -186,6 +190,8 @@ const TABLE: &[Row] = &[
     (Class::Throttled, CKR_TOKEN_RESOURCE_EXCEEDED, &[]),
     (Class::Unavailable, CKR_DEVICE_ERROR, &[]),
     (Class::Unknown, CKR_FUNCTION_FAILED, &[]),
+    (Class::Exists, CKR_FUNCTION_FAILED, &[]),
+    (Class::Unreachable, CKR_DEVICE_ERROR, &[]),
     (Class::NothingDone, CKR_DEVICE_ERROR, &[]),
     (Class::Done, CKR_DEVICE_ERROR, &[]),
     (Class::Misfit, CKR_DEVICE_ERROR, &[]),
@@ -200,6 +206,9 @@ pub(crate) fn expected(operation: &Operation, class: Class) -> Outcome {
     let Some((_, otherwise, others)) = TABLE.iter().find(|(of, ..)| *of == class) else {
         return Outcome::Works;
     };
+    if operation.is_optional && class != Class::Unreachable {
+        return Outcome::NoObject;
+    }
     let other = others
         .iter()
         .find(|(functions, _)| functions.contains(&operation.function));

@@ -53,6 +53,8 @@ pub(crate) enum AnswerFault {
     TextAsOutput,
     /// The output is there, and has no bytes.
     EmptyOutput,
+    /// The output is another one, and the answer says that it is of another key.
+    OfOtherKey,
     /// The output is off by one bit.
     OneBitOff,
     /// The public key is one of another curve.
@@ -119,6 +121,9 @@ impl Fault {
         } = &operation.answer;
         match &self.strike {
             Strike::Answer(AnswerFault::NoKey | AnswerFault::OtherKey) => key.is_some(),
+            Strike::Answer(AnswerFault::OfOtherKey) => {
+                key.is_some() && algorithm.is_some() && output.is_some()
+            }
             Strike::Answer(AnswerFault::NoAlgorithm | AnswerFault::OtherAlgorithm) => {
                 algorithm.is_some()
             }
@@ -344,6 +349,7 @@ fn answers() -> Vec<Fault> {
     let members = [
         ("no key id", AnswerFault::NoKey),
         ("another key id", AnswerFault::OtherKey),
+        ("an output of another key", AnswerFault::OfOtherKey),
         ("no algorithm", AnswerFault::NoAlgorithm),
         ("another algorithm", AnswerFault::OtherAlgorithm),
         ("no output", AnswerFault::NoOutput),
@@ -381,7 +387,7 @@ fn surroundings() -> Vec<Fault> {
         Fault {
             strike: Strike::Unreachable,
             is_light: false,
-            ..effect("connection refused", Class::NothingDone, Effect::Hang)
+            ..effect("connection refused", Class::Unreachable, Effect::Hang)
         },
         Fault {
             // It lasts by itself, for the access key.
@@ -422,7 +428,13 @@ impl AnswerFault {
         };
         let other_key =
             "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-000000000000";
-        Effect::Changed(vec![match self {
+        let one_bit_off = || Change::FlipBit {
+            member: answer.output.unwrap().to_owned(),
+        };
+        let change = match self {
+            Self::OfOtherKey => {
+                return Effect::Changed(vec![set(answer.key, json!(other_key)), one_bit_off()]);
+            }
             Self::NoKey => remove(answer.key),
             Self::OtherKey => set(answer.key, json!(other_key)),
             Self::NoAlgorithm => remove(answer.algorithm),
@@ -433,9 +445,8 @@ impl AnswerFault {
             Self::EmptyOutput => set(answer.output, json!("")),
             Self::OtherCurve => set(answer.output, json!(P384_PUBLIC_KEY)),
             Self::NoPublicKey => set(answer.output, json!("MAAwADAA")),
-            Self::OneBitOff => Change::FlipBit {
-                member: answer.output.unwrap().to_owned(),
-            },
-        }])
+            Self::OneBitOff => one_bit_off(),
+        };
+        Effect::Changed(vec![change])
     }
 }

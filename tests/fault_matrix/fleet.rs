@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
@@ -14,6 +15,7 @@ use kms_pkcs11_testkit::{REGION, hex, openssl_ok, python};
 use parking_lot::{Condvar, Mutex};
 use tempfile::TempDir;
 
+use super::canary::Canary;
 use super::common_p11::Module;
 use super::faults::{Afterwards, Fault, Faults};
 use super::operations::{Operation, Site};
@@ -31,6 +33,8 @@ struct Lane<'f> {
     operation: &'f Operation,
     faults: Vec<&'f Fault>,
     emulator: Emulator,
+    /// The other region, where there is one.
+    peer: Option<Emulator>,
 }
 
 impl Lane<'_> {
@@ -39,6 +43,13 @@ impl Lane<'_> {
         let mut faults = self.faults.iter();
         faults.any(|fault| fault.afterwards == Afterwards::NewCredentials)
             || self.operation.struck == "GetResources"
+    }
+
+    fn settings(&self) -> String {
+        let peer = self.peer.as_ref().map(Emulator::endpoint);
+        self.operation
+            .settings
+            .replace(PEER, &peer.unwrap_or_default())
     }
 }
 
@@ -50,6 +61,36 @@ pub(crate) struct Fleet {
     access_keys: Mutex<BTreeMap<usize, String>>,
     at_work: Mutex<usize>,
     left: Condvar,
+    pub(crate) canary: Canary,
+    warnings: Mutex<Warnings>,
+}
+
+/// The warnings and errors of a log that grows: reading all of it for each pair would take longer than the pairs.
+#[derive(Default)]
+struct Warnings {
+    lines: Vec<String>,
+    read: u64,
+    /// The beginning of a line whose end was not there yet.
+    rest: String,
+}
+
+impl Warnings {
+    fn read(&mut self, log: &Path) {
+        let Ok(mut file) = File::open(log) else {
+            return;
+        };
+        file.seek(SeekFrom::Start(self.read)).unwrap();
+        let mut new = Vec::new();
+        self.read += file.read_to_end(&mut new).unwrap() as u64;
+        self.rest.push_str(&String::from_utf8_lossy(&new));
+        let Some((whole, rest)) = self.rest.rsplit_once('\n') else {
+            return;
+        };
+        let is_told = |line: &&str| line.contains(" WARN ") || line.contains(" ERROR ");
+        self.lines
+            .extend(whole.lines().filter(is_told).map(str::to_owned));
+        self.rest = rest.to_owned();
+    }
 }
 
 /// Leave to compute until it is dropped.
@@ -69,10 +110,15 @@ pub(crate) fn run<'f>(operations: &[&'f Operation], faults: &'f Faults) -> Vec<M
             .partition(|fault| fault.is_light);
         groups.extend(light.chunks(operation.in_a_row).map(<[_]>::to_vec));
         groups.extend(heavy.into_iter().map(|fault| vec![fault]));
-        lanes.extend(groups.into_iter().map(|faults| Lane {
-            operation,
-            faults,
-            emulator: keys.emulator(directory.path()),
+        lanes.extend(groups.into_iter().map(|faults| {
+            let emulator = keys.emulator(directory.path());
+            let peer = operation.settings.contains(PEER).then(|| peer(&emulator));
+            Lane {
+                operation,
+                faults,
+                emulator,
+                peer,
+            }
         }));
     }
     let fleet = &Fleet::start(directory, &lanes);
@@ -120,7 +166,7 @@ impl Fleet {
                  deadline = {limit}\nattempt_timeout = {limit}\nconnect_timeout = {limit}\n\
                  listing_deadline = {limit}\nkey_ready_timeout = {limit}\n\
                  refresh_interval = 3600\nmiss_refresh_interval = 0.001\nretries = 1\n{}\n",
-                lane.operation.settings
+                lane.settings()
             )
             .unwrap();
             // Few have one: each token reads the whole of the files.
@@ -150,6 +196,8 @@ impl Fleet {
             directory,
             at_work: Mutex::default(),
             left: Condvar::new(),
+            canary: Canary::start(),
+            warnings: Mutex::default(),
         };
         fleet.write_credentials(&fleet.access_keys.lock());
         let reserved = format!(
@@ -166,6 +214,7 @@ impl Fleet {
         let site = Site {
             session,
             emulator: &lane.emulator,
+            peer: lane.peer.as_ref(),
         };
         pair::run(self, slot, site, lane.operation, &lane.faults)
     }
@@ -186,9 +235,12 @@ impl Fleet {
         self.write_credentials(&keys);
     }
 
-    /// What the module logged.
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    /// Whether the module warned of something, in a line that has all of these words.
+    pub(crate) fn warned(&self, words: &[&str]) -> bool {
+        let mut warnings = self.warnings.lock();
+        warnings.read(&self.directory.path().join("log"));
+        let mut lines = warnings.lines.iter();
+        lines.any(|line| words.iter().all(|word| line.contains(word)))
     }
 
     fn write_credentials(&self, keys: &BTreeMap<usize, String>) {
@@ -234,12 +286,29 @@ impl Keys {
             fs::copy(keys, &copy).unwrap();
             copy
         });
-        Emulator::start(Options {
+        let emulator = Emulator::start(Options {
             state,
             ..Options::default()
         })
-        .unwrap()
+        .unwrap();
+        emulator.set_spares_rsa(true);
+        emulator
     }
+}
+
+/// In the settings of a token, what stands for the endpoint of its other region.
+const PEER: &str = "{peer}";
+
+fn peer(emulator: &Emulator) -> Emulator {
+    const REPLICA: &str = "eu-west-1";
+    let peer = Emulator::start(Options {
+        region: REPLICA.to_owned(),
+        ..Options::default()
+    })
+    .unwrap();
+    emulator.set_peer(REPLICA, &peer.endpoint()).unwrap();
+    peer.set_peer(REGION, &emulator.endpoint()).unwrap();
+    peer
 }
 
 fn new_file(directory: &Path) -> PathBuf {
@@ -255,9 +324,10 @@ pub(crate) struct Certificate {
 }
 
 /// The certificate of a public key, issued once by openssl.
-pub(crate) fn certificate(spki: &[u8]) -> &'static Certificate {
-    static CERTIFICATE: OnceLock<Certificate> = OnceLock::new();
-    CERTIFICATE.get_or_init(|| {
+pub(crate) fn certificate(spki: &[u8]) -> Arc<Certificate> {
+    static ISSUED: Mutex<BTreeMap<Vec<u8>, Arc<Certificate>>> = Mutex::new(BTreeMap::new());
+    let mut issued = ISSUED.lock();
+    let issue = || {
         let directory = TempDir::new().unwrap();
         let path = |name: &str| directory.path().join(name).display().to_string();
         let (ca, key, public) = (path("ca.pem"), path("ca.key"), path("public.pem"));
@@ -289,11 +359,12 @@ pub(crate) fn certificate(spki: &[u8]) -> &'static Certificate {
             certificate = x509.load_der_x509_certificate(bytes.fromhex(sys.argv[1]))\n\
             print(certificate.subject.public_bytes().hex())";
         let subject = python(script, [hex(&der)]).ok().stdout();
-        Certificate {
+        Arc::new(Certificate {
             subject: kms_pkcs11_testkit::from_hex(subject.trim()),
             der,
-        }
-    })
+        })
+    };
+    Arc::clone(issued.entry(spki.to_vec()).or_insert_with(issue))
 }
 
 /// Makes this process's environment one without AWS and PKCS#11 settings, but for the fleet's files.

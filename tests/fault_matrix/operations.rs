@@ -43,6 +43,10 @@ pub(crate) struct Operation {
     pub(crate) makes_keys: bool,
     /// A failure may hide a key for seconds: what is looked for next is another one.
     pub(crate) finds_again: bool,
+    /// Without its answer less is shown: however it fails, the call finds nothing.
+    pub(crate) is_optional: bool,
+    /// Where KMS throttled, the token's own queue may hold the next call back for longer than its deadline here.
+    pub(crate) waits_for_its_turn: bool,
     /// How many calls a token takes in a row: KMS admits few a second of some requests, and the module heeds that.
     pub(crate) in_a_row: usize,
     pub(crate) exceptions: &'static [(Class, Outcome)],
@@ -61,6 +65,8 @@ pub(crate) struct Answer {
 pub(crate) struct Site<'s> {
     pub(crate) session: Session<'s>,
     pub(crate) emulator: &'s Emulator,
+    /// The token's other region.
+    pub(crate) peer: Option<&'s Emulator>,
 }
 
 /// What a call is about.
@@ -92,6 +98,8 @@ pub(crate) const USUAL: Operation = Operation {
     deadlines: 1,
     makes_keys: false,
     finds_again: false,
+    is_optional: false,
+    waits_for_its_turn: false,
     in_a_row: 40,
     exceptions: &[],
 };

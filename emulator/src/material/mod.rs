@@ -4,6 +4,9 @@ mod edwards;
 mod ml_dsa;
 mod ml_kem;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::agreement::{self, ParsedPublicKey, ParsedPublicKeyFormat, PrivateKey};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
@@ -15,6 +18,8 @@ use aws_lc_rs::rsa::{
 use aws_lc_rs::signature::{
     EcdsaKeyPair, EcdsaVerificationAlgorithm, KeyPair as _, UnparsedPublicKey,
 };
+
+use parking_lot::Mutex;
 
 use self::edwards::EdwardsKey;
 use self::ml_dsa::MlDsaKey;
@@ -79,6 +84,18 @@ impl Material {
             }
         };
         made.map_err(|BadMaterial| ApiError::cryptography("Key generation"))
+    }
+
+    /// The same material for every key of a spec, made by the first.
+    pub(crate) fn used_before(spec: &KeySpec, usage: KeyUsage) -> ApiResult<Arc<Self>> {
+        static MADE: Mutex<BTreeMap<&str, Arc<Material>>> = Mutex::new(BTreeMap::new());
+        let mut made = MADE.lock();
+        if let Some(material) = made.get(spec.name) {
+            return Ok(Arc::clone(material));
+        }
+        let material = Arc::new(Self::generate(spec, usage)?);
+        made.insert(spec.name, Arc::clone(&material));
+        Ok(material)
     }
 
     /// Reads what [`Material::to_bytes`] wrote.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::kms::login;
 use crate::log;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
@@ -34,7 +35,7 @@ where
                 shared.answers.lock()[index] = Some(answer);
             }
         };
-        tasks.spawn(log::carried(work));
+        tasks.spawn(log::carried(login::carried(work)));
     }
     while tasks.join_next().await.is_some() {}
     std::mem::take(&mut *shared.answers.lock())

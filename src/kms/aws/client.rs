@@ -27,7 +27,7 @@ use super::attempts::CountAttempts;
 use super::caller::Guard;
 use super::connections;
 use super::credentials;
-use super::lending::Lending;
+use super::lending::Loan;
 use super::resolver::SystemResolver;
 use super::retry::{NeverOnLimitExceeded, OnceMoreByTheRightClock};
 use super::settings::AwsSettings;
@@ -113,7 +113,7 @@ pub(super) async fn build(
     http: &SharedHttp,
     identity: Option<&Identity>,
     guard: &Arc<Guard>,
-    lending: &Lending,
+    lending: &Loan,
     warned: &Mutex<BTreeSet<String>>,
 ) -> Result<(Clients, SdkConfig), KmsError> {
     let ambient = Ambient::load(settings).await;
@@ -245,10 +245,10 @@ fn loader(
     Ok(loader)
 }
 
-/// How long the chain may look for a region or for credentials: less than an attempt may take, so
+/// How long the chain may look for a region or for credentials: less than an attempt or a call may take, so
 /// that what is missing is said and not only that time passed.
 fn chain_limit(settings: &AwsSettings) -> Duration {
-    settings.attempt_timeout.mul_f64(0.8)
+    settings.attempt_timeout.min(settings.deadline).mul_f64(0.8)
 }
 
 fn kms_config(settings: &AwsSettings, config: &SdkConfig) -> aws_sdk_kms::Config {

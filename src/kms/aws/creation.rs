@@ -18,23 +18,20 @@ use super::listing::bad_answer;
 use super::operations::wire_tags;
 use super::request::{Requests, persist};
 use crate::kms::{
-    CREATED_TAG, KeyAnswer, KeyEntry, KeySpec, KeyUsage, KmsError, KmsErrorKind as Kind, Known,
-    NewKey, Search, Tags,
+    CREATED_TAG, Course, KeyAnswer, KeyEntry, KeySpec, KeyUsage, KmsError, KmsErrorKind as Kind,
+    Known, NewKey, Search, Tags,
 };
 
 const OPERATION: &str = "CreateKey";
 
 impl Requests {
-    /// Makes a key and waits until it can be used: two requests when KMS is consistent at once.
+    /// Makes a key.
     pub(super) async fn create_key(
         self: Arc<Self>,
         request: &NewKey,
         search: &Search,
-    ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
-        let key = self.make(request, search, None).await?;
-        let deadline = Instant::now() + self.settings().key_ready_timeout;
-        let answer = self.await_key(&key, request.spec, request.usage, deadline);
-        Ok((key.clone(), answer.await?))
+    ) -> Result<KeyEntry, KmsError> {
+        self.make(request, search, None).await
     }
 
     /// Makes a key that waits for its material.
@@ -62,7 +59,7 @@ impl Requests {
                 let what = format!("it has key spec {} and usage {}", other.spec, other.usage);
                 Err(bad_answer(OPERATION, Some(&key.arn), what))
             }
-            Err(error) => Err(left_over(error, self.settings().key_ready_timeout)),
+            Err(error) => Err(not_ready(error, self.settings().key_ready_timeout)),
         }
     }
 
@@ -233,24 +230,20 @@ fn not_listed() -> KmsError {
     KmsError::local(Kind::NotFound, OPERATION, None, "no listing shows it")
 }
 
-/// Says of a new key that cannot be read what becomes of it. The error itself has its ARN and what to do.
-fn left_over(error: KmsError, timeout: Duration) -> KmsError {
+/// Says of a new key what it is that it lacks. The error itself has its ARN and what to do.
+fn not_ready(error: KmsError, timeout: Duration) -> KmsError {
     let what = if passes(&error) {
         format!("it could not be made usable within {} s", timeout.as_secs())
     } else {
         "it could not be read".to_owned()
     };
-    let message = format!(
-        "the key was created and stays, but {what}: {}; it is found by its names once it can be read, and if \
-         nobody wants it, aws kms schedule-key-deletion deletes it",
-        error.message
-    );
+    let message = format!("{what}: {}", error.message);
     KmsError { message, ..error }
 }
 
 /// Whether a request that failed like this may have been carried out: its answer is what is missing.
 fn leaves_doubt(error: &KmsError) -> bool {
-    !error.is_unsent
+    error.course != Course::Unsent
         && matches!(
             error.kind,
             Kind::Timeout | Kind::Network | Kind::Unavailable | Kind::BadAnswer

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use super::ambient::Ambient;
 use super::caller::Guard;
-use super::lending::Lending;
+use super::lending::Loan;
 use super::renewal::Renewing;
 use super::settings::AwsSettings;
 use crate::config::RoleConfig;
@@ -36,7 +36,7 @@ pub(super) async fn provider(
     settings: &AwsSettings,
     guard: &Arc<Guard>,
     config: &SdkConfig,
-    lending: &Lending,
+    lending: &Loan,
     limit: Duration,
 ) -> Option<SharedCredentialsProvider> {
     let mut provider = config.credentials_provider()?;

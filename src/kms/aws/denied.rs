@@ -8,10 +8,13 @@ use parking_lot::Mutex;
 use crate::kms::permissions::denied_action;
 use crate::kms::{KmsError, KmsErrorKind};
 
+/// Refusals that are remembered. One more, and all are news again.
+const MOST: usize = 10_000;
+
 /// The requests that the caller may not make, as far as it tried.
 ///
 /// A service does not stop signing because it may not, and other people's keys may be many: what is
-/// kept of each is a few bytes.
+/// kept of each is a few bytes, and of no more than [`MOST`].
 #[derive(Debug, Default)]
 pub(super) struct Denied {
     /// For each request, by the hash of its operation and key, the hash of the action that it lacks.
@@ -32,7 +35,11 @@ impl Denied {
             Err(error) if error.kind == KmsErrorKind::AccessDenied => {
                 let action = denied_action(operation, &error.message);
                 let action = self.hasher.hash_one(action);
-                let before = self.missing.lock().insert(request, action);
+                let mut missing = self.missing.lock();
+                if missing.len() >= MOST && !missing.contains_key(&request) {
+                    missing.clear();
+                }
+                let before = missing.insert(request, action);
                 Err(KmsError {
                     is_told: before == Some(action),
                     ..error
@@ -45,11 +52,6 @@ impl Denied {
             // It says nothing about permissions.
             Err(error) => Err(error),
         }
-    }
-
-    /// Another caller comes, of whom nothing is known.
-    pub(super) fn forget(&self) {
-        self.missing.lock().clear();
     }
 }
 
@@ -88,7 +90,15 @@ mod tests {
         assert!(denied.note(OPERATION, Some("one"), Ok(())).is_ok());
         assert!(!refused(&denied, Some("one"), tags));
         assert!(refused(&denied, Some("one"), tags));
-        denied.forget();
-        assert!(!refused(&denied, Some("one"), tags), "another caller");
+    }
+
+    #[test]
+    fn no_more_refusals_are_remembered_than_there_is_room_for() {
+        let denied = Denied::default();
+        for number in 0..=MOST {
+            assert!(!refused(&denied, Some(&number.to_string()), ""));
+            assert!(denied.missing.lock().len() <= MOST);
+        }
+        assert!(refused(&denied, Some(&MOST.to_string()), ""));
     }
 }

@@ -129,7 +129,7 @@ impl Endpoint {
         KmsError {
             code: error.code,
             is_told: true,
-            is_unsent: true,
+            course: Course::Unsent,
             ..KmsError::local(error.kind, operation, key, message)
         }
     }

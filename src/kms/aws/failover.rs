@@ -17,6 +17,7 @@ use super::breaker::Verdict;
 use super::hedging::{Won, race};
 use super::manner::Manner;
 use super::regions::{Look, Order, Regions, There, is_absent, leads_on};
+use crate::kms::login;
 use crate::kms::{Course, KeyEntry, KmsError, KmsErrorKind as Kind};
 use crate::log;
 use crate::metrics::EndpointEvent;
@@ -169,12 +170,12 @@ impl Regions {
                     once: true,
                     anyway: true,
                     most_wait: Some(LONGEST_TURN),
-                    most_time: None,
+                    ..Manner::default()
                 };
                 let result = manner.of(work(region.there(), until)).await;
                 region.note(look, &result, now.elapsed());
             };
-            tokio::spawn(log::carried(probe));
+            tokio::spawn(log::carried(login::carried(probe)));
         }
     }
 }
@@ -310,6 +311,7 @@ impl<W> Request<'_, W> {
             anyway: true,
             most_wait,
             most_time: Some(share),
+            ..Manner::default()
         };
         let mut result = manner.of((self.work)(region.there(), until)).await;
         if matches!(&result, Err(error) if error.is_of_clock()) {
@@ -469,7 +471,7 @@ fn unsent(
             last.message
         ),
         is_told: true,
-        is_unsent: true,
+        course: Course::Unsent,
         ..last
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::task_local;
 
+use crate::kms::Sent;
+
 task_local! {
     static MANNER: Manner;
 }
@@ -19,6 +21,17 @@ pub(super) struct Manner {
     pub(super) most_wait: Option<Duration>,
     /// The longest that it waits for its answer after that.
     pub(super) most_time: Option<Duration>,
+    /// The longest that it takes, its turn and retries included.
+    pub(super) longest: Option<Duration>,
+}
+
+impl From<Sent> for Manner {
+    fn from(sent: Sent) -> Self {
+        Self {
+            anyway: sent == Sent::Anyway,
+            ..Self::default()
+        }
+    }
 }
 
 impl Manner {

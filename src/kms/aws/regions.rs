@@ -116,6 +116,10 @@ impl Regions {
         others.map(|region| key.in_region(region.name())).collect()
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.all.len()
+    }
+
     pub(super) fn get(&self, index: usize) -> &Region {
         &self.all[index]
     }

@@ -4,8 +4,9 @@
 //! Here they are renewed by a task well before that, for as long as the token is used or not. Only the first
 //! request waits, and one that comes when renewing has failed until the end.
 
-use std::sync::Arc;
-use std::sync::Weak;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
@@ -15,7 +16,7 @@ use aws_credential_types::provider::{
     ProvideCredentials, Result, SharedCredentialsProvider, future,
 };
 use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::instrument::WithSubscriber;
 
 /// Credentials are not used in their last moments: the request is on its way then.
@@ -40,6 +41,8 @@ struct Keeper {
     /// Held while the source is asked, so that it is asked once for all who wait. Whether a task renews what it
     /// answers.
     asking: Mutex<bool>,
+    /// When the source failed a request that waited, and why.
+    failed: parking_lot::Mutex<Option<(Instant, Failure)>>,
 }
 
 /// Credentials, and when they came. Its `Debug` shows no secret, as that of [`Credentials`].
@@ -57,6 +60,7 @@ impl Renewing {
             limit,
             current: ArcSwapOption::const_empty(),
             asking: Mutex::new(false),
+            failed: parking_lot::Mutex::default(),
         }))
     }
 
@@ -88,11 +92,22 @@ impl Keeper {
 
     /// Credentials for a request that has to wait for them.
     async fn first(self: &Arc<Self>) -> Result {
+        let begun = Instant::now();
         let mut is_renewed = self.asking.lock().await;
         if let Some(credentials) = self.ready() {
             return Ok(credentials);
         }
-        let credentials = self.ask().await?;
+        // Whoever was asked for all who wait has failed all of them: one after the other, none would get an answer
+        // in its time.
+        let failed = self.failed.lock().clone();
+        if let Some((_, failure)) = failed.filter(|(at, _)| *at >= begun) {
+            return Err(failure.into());
+        }
+        let credentials = self.ask().await.map_err(|error| {
+            let failure = Failure(Arc::new(error));
+            *self.failed.lock() = Some((Instant::now(), failure.clone()));
+            failure
+        })?;
         if !*is_renewed {
             let renewals = keep_renewing(Arc::downgrade(self));
             tokio::spawn(renewals.with_current_subscriber());
@@ -132,13 +147,35 @@ impl Keeper {
         match self.ask().await {
             Ok(_) => tracing::debug!("credentials were renewed in the background"),
             Err(error) => {
-                let source = std::error::Error::source(&error);
+                let source = Error::source(&error);
                 tracing::warn!(
                     "credentials could not be renewed, the present ones are used as long as they last: {error}{}",
                     source.map(|cause| format!(": {cause}")).unwrap_or_default()
                 );
             }
         }
+    }
+}
+
+/// Why a source has no credentials, for all who want to know.
+#[derive(Clone, Debug)]
+struct Failure(Arc<CredentialsError>);
+
+impl From<Failure> for CredentialsError {
+    fn from(failure: Failure) -> Self {
+        Self::provider_error(failure)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -194,7 +231,6 @@ impl Held {
 mod tests {
     use std::ops::Range;
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::time::Instant;
 
     use super::*;
 
@@ -368,12 +404,36 @@ mod tests {
     }
 
     #[test]
+    fn those_who_wait_for_a_source_that_fails_are_told_so_with_the_first_of_them() {
+        let mut source = Source::new(None);
+        source.fails = 0..1;
+        let renewing = source.renewing();
+        block_on(async {
+            let (first, second) = tokio::join!(
+                renewing.provide_credentials(),
+                renewing.provide_credentials()
+            );
+            for error in [first, second].map(std::result::Result::unwrap_err) {
+                let causes = std::iter::successors(error.source(), |&cause| cause.source());
+                let words: Vec<String> = causes.map(ToString::to_string).collect();
+                assert_eq!(words.last().map(String::as_str), Some("on purpose"));
+            }
+            assert_eq!(source.asked(), 1);
+            // Who comes later asks.
+            renewing.provide_credentials().await.unwrap();
+        });
+    }
+
+    #[test]
     fn a_source_that_does_not_answer_is_given_up() {
         let mut source = Source::new(None);
         source.pause = Duration::from_hours(1);
         let provider = SharedCredentialsProvider::new(source);
         let renewing = Renewing::new(provider, Duration::from_millis(50));
         let answer = block_on(async { renewing.provide_credentials().await });
-        assert!(matches!(answer, Err(CredentialsError::ProviderTimedOut(_))));
+        let error = answer.unwrap_err();
+        let cause = error.source().and_then(Error::source);
+        let cause = cause.and_then(|cause| cause.downcast_ref());
+        assert!(matches!(cause, Some(CredentialsError::ProviderTimedOut(_))));
     }
 }

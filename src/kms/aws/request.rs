@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_kms::Client;
@@ -12,14 +12,13 @@ use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::operation::RequestId;
 use aws_sdk_resourcegroupstagging::Client as TaggingClient;
-use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::acting::Acting;
 use super::attempts;
 use super::audit::Record;
-use super::caller::{self, Guard};
+use super::caller;
 use super::client::{self, Clients, SharedHttp};
-use super::denied::Denied;
 use super::endpoint::Endpoint;
 use super::failure;
 use super::fresh::FreshKeys;
@@ -30,39 +29,23 @@ use super::quota::Call;
 use super::retry::Backoff;
 use super::settings::AwsSettings;
 use super::throttling;
-use crate::kms::{Course, IDENTITY_FORMS, Identity, KmsError, KmsErrorKind};
+use crate::kms::permissions;
+use crate::kms::{Course, IDENTITY_FORMS, Identity, KmsError, KmsErrorKind, Login, Logins};
 use crate::metrics::Metrics;
-
-/// Clients, and since when there are any.
-struct Built {
-    clients: Clients,
-    since: Instant,
-}
-
-/// Clients are not given up earlier: their credentials would be no others.
-const YOUNG: Duration = Duration::from_secs(1);
 
 /// A token's requests, as asynchronous functions.
 pub(super) struct Requests {
     settings: AwsSettings,
     http: SharedHttp,
     lending: Lending,
-    /// Empty until they could be built, and again when their credentials were of no use: what a file or the
-    /// environment's services say by then is looked at anew.
-    clients: ArcSwapOption<Built>,
-    /// Held while they are built.
-    building: Mutex<()>,
-    /// Who is logged in, where that matters.
-    identity: ArcSwapOption<Identity>,
-    /// Another one for each login: what was found of the credentials of one says nothing of the next.
-    guard: ArcSwap<Guard>,
+    /// Another one after each login and each logout.
+    acting: ArcSwap<Acting>,
     /// The warnings about settings that were given.
     warned: parking_lot::Mutex<BTreeSet<String>>,
     limiter: Arc<Limiter>,
     kms: Endpoint,
     tagging: Endpoint,
     pub(super) fresh: FreshKeys,
-    denied: Denied,
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -78,19 +61,15 @@ impl Requests {
             _ => settings.token.clone(),
         };
         Self {
-            guard: ArcSwap::from(Guard::of(&settings)),
+            acting: ArcSwap::from_pointee(Acting::new(&settings, &lending, None)),
             limiter: Arc::new(Limiter::new(name, settings.rates)),
             lending,
             kms: Endpoint::new("KMS", &settings, metrics.as_ref()).announced(),
             tagging: Endpoint::new("the tagging API", &settings, metrics.as_ref()),
-            identity: ArcSwapOption::const_empty(),
             settings,
             http,
-            clients: ArcSwapOption::const_empty(),
-            building: Mutex::new(()),
             warned: parking_lot::Mutex::default(),
             fresh: FreshKeys::default(),
-            denied: Denied::default(),
             metrics,
         }
     }
@@ -141,11 +120,14 @@ impl Requests {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let call = call.into();
+        let sender = self.sender(call.operation, key)?;
         let answer = async {
-            let client = self.clients(call.operation).await?.kms;
+            let client = self.clients(&sender.acting, call.operation).await?.kms;
+            self.check_login(&sender, call.operation, key)?;
             Ok(Box::pin(send(client)).await)
         };
-        self.bounded(&self.kms, call, key, deadline, answer).await
+        self.bounded(&self.kms, &sender, call, key, deadline, answer)
+            .await
     }
 
     /// The same for a request to the resource groups tagging API.
@@ -161,15 +143,18 @@ impl Requests {
         T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        let sender = self.sender(operation, None)?;
         let answer = async {
-            let client = self.clients(operation).await?.tagging;
+            let client = self.clients(&sender.acting, operation).await?.tagging;
             let client = client.ok_or_else(|| {
                 let message = "KMS has an endpoint of its own, and the tagging API has none";
                 KmsError::local(KmsErrorKind::Unsupported, operation, None, message)
             })?;
+            self.check_login(&sender, operation, None)?;
             Ok(Box::pin(send(client)).await)
         };
-        self.bounded(&self.tagging, operation.into(), None, deadline, answer)
+        let call = operation.into();
+        self.bounded(&self.tagging, &sender, call, None, deadline, answer)
             .await
     }
 
@@ -177,6 +162,7 @@ impl Requests {
     async fn bounded<T, E>(
         &self,
         endpoint: &Endpoint,
+        sender: &Sender,
         call: Call,
         key: Option<&str>,
         deadline: Instant,
@@ -186,7 +172,8 @@ impl Requests {
         T: RequestId,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let operation = call.operation;
+        let (operation, acting) = (call.operation, &sender.acting);
+        debug_assert!(permissions::has(operation), "no permission of {operation}");
         let manner = Manner::current();
         let started = Instant::now();
         // Past its deadline a request must not even be sent.
@@ -194,6 +181,9 @@ impl Requests {
             let waited = deadline.saturating_duration_since(started);
             KmsError::local(KmsErrorKind::Timeout, operation, key, no_answer(waited))
         };
+        let deadline = manner
+            .longest
+            .map_or(deadline, |longest| deadline.min(started + longest));
         let unsent = |error| KmsError {
             course: Course::Unsent,
             ..error
@@ -204,13 +194,18 @@ impl Requests {
         if !manner.anyway {
             // Nobody waits for the turn of a request that would not be sent.
             endpoint.check(operation, key, started).map_err(unsent)?;
+            let source = acting.source.check(operation, key, started);
+            source.map_err(unsent)?;
         }
         let turn_by = manner
             .most_wait
             .map_or(deadline, |most| deadline.min(started + most));
         let turn = self.limiter.turn(call, turn_by).await;
         let _place = turn.map_err(unsent)?;
+        self.check_login(sender, operation, key)?;
         let sent = Instant::now();
+        let looking = acting.source.admit(operation, key, manner.anyway, sent);
+        let looking = looking.map_err(unsent)?;
         let pass = endpoint
             .admit(operation, key, manner.anyway, sent)
             .map_err(unsent)?;
@@ -227,7 +222,7 @@ impl Requests {
             let answer = throttling::heeded::<E, _>(&self.limiter, call, once, answer).await?;
             answer.map_err(|error| {
                 if failure::lacks_credentials(&error) {
-                    self.renew_clients();
+                    acting.renew_clients();
                 }
                 failure::describe(operation, key, &error)
             })
@@ -242,8 +237,13 @@ impl Requests {
                     ..late(deadline)
                 })
             });
-            let result = self.denied.note(operation, key, result);
+            let result = acting.denied.note(operation, key, result);
+            let result = result.map_err(|error| match attempts.sent {
+                0 => unsent(error),
+                _ => error,
+            });
             record.end(&result);
+            acting.source.note(looking, &result, attempts, sent);
             endpoint.note(pass, manner.anyway, &result, attempts);
             if let Err(error) = &result
                 && matches!(
@@ -253,23 +253,50 @@ impl Requests {
                 // The client knows the right time now, and would forget it.
                 && !error.is_of_clock()
             {
-                self.renew_clients();
+                acting.renew_clients();
             }
             result
         };
         attempts::counted::<E, _>(told).await
     }
 
-    async fn clients(&self, operation: &'static str) -> Result<Clients, KmsError> {
-        if let Some(built) = &*self.clients.load() {
-            return Ok(built.clients.clone());
+    /// As whom a request is sent that is made now, if the login of its call lasts.
+    fn sender(&self, operation: &'static str, key: Option<&str>) -> Result<Sender, KmsError> {
+        let login = self.logins().of_work();
+        let acting = self.acting.load_full();
+        let sender = Sender { login, acting };
+        // After it was loaded: what takes its place ends the login first.
+        self.check_login(&sender, operation, key)?;
+        Ok(sender)
+    }
+
+    /// Refuses to send anything for a call that began under another login: it would be done by somebody who did not
+    /// ask for it, or for somebody who has left.
+    fn check_login(
+        &self,
+        sender: &Sender,
+        operation: &'static str,
+        key: Option<&str>,
+    ) -> Result<(), KmsError> {
+        if !self.settings.needs_identity || !self.logins().is_over(sender.login) {
+            return Ok(());
         }
-        let _turn = self.building.lock().await;
-        if let Some(built) = &*self.clients.load() {
-            return Ok(built.clients.clone());
+        let message = "not sent: the login that the call began under has ended";
+        Err(KmsError {
+            course: Course::Unsent,
+            ..KmsError::local(KmsErrorKind::LoggedOut, operation, key, message)
+        })
+    }
+
+    async fn clients(&self, acting: &Acting, operation: &'static str) -> Result<Clients, KmsError> {
+        if let Some(clients) = acting.clients() {
+            return Ok(clients);
         }
-        let identity = self.identity.load_full();
-        if self.settings.needs_identity && identity.is_none() {
+        let _turn = acting.building.lock().await;
+        if let Some(clients) = acting.clients() {
+            return Ok(clients);
+        }
+        if self.settings.needs_identity && acting.identity.is_none() {
             let message =
                 format!("nobody is logged in, and the PIN gives the credentials: {IDENTITY_FORMS}");
             return Err(KmsError::local(
@@ -279,44 +306,26 @@ impl Requests {
                 message,
             ));
         }
-        let guard = self.guard.load_full();
-        let (clients, _) = self.build(operation, identity.as_deref(), &guard).await?;
-        self.keep(&clients);
-        let is_same = match (&identity, &*self.identity.load()) {
-            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
-            (None, None) => true,
-            _ => false,
-        };
-        if !is_same {
-            // Its user logged out while they were built.
-            self.clients.store(None);
-        }
+        let (clients, _) = self.build(acting, operation).await?;
+        acting.keep(&clients);
         Ok(clients)
     }
 
     async fn build(
         &self,
+        acting: &Acting,
         operation: &'static str,
-        identity: Option<&Identity>,
-        guard: &Arc<Guard>,
     ) -> Result<(Clients, SdkConfig), KmsError> {
         Box::pin(client::build(
             &self.settings,
             &self.http,
-            identity,
-            guard,
-            &self.lending,
+            acting.identity.as_ref(),
+            &acting.guard,
+            &acting.loan,
             &self.warned,
         ))
         .await
         .map_err(|error| KmsError { operation, ..error })
-    }
-
-    fn keep(&self, clients: &Clients) {
-        self.clients.store(Some(Arc::new(Built {
-            clients: clients.clone(),
-            since: Instant::now(),
-        })));
     }
 
     /// Takes an identity's credentials for what follows, if AWS knows them and the rules allow it.
@@ -325,23 +334,19 @@ impl Requests {
         identity: Identity,
         deadline: Instant,
     ) -> Result<(), KmsError> {
+        let before = self.acting.load_full();
+        let acting = Acting::new(&self.settings, &self.lending, Some(identity));
         let work = async {
-            let _turn = self.building.lock().await;
-            let guard = Guard::of(&self.settings);
-            let (clients, config) = self
-                .build(caller::OPERATION, Some(&identity), &guard)
-                .await?;
+            let (clients, config) = self.build(&acting, caller::OPERATION).await?;
             if let Some(provider) = config.credentials_provider() {
                 // The guard asks AWS whose they are.
                 let answer = provider.provide_credentials().await;
                 answer.map_err(|error| {
-                    self.lending.forget();
+                    acting.loan.give_up();
                     failure::of_credentials(caller::OPERATION, &error)
                 })?;
             }
-            self.identity.store(Some(Arc::new(identity)));
-            self.guard.store(guard);
-            self.keep(&clients);
+            acting.keep(&clients);
             Ok(())
         };
         timeout_at(deadline, work).await.unwrap_or_else(|_| {
@@ -352,37 +357,45 @@ impl Requests {
                 None,
                 message,
             ))
-        })
+        })?;
+        self.act(&before, acting);
+        Ok(())
     }
 
     /// Forgets who is logged in, what AWS said of it and did not permit, and the credentials with the clients.
     pub(super) fn log_out(&self) {
-        self.identity.store(None);
-        self.guard.store(Guard::of(&self.settings));
-        self.denied.forget();
-        self.lending.forget();
-        self.clients.store(None);
+        self.lending.end_login();
+        self.acting
+            .store(Arc::new(Acting::new(&self.settings, &self.lending, None)));
     }
 
     /// Sends what follows as an identity of which another region has made sure.
     pub(super) fn act_as(&self, identity: &Identity) {
-        self.guard.store(Guard::of(&self.settings));
-        self.denied.forget();
-        self.identity.store(Some(Arc::new(identity.clone())));
-        self.clients.store(None);
+        let before = self.acting.load_full();
+        let identity = Some(identity.clone());
+        self.act(
+            &before,
+            Acting::new(&self.settings, &self.lending, identity),
+        );
     }
 
-    /// Gives the clients up because AWS refused their credentials or there were none.
-    fn renew_clients(&self) {
-        let clients = self.clients.load();
-        if clients
-            .as_ref()
-            .is_some_and(|built| built.since.elapsed() >= YOUNG)
-        {
-            self.lending.forget();
-            self.clients.compare_and_swap(&clients, None);
+    /// Puts somebody in the place of who was there `before`, unless the login was given up meanwhile.
+    fn act(&self, before: &Arc<Acting>, acting: Acting) {
+        if !self.logins().is_over(self.logins().of_work()) {
+            self.acting.compare_and_swap(before, Arc::new(acting));
         }
     }
+
+    /// Those of the token.
+    pub(super) fn logins(&self) -> &Logins {
+        self.lending.logins()
+    }
+}
+
+/// As whom a request is sent, and for which login.
+struct Sender {
+    login: Login,
+    acting: Arc<Acting>,
 }
 
 /// Repeats `attempt` after growing pauses while `passes` says that its failure will pass and the

@@ -4,7 +4,7 @@ use aws_sdk_kms::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_kms::types::RotationType;
 use tokio::time::Instant;
 
-use super::listing::{bad_answer, check_key, next_marker};
+use super::listing::{Pages, bad_answer, check_key, no_list};
 use super::request::Requests;
 use crate::kms::{KeyEntry, KmsError, RotationCounts, RotationStatus};
 
@@ -47,25 +47,23 @@ impl Requests {
     ) -> Result<RotationCounts, KmsError> {
         const OPERATION: &str = "ListKeyRotations";
         let mut counts = RotationCounts::default();
-        let mut marker = None;
+        let mut pages = Pages::of(OPERATION, Some(&key.arn));
         loop {
             let page = self
                 .ask_about(OPERATION, &key.arn, deadline, |client| {
                     let page = client.list_key_rotations().key_id(&key.arn);
-                    page.limit(ROTATIONS_A_PAGE)
-                        .set_marker(marker.clone())
-                        .send()
+                    page.limit(ROTATIONS_A_PAGE).set_marker(pages.next()).send()
                 })
                 .await?;
-            for rotation in page.rotations() {
+            let rotations = page.rotations.as_ref();
+            for rotation in rotations.ok_or_else(|| no_list(OPERATION, Some(&key.arn)))? {
                 match rotation.rotation_type() {
                     Some(RotationType::Automatic) => counts.automatic += 1,
                     Some(RotationType::OnDemand) => counts.on_demand += 1,
                     _ => {}
                 }
             }
-            marker = next_marker(OPERATION, page.truncated(), page.next_marker());
-            if marker.is_none() {
+            if !pages.turn(page.truncated(), page.next_marker())? {
                 return Ok(counts);
             }
         }

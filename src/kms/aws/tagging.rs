@@ -6,7 +6,7 @@ use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use tokio::time::Instant;
 
 use super::fresh::key_id;
-use super::listing::{bad_answer, no_list};
+use super::listing::{Pages, bad_answer, no_list};
 use super::request::Requests;
 use crate::kms::{KeyEntry, KmsError, Tags};
 
@@ -24,7 +24,7 @@ impl Requests {
     ) -> Result<Vec<(KeyEntry, Tags)>, KmsError> {
         let filters: Vec<TagFilter> = tags.iter().map(filter).collect();
         let mut keys = Vec::new();
-        let mut token = None;
+        let mut pages = Pages::of(OPERATION, None);
         loop {
             let page = self
                 .ask_tagging(OPERATION, deadline, |client| {
@@ -33,7 +33,7 @@ impl Requests {
                         .resource_type_filters(KEYS)
                         .set_tag_filters(Some(filters.clone()))
                         .resources_per_page(KEYS_A_PAGE)
-                        .set_pagination_token(token.clone())
+                        .set_pagination_token(pages.next())
                         .send()
                 })
                 .await?;
@@ -41,8 +41,8 @@ impl Requests {
             for resource in resources.ok_or_else(|| no_list(OPERATION, None))? {
                 keys.push(key(resource)?);
             }
-            token = page.pagination_token.filter(|token| !token.is_empty());
-            if token.is_none() {
+            let token = page.pagination_token.filter(|token| !token.is_empty());
+            if !pages.turn(token.is_some(), token.as_deref())? {
                 // A filter may say less than is asked for.
                 let has_all = |of_key: &Tags| {
                     let mut tags = tags.iter();

@@ -21,7 +21,9 @@ use std::time::Duration;
 pub(crate) use surroundings::Surroundings;
 
 use super::{AwsKms, AwsSettings, SharedHttp};
-use crate::kms::{KeyEntry, KeySpec, KeyUsage, NewKey, Runtime, Search, Tags};
+use crate::kms::{
+    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, NewKey, Runtime, Search, Tags,
+};
 
 /// The signal mask hook of tests, whose threads may take any signal.
 fn unmasked(start: &mut dyn FnMut()) {
@@ -47,6 +49,19 @@ fn settings(endpoint: &str) -> AwsSettings {
 
 fn kms(settings: AwsSettings) -> AwsKms {
     AwsKms::new(settings, runtime(), &SharedHttp::new(), None)
+}
+
+impl AwsKms {
+    /// Makes a key and waits until it can be used, as tokens do.
+    fn make_key(
+        &self,
+        request: &NewKey,
+        search: &Search,
+    ) -> Result<(KeyEntry, KeyAnswer), KmsError> {
+        let made = self.create_key(request, search)?;
+        let answer = self.await_key(&made, request.spec, request.usage)?;
+        Ok((made, answer))
+    }
 }
 
 fn key(number: u32) -> KeyEntry {

@@ -183,7 +183,7 @@ fn row(kind: Kind, caller: Caller) -> Row {
                 (&[Probe], CKR_FUNCTION_FAILED),
             ],
         ),
-        (Kind::Credentials, _) => Row(
+        (Kind::Credentials | Kind::LoggedOut, _) => Row(
             CKR_USER_NOT_LOGGED_IN,
             &[(&[Login], CKR_PIN_INCORRECT), (&[Probe], CKR_DEVICE_ERROR)],
         ),
@@ -470,6 +470,7 @@ mod tests {
             ),
             (Kind::AccessDenied, Phase::Sign, CKR_FUNCTION_REJECTED),
             (Kind::Credentials, Phase::Sign, CKR_USER_NOT_LOGGED_IN),
+            (Kind::LoggedOut, Phase::Generate, CKR_USER_NOT_LOGGED_IN),
             (Kind::Credentials, Phase::Login, CKR_PIN_INCORRECT),
             (
                 Kind::InvalidCiphertext,

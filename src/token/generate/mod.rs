@@ -8,13 +8,16 @@ use std::sync::Arc;
 
 use pkcs11_sys::*;
 
+use super::inventory::Inventory;
 use super::names::PairNames;
 use super::{Token, restrictions};
 use crate::config::{OnDestroy, Selection};
 use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::hex;
-use crate::kms::{CREATED_TAG, KeyAnswer, KeyEntry, KeySpec, KeyUsage, NewKey, Phase, Tags};
+use crate::kms::{
+    CREATED_TAG, KeyAnswer, KeyEntry, KeySpec, KeyUsage, KmsError, NewKey, Phase, Tags,
+};
 use crate::mechanism::Mechanism;
 use crate::object::attributes::Making;
 use crate::object::template::Template;
@@ -125,14 +128,51 @@ impl Token {
         let request = self.request(wanted, mark.clone())?;
         // The other keys first: a token that cannot be listed makes no key that nobody would find.
         self.view.snapshot()?;
-        let (entry, answer) = self
+        let entry = self
             .kms
             .create_key(&request, &self.view.search(mark))
             .map_err(|error| error.into_error(Phase::Generate))?;
-        self.replicate(&entry, &request)?;
-        self.take_in(&entry, request.tags, &answer)?;
+        let material = self.complete(&entry, &request)?;
+        self.take_in(&entry, request.tags, material)?;
         tracing::info!("{}: created ({}, {})", entry.arn, wanted.spec, wanted.usage);
         Ok(entry)
+    }
+
+    /// Waits until a new key can be used, and has it replicated. One that cannot be everywhere is kept nowhere.
+    fn complete(&self, entry: &KeyEntry, request: &NewKey) -> Result<KeyMaterial> {
+        let material = self
+            .kms
+            .await_key(entry, request.spec, request.usage)
+            .map_err(|error| self.left_over(entry, request, error))
+            .and_then(|answer| new_material(entry, &answer))
+            .inspect_err(|_| self.withdraw_from_regions(entry, request))?;
+        self.replicate(entry, request)?;
+        Ok(material)
+    }
+
+    /// Has a new key deleted that is not to be in one region alone.
+    pub(super) fn withdraw_from_regions(&self, entry: &KeyEntry, request: &NewKey) {
+        if self.is_for_regions(entry, request) {
+            self.withdraw(entry);
+        }
+    }
+
+    fn is_for_regions(&self, entry: &KeyEntry, request: &NewKey) -> bool {
+        request.multi_region && !self.kms.keys_elsewhere(entry).is_empty()
+    }
+
+    /// Says of a new key that cannot be used that it is there, and what becomes of it.
+    pub(super) fn left_over(&self, entry: &KeyEntry, request: &NewKey, error: KmsError) -> Error {
+        let lack = &error.message;
+        let message = if self.is_for_regions(entry, request) {
+            format!("the key was created, but {lack}")
+        } else {
+            format!(
+                "the key was created and stays, but {lack}; it is found by its names once it can be read, and if \
+                 nobody wants it, aws kms schedule-key-deletion deletes it"
+            )
+        };
+        KmsError { message, ..error }.into_error(Phase::Generate)
     }
 
     /// What KMS is asked for; the mark is one that no other key has.
@@ -154,16 +194,25 @@ impl Token {
     }
 
     /// Shows a key that this process made.
-    pub(super) fn take_in(&self, entry: &KeyEntry, tags: Tags, answer: &KeyAnswer) -> Result<()> {
-        let material = KeyMaterial::new(answer).map_err(|error| {
-            Error::new(
-                CKR_DEVICE_ERROR,
-                format!("{} was made, but: {error}", entry.arn),
-            )
-        })?;
-        self.view
-            .change(|inventory| inventory.created(entry.clone(), tags, Arc::new(material)));
-        Ok(())
+    pub(super) fn take_in(
+        &self,
+        entry: &KeyEntry,
+        tags: Tags,
+        material: KeyMaterial,
+    ) -> Result<()> {
+        let created =
+            |inventory: &mut Inventory| inventory.created(entry.clone(), tags, Arc::new(material));
+        if self.view.change(created) {
+            return Ok(());
+        }
+        Err(Error::of_kms(
+            CKR_USER_NOT_LOGGED_IN,
+            format!(
+                "{} was made, but the login that it was made under has ended meanwhile: it is found by its names \
+                 after a login that may read it",
+                entry.arn
+            ),
+        ))
     }
 
     pub(super) fn handle_of(&self, entry: &KeyEntry, part: Part) -> Result<CK_OBJECT_HANDLE> {
@@ -174,6 +223,16 @@ impl Token {
             .map(|shown| shown.handle)
             .ok_or_else(|| Error::new(CKR_GENERAL_ERROR, "the new key is not in the snapshot"))
     }
+}
+
+/// What KMS tells of a key that this process made.
+pub(super) fn new_material(entry: &KeyEntry, answer: &KeyAnswer) -> Result<KeyMaterial> {
+    KeyMaterial::new(answer).map_err(|error| {
+        Error::new(
+            CKR_DEVICE_ERROR,
+            format!("{} was made, but: {error}", entry.arn),
+        )
+    })
 }
 
 /// What no other key's tag [`CREATED_TAG`] says: 128 random bits.

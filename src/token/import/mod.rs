@@ -8,16 +8,16 @@ mod secret;
 use pkcs11_sys::*;
 
 use super::Token;
-use super::generate::{Wanted, new_mark};
+use super::generate::{Wanted, new_mark, new_material};
 use super::replicas::ORPHAN_WINDOW_DAYS;
 use crate::crypto::{Hash, PrivateKey, PublicKey, RsaPublicKey, oaep, rsa_aes};
 use crate::error::{Error, Result};
 use crate::kms::{
-    CREATED_TAG, ImportParameters, KeyAnswer, KeyEntry, KmsErrorKind, NewKey, Phase, Stage,
+    CREATED_TAG, ImportParameters, KeyAnswer, KeyEntry, KmsErrorKind, NewKey, Phase, Sent, Stage,
     WrappingAlgorithm,
 };
 use crate::object::template::Template;
-use crate::object::{Names, Part};
+use crate::object::{KeyMaterial, Names, Part};
 
 /// What is handed in.
 #[derive(Clone, Copy)]
@@ -88,26 +88,19 @@ impl Token {
         // The other keys first: a token that cannot be listed makes no key that nobody would find.
         self.view.snapshot()?;
         let waiting = self.waiting_key(&request, &wanted.names.private)?;
-        let (entry, tags, answer) = if let Some(entry) = waiting {
+        let (entry, tags, known) = if let Some(entry) = waiting {
             let answer = self.hand_in(&entry, &request, material);
             let tags = self.view.ask(|inventory| inventory.tags_of(&entry));
             let answer = answer.map_err(|(error, _)| error)?;
             self.hand_in_elsewhere(&entry, &request, material)?;
-            (entry, tags, answer)
+            let known = material.check(&entry, &answer)?;
+            (entry, tags, known)
         } else {
-            let (entry, answer) = self.make_and_hand_in(&request, mark, material)?;
-            (entry, request.tags, answer)
+            let (entry, known) = self.make_and_hand_in(&request, mark, material)?;
+            (entry, request.tags, known)
         };
-        if let Material::Private(key) = material
-            && answer.public.as_deref() != Some(key.public().spki())
-        {
-            return Err(Error::new(
-                CKR_DEVICE_ERROR,
-                format!("{} has another public key than was imported", entry.arn),
-            ));
-        }
         self.materials.forget_failure(&entry);
-        self.take_in(&entry, tags, &answer)?;
+        self.take_in(&entry, tags, known)?;
         let (spec, usage) = (wanted.spec, wanted.usage);
         tracing::info!("{}: imported ({spec}, {usage})", entry.arn);
         Ok(entry)
@@ -126,7 +119,7 @@ impl Token {
         for entry in same {
             let waits = self
                 .kms
-                .awaits_import(&entry, request.spec, request.usage)
+                .awaits_import(&entry, request.spec, request.usage, Sent::WhenUp)
                 .map_err(|error| error.into_error(Phase::Generate))?;
             if waits {
                 return Ok(Some(entry));
@@ -141,17 +134,24 @@ impl Token {
         request: &NewKey,
         mark: String,
         material: Material<'_>,
-    ) -> Result<(KeyEntry, KeyAnswer)> {
+    ) -> Result<(KeyEntry, KeyMaterial)> {
         let entry = self
             .kms
             .create_key_for_import(request, &self.view.search(mark))
             .map_err(|error| error.into_error(Phase::Generate))?;
-        match self.hand_in(&entry, request, material) {
-            Ok(answer) => {
+        let handed_in = self.hand_in(&entry, request, material).and_then(|answer| {
+            let known = material.check(&entry, &answer);
+            known.map_err(|error| (error, Left::Material))
+        });
+        match handed_in {
+            Ok(known) => {
                 self.import_replicas(&entry, request, material)?;
-                Ok((entry, answer))
+                Ok((entry, known))
             }
-            Err((error, Left::Material)) => Err(error),
+            Err((error, Left::Material)) => {
+                self.withdraw_from_regions(&entry, request);
+                Err(error)
+            }
             Err((error, Left::Nothing)) => {
                 self.retire(&entry, request);
                 Err(error)
@@ -185,7 +185,7 @@ impl Token {
         for replica in self.kms.keys_elsewhere(key) {
             match self
                 .kms
-                .awaits_import(&replica, request.spec, request.usage)
+                .awaits_import(&replica, request.spec, request.usage, Sent::WhenUp)
             {
                 Ok(true) => {
                     self.hand_in(&replica, request, material)
@@ -208,10 +208,11 @@ impl Token {
         Stage::Request.anew();
         let waits = self
             .kms
-            .awaits_import(key, request.spec, request.usage)
+            .awaits_import(key, request.spec, request.usage, Sent::Anyway)
             .and_then(|waits| {
                 if waits {
-                    self.kms.schedule_deletion(key, ORPHAN_WINDOW_DAYS)?;
+                    self.kms
+                        .schedule_deletion(key, ORPHAN_WINDOW_DAYS, Sent::Anyway)?;
                 }
                 Ok(waits)
             });
@@ -251,7 +252,7 @@ impl Token {
             .map_err(|error| (error.into_error(Phase::Generate), Left::Nothing))?;
         self.kms
             .await_key(key, request.spec, request.usage)
-            .map_err(|error| (error.into_error(Phase::Generate), Left::Material))
+            .map_err(|error| (self.left_over(key, request, error), Left::Material))
     }
 }
 
@@ -263,6 +264,19 @@ enum Left {
 }
 
 impl Material<'_> {
+    /// What KMS tells of the key that it was handed in for, whose public half must be its own.
+    fn check(self, entry: &KeyEntry, answer: &KeyAnswer) -> Result<KeyMaterial> {
+        if let Self::Private(key) = self
+            && answer.public.as_deref() != Some(key.public().spki())
+        {
+            return Err(Error::new(
+                CKR_DEVICE_ERROR,
+                format!("{} has another public key than was imported", entry.arn),
+            ));
+        }
+        new_material(entry, answer)
+    }
+
     fn wrapping(self) -> WrappingAlgorithm {
         match self {
             Self::Private(_) => WrappingAlgorithm::RsaAesKeyWrapSha256,

@@ -2,9 +2,10 @@
 
 use cryptoki_sys::*;
 
-use super::{Operation, SILENT, Site, Subject, USUAL, of_class};
+use super::{Answer, Operation, SILENT, Site, Subject, USUAL, of_class};
+use crate::common_p11::Rv;
 use crate::common_p11::attribute::{bytes, flag, id, label, ulong};
-use crate::common_p11::kms::CKA_KMS_ROTATION_ENABLED;
+use crate::common_p11::kms::{CKA_KMS_AUTOMATIC_ROTATIONS, CKA_KMS_ROTATION_ENABLED};
 use crate::expectations::Function;
 use crate::fleet::certificate;
 
@@ -65,58 +66,101 @@ pub(crate) const ALL: &[Operation] = &[
         name: "C_CreateObject, certificate",
         struck: "TagResource",
         function: Function::Create,
-        key: Some(("ECC_NIST_P256", "SIGN_VERIFY")),
-        answer: SILENT,
+        call: |site, subject| Ok(site.session.create(&subject.template)? != 0),
+        ..CERTIFY
+    },
+    Operation {
+        name: "C_DestroyObject, certificate",
+        struck: "UntagResource",
+        function: Function::Destroy,
         prepare: |site, name| {
-            let public = site.key(CKO_PUBLIC_KEY);
-            for stored in site.session.find(&[of_class(CKO_CERTIFICATE)]).unwrap() {
-                site.session.destroy(stored).unwrap();
-            }
-            let spki = site.session.get(public, CKA_PUBLIC_KEY_INFO).unwrap();
-            let certificate = certificate(&spki);
+            let subject = (CERTIFY.prepare)(site, name);
             Subject {
-                template: vec![
-                    of_class(CKO_CERTIFICATE),
-                    ulong(CKA_CERTIFICATE_TYPE, CKC_X_509),
-                    flag(CKA_TOKEN, true),
-                    id(name),
-                    bytes(CKA_SUBJECT, &certificate.subject),
-                    bytes(CKA_VALUE, &certificate.der),
-                ],
-                ..Subject::labelled(name)
+                object: site.session.create(&subject.template).unwrap(),
+                ..subject
             }
         },
         call: |site, subject| {
-            let certificate = site.session.create(&subject.template)?;
-            Ok(certificate != 0)
+            site.session.destroy(subject.object)?;
+            assert_eq!(certificates(site), Ok(Vec::new()));
+            Ok(true)
         },
-        // Of five UntagResource.
-        in_a_row: 6,
-        ..USUAL
+        ..CERTIFY
     },
     Operation {
         name: "C_GetAttributeValue, rotation",
         struck: "GetKeyRotationStatus",
-        function: Function::Find,
         // An answer without members says no.
         answer: SILENT,
-        prepare: |site, name| {
-            site.make_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", name);
-            Subject {
-                object: site
-                    .session
-                    .find_one(&[of_class(CKO_SECRET_KEY), label(name)]),
-                ..Subject::labelled(name)
-            }
-        },
         call: |site, subject| {
             let enabled = site.session.get(subject.object, CKA_KMS_ROTATION_ENABLED)?;
             assert_eq!(enabled, [CK_FALSE]);
             Ok(true)
         },
-        ..USUAL
+        ..ROTATION
+    },
+    Operation {
+        name: "C_GetAttributeValue, rotations so far",
+        struck: "ListKeyRotations",
+        answer: Answer {
+            output: Some("Rotations"),
+            ..SILENT
+        },
+        call: |site, subject| {
+            let counted = site
+                .session
+                .get(subject.object, CKA_KMS_AUTOMATIC_ROTATIONS)?;
+            assert_eq!(counted, CK_ULONG::to_ne_bytes(0));
+            Ok(true)
+        },
+        ..ROTATION
     },
 ];
+
+const CERTIFY: Operation = Operation {
+    key: Some(("ECC_NIST_P256", "SIGN_VERIFY")),
+    answer: SILENT,
+    prepare: |site, name| {
+        let public = site.key(CKO_PUBLIC_KEY);
+        for stored in certificates(site).unwrap() {
+            site.session.destroy(stored).unwrap();
+        }
+        let spki = site.session.get(public, CKA_PUBLIC_KEY_INFO).unwrap();
+        let certificate = certificate(&spki);
+        Subject {
+            template: vec![
+                of_class(CKO_CERTIFICATE),
+                ulong(CKA_CERTIFICATE_TYPE, CKC_X_509),
+                flag(CKA_TOKEN, true),
+                id(name),
+                bytes(CKA_SUBJECT, &certificate.subject),
+                bytes(CKA_VALUE, &certificate.der),
+            ],
+            ..Subject::labelled(name)
+        }
+    },
+    // Of five UntagResource.
+    in_a_row: 6,
+    ..USUAL
+};
+
+const ROTATION: Operation = Operation {
+    function: Function::Find,
+    prepare: |site, name| {
+        site.make_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", name);
+        Subject {
+            object: site
+                .session
+                .find_one(&[of_class(CKO_SECRET_KEY), label(name)]),
+            ..Subject::labelled(name)
+        }
+    },
+    ..USUAL
+};
+
+fn certificates(site: Site<'_>) -> Rv<Vec<CK_OBJECT_HANDLE>> {
+    site.session.find(&[of_class(CKO_CERTIFICATE)])
+}
 
 fn private_key(site: Site<'_>, name: &str) -> CK_OBJECT_HANDLE {
     site.session

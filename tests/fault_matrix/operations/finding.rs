@@ -1,6 +1,7 @@
 //! Finding out which keys there are, and what they are.
 
 use cryptoki_sys::*;
+use kms_emulator::NewKeys;
 
 use super::{Answer, Operation, SILENT, Site, Subject, USUAL, of_class};
 use crate::common_p11::Rv;
@@ -82,6 +83,23 @@ pub(crate) const ALL: &[Operation] = &[
             ..SILENT
         },
         exceptions: HIDES,
+        ..FIND
+    },
+    Operation {
+        name: "C_FindObjects, aliases",
+        struck: "ListAliases",
+        answer: Answer {
+            output: Some("Aliases"),
+            ..SILENT
+        },
+        prepare: |site, name| {
+            let keys = NewKeys::new(1, "ECC_NIST_P256", "SIGN_VERIFY");
+            let keys = keys.alias(format!("alias/{name}"));
+            site.emulator.create_keys(&keys).unwrap();
+            Subject::labelled(name)
+        },
+        // The key is shown under its id.
+        is_optional: true,
         ..FIND
     },
     Operation {

@@ -17,8 +17,10 @@ pub(super) const ADOPTS: &[(Class, Outcome)] = &[
 pub(super) const MAKE: Operation = Operation {
     function: Function::Make,
     makes_keys: true,
-    // Two calls each, of five that KMS admits a second: each token takes some seconds.
-    in_a_row: 6,
+    // One to make the key, and one until it can be used.
+    deadlines: 2,
+    // Two calls each, of five that KMS admits a second.
+    in_a_row: 2,
     ..USUAL
 };
 
@@ -38,7 +40,6 @@ pub(crate) const ALL: &[Operation] = &[
         struck: "CreateKey",
         answer: CREATED,
         call: pair,
-        deadlines: 3,
         exceptions: ADOPTS,
         ..MAKE
     },
@@ -50,7 +51,39 @@ pub(crate) const ALL: &[Operation] = &[
             ..USUAL.answer
         },
         call: pair,
-        deadlines: 2,
+        ..MAKE
+    },
+    Operation {
+        name: "C_GenerateKeyPair, RSA",
+        struck: "CreateKey",
+        answer: CREATED,
+        call: rsa_pair,
+        exceptions: ADOPTS,
+        ..MAKE
+    },
+    Operation {
+        name: "C_GenerateKeyPair, RSA, public key",
+        struck: "GetPublicKey",
+        answer: Answer {
+            output: Some("PublicKey"),
+            ..USUAL.answer
+        },
+        call: rsa_pair,
+        ..MAKE
+    },
+    Operation {
+        name: "C_GenerateKeyPair, replica",
+        struck: "ReplicateKey",
+        settings: "replica_regions = [\"eu-west-1\"]\nreplica_endpoints = { eu-west-1 = \"{peer}\" }",
+        answer: Answer {
+            key: Some("ReplicaKeyMetadata.Arn"),
+            output: Some("ReplicaKeyMetadata"),
+            algorithm: None,
+        },
+        call: pair,
+        waits_for_its_turn: true,
+        // It is waited for in vain.
+        exceptions: &[(Class::Exists, Outcome::Fails(CKR_DEVICE_ERROR))],
         ..MAKE
     },
     Operation {
@@ -61,7 +94,6 @@ pub(crate) const ALL: &[Operation] = &[
             let key = site.session.generate_symmetric(&subject.label)?;
             Ok(key != 0)
         },
-        deadlines: 3,
         exceptions: ADOPTS,
         ..MAKE
     },
@@ -80,10 +112,27 @@ pub(crate) const ALL: &[Operation] = &[
                 .generate_key(CKM_GENERIC_SECRET_KEY_GEN, &template)?;
             Ok(key != 0)
         },
-        deadlines: 2,
         ..MAKE
     },
 ];
+
+fn rsa_pair(site: Site<'_>, subject: &Subject) -> Rv<bool> {
+    let public = [
+        flag(CKA_TOKEN, true),
+        flag(CKA_VERIFY, true),
+        ulong(CKA_MODULUS_BITS, 2048),
+        label(&subject.label),
+    ];
+    let private = [
+        flag(CKA_TOKEN, true),
+        flag(CKA_SIGN, true),
+        label(&subject.label),
+    ];
+    let (public, private) = site
+        .session
+        .generate(CKM_RSA_PKCS_KEY_PAIR_GEN, &public, &private)?;
+    Ok(public != 0 && private != 0)
+}
 
 fn pair(site: Site<'_>, subject: &Subject) -> Rv<bool> {
     let (public, private) = site.session.generate_p256(&subject.label, &subject.label)?;

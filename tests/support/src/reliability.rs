@@ -31,7 +31,8 @@ pub const SECTIONS: &[Section] = &[
         title: "Faults",
         row: "fault",
         about: "Each fault at each operation that reaches KMS, through the built library \
-                (`tests/fault_matrix`). Asserted for each pair: the CK_RV, the time (deadline and a tenth), that the \
+                (`tests/fault_matrix`). Asserted for each pair: the CK_RV, the time (deadline, a tenth, 50 ms, and by \
+                how much a thread that sleeps was late meanwhile), that the \
                 next call succeeds (where several requests in a row failed, when the endpoint is tried again), and \
                 that KMS has the keys that the token knows and no others.",
     },

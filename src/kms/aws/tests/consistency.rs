@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::canned::{Canned, Reply, Request, signature};
 use super::{key, kms, new_key, none_known, settings};
-use crate::kms::{AwsSettings, Kms, KmsErrorKind, MessageType, SigningAlgorithm};
+use crate::kms::{AwsSettings, Kms, KmsErrorKind, MessageType, Sent, SigningAlgorithm};
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
 
@@ -43,7 +43,7 @@ fn inconsistent(code: &'static str, at: &'static [usize]) -> Canned {
 fn a_new_key_costs_two_requests() {
     let server = inconsistent("", &[]);
     let (made, public) = kms(settings(server.endpoint()))
-        .create_key(&new_key(), &none_known())
+        .make_key(&new_key(), &none_known())
         .unwrap();
     assert_eq!((made, public.public), (key(1), Some(b"00".to_vec())));
     let operations: Vec<_> = server
@@ -68,7 +68,7 @@ fn a_new_key_that_is_not_visible_yet_is_waited_for() {
     for code in ["NotFoundException", "KMSInvalidStateException"] {
         let server = inconsistent(code, &[1, 2]);
         kms(settings(server.endpoint()))
-            .create_key(&new_key(), &none_known())
+            .make_key(&new_key(), &none_known())
             .unwrap();
         assert_eq!(
             (server.count("CreateKey"), server.count("GetPublicKey")),
@@ -85,18 +85,19 @@ fn a_new_key_that_never_becomes_usable_is_named() {
         ..settings(server.endpoint())
     });
     let started = Instant::now();
-    let error = kms.create_key(&new_key(), &none_known()).unwrap_err();
+    let error = kms.make_key(&new_key(), &none_known()).unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(10));
     assert_eq!(error.kind, KmsErrorKind::NotFound);
     assert!(error.to_string().contains(&key(1).arn), "{error}");
-    assert!(error.to_string().contains("was created"), "{error}");
+    let words = "it could not be made usable within 1 s";
+    assert!(error.to_string().contains(words), "{error}");
 }
 
 #[test]
 fn the_first_uses_of_a_new_key_are_repeated_while_it_spreads() {
     let server = inconsistent("NotFoundException", &[2, 3]);
     let kms = kms(settings(server.endpoint()));
-    let (made, _) = kms.create_key(&new_key(), &none_known()).unwrap();
+    let (made, _) = kms.make_key(&new_key(), &none_known()).unwrap();
     kms.sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])
         .unwrap();
     assert_eq!(server.count("Sign"), 3);
@@ -119,10 +120,10 @@ fn a_new_key_that_was_retired_is_not_waited_for() {
     for retire in ["ScheduleKeyDeletion", "DisableKey"] {
         let server = inconsistent("KMSInvalidStateException", &[3]);
         let kms = kms(settings(server.endpoint()));
-        let (made, _) = kms.create_key(&new_key(), &none_known()).unwrap();
+        let (made, _) = kms.make_key(&new_key(), &none_known()).unwrap();
         match retire {
             "DisableKey" => kms.disable(&made).unwrap(),
-            _ => kms.schedule_deletion(&made, 7).unwrap(),
+            _ => kms.schedule_deletion(&made, 7, Sent::WhenUp).unwrap(),
         }
         let error = kms
             .sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])
@@ -148,7 +149,7 @@ fn waiting_for_a_new_key_keeps_the_deadline_of_the_call() {
         deadline: Duration::from_secs(1),
         ..settings(server.endpoint())
     });
-    let (made, _) = kms.create_key(&new_key(), &none_known()).unwrap();
+    let (made, _) = kms.make_key(&new_key(), &none_known()).unwrap();
     let started = Instant::now();
     let error = kms
         .sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])

@@ -47,7 +47,7 @@ fn create_despite(emulator: &Emulator, effect: &Effect) {
         ..settings(&emulator.endpoint())
     });
     let (made, _) = kms
-        .create_key(&marked(), &known(&others))
+        .make_key(&marked(), &known(&others))
         .unwrap_or_else(|error| panic!("{effect:?}: {error}"));
     assert!(!others.contains(&made));
     let calls = emulator.calls();
@@ -90,7 +90,7 @@ fn a_key_that_listings_and_reads_do_not_show_yet_is_looked_for_again() {
         deadline: Duration::from_secs(20),
         ..settings(&emulator.endpoint())
     };
-    let (made, _) = kms(patient).create_key(&marked(), &none_known()).unwrap();
+    let (made, _) = kms(patient).make_key(&marked(), &none_known()).unwrap();
     let calls = emulator.calls();
     assert_eq!((calls.of("CreateKey"), calls.of("ListKeys") > 1), (1, true));
     assert_eq!(kms_at(&emulator).list_keys().unwrap(), [made]);
@@ -103,7 +103,7 @@ fn a_search_that_is_disturbed_goes_on() {
     emulator.fault(Fault::once("ListKeys", Effect::ResetBefore));
     emulator.fault(Fault::once("ListResourceTags", error("ThrottlingException")).times(5));
     kms_at(&emulator)
-        .create_key(&marked(), &none_known())
+        .make_key(&marked(), &none_known())
         .unwrap();
     assert_eq!(emulator.calls().of("CreateKey"), 1);
 }
@@ -118,7 +118,7 @@ fn a_key_that_was_not_made_is_looked_for_until_the_deadline_and_reported_with_it
         ..settings(&emulator.endpoint())
     });
     let started = Instant::now();
-    let error = kms.create_key(&marked(), &none_known()).unwrap_err();
+    let error = kms.make_key(&marked(), &none_known()).unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(10));
     assert_eq!(error.kind, KmsErrorKind::Network);
     let text = error.to_string();
@@ -133,7 +133,7 @@ fn a_key_that_may_not_be_looked_for_is_reported_at_once() {
     emulator.fault(Fault::once("CreateKey", Effect::ResetAfter));
     emulator.fault(Fault::once("ListKeys", error("AccessDeniedException")));
     let error = kms_at(&emulator)
-        .create_key(&marked(), &none_known())
+        .make_key(&marked(), &none_known())
         .unwrap_err();
     assert_eq!(error.kind, KmsErrorKind::Network);
     assert!(error.to_string().contains(MARK), "{error}");
@@ -146,7 +146,7 @@ fn a_refused_creation_is_not_looked_for() {
     for code in ["AccessDeniedException", "LimitExceededException"] {
         emulator.fault(Fault::once("CreateKey", error(code)));
         kms_at(&emulator)
-            .create_key(&marked(), &none_known())
+            .make_key(&marked(), &none_known())
             .unwrap_err();
     }
     assert_eq!(
@@ -160,7 +160,7 @@ fn a_creation_that_kms_throttles_is_sent_again_and_makes_one_key() {
     let emulator = emulator();
     emulator.fault(Fault::once("CreateKey", error("ThrottlingException")).times(2));
     let kms = kms_at(&emulator);
-    let (made, _) = kms.create_key(&marked(), &none_known()).unwrap();
+    let (made, _) = kms.make_key(&marked(), &none_known()).unwrap();
     assert_eq!(kms.list_keys().unwrap(), [made]);
     assert_eq!(emulator.calls().of("CreateKey"), 3);
 }
@@ -171,7 +171,7 @@ fn a_throttled_creation_whose_repetition_is_not_answered_is_looked_for() {
     emulator.fault(Fault::once("CreateKey", error("ThrottlingException")));
     emulator.fault(Fault::once("CreateKey", Effect::ResetAfter).after(1));
     let kms = kms_at(&emulator);
-    let (made, _) = kms.create_key(&marked(), &none_known()).unwrap();
+    let (made, _) = kms.make_key(&marked(), &none_known()).unwrap();
     assert_eq!(kms.list_keys().unwrap(), [made]);
     assert_eq!(emulator.calls().of("CreateKey"), 2);
 }
@@ -185,7 +185,7 @@ fn a_creation_that_kms_goes_on_throttling_is_given_up_by_the_deadline_and_not_lo
         ..settings(&emulator.endpoint())
     });
     let started = Instant::now();
-    let refused = kms.create_key(&marked(), &none_known()).unwrap_err();
+    let refused = kms.make_key(&marked(), &none_known()).unwrap_err();
     assert_eq!(refused.kind, KmsErrorKind::Throttled);
     assert!(started.elapsed() < Duration::from_secs(3));
     let calls = emulator.calls();
@@ -215,7 +215,7 @@ fn an_answer_without_a_key_is_taken_for_a_lost_one() {
         )
     });
     let (made, _) = kms(settings(server.endpoint()))
-        .create_key(&marked(), &none_known())
+        .make_key(&marked(), &none_known())
         .unwrap();
     assert_eq!((made, server.count("CreateKey")), (key(1), 1));
 }
@@ -229,7 +229,7 @@ fn a_policy_and_the_wish_for_a_multi_region_key_are_sent() {
         ..new_key()
     };
     let error = kms(settings(server.endpoint()))
-        .create_key(&request, &none_known())
+        .make_key(&request, &none_known())
         .unwrap_err();
     assert_eq!(error.kind, KmsErrorKind::InvalidAttribute);
     let body = &server.requests()[0].body;

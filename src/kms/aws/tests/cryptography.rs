@@ -30,7 +30,7 @@ fn made(kms: &AwsKms, spec: KeySpec, usage: KeyUsage) -> (KeyEntry, Vec<u8>) {
         usage,
         ..new_key()
     };
-    let (key, answer) = kms.create_key(&request, &none_known()).unwrap();
+    let (key, answer) = kms.make_key(&request, &none_known()).unwrap();
     (key, answer.public.unwrap_or_default())
 }
 

@@ -14,8 +14,8 @@ use crate::kms::{
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
 
-/// How long after its deadline a call may come back on a busy machine.
-const SLACK: Duration = Duration::from_secs(3);
+/// How long after its deadline a call may come back on a busy machine: less than after a second deadline.
+const SLACK: Duration = Duration::from_millis(800);
 
 #[test]
 fn a_hanging_endpoint_costs_no_more_than_the_deadline() {
@@ -33,7 +33,7 @@ fn a_hanging_endpoint_costs_no_more_than_the_deadline() {
                 .kind
         }),
         ("CreateKey", &mut || {
-            kms.create_key(&new_key(), &none_known()).unwrap_err().kind
+            kms.make_key(&new_key(), &none_known()).unwrap_err().kind
         }),
         ("ListKeys", &mut || kms.list_keys().unwrap_err().kind),
         ("GenerateRandom", &mut || {

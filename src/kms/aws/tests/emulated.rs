@@ -8,7 +8,7 @@ use kms_emulator::{CreatedKey, Effect, Emulator, Fault, NewKeys, Options};
 use super::{key, kms, new_key, none_known, settings};
 use crate::kms::{
     AwsKms, AwsSettings, EncryptionAlgorithm, EncryptionContext, KeyEntry, KeySpec, KeyUsage, Kms,
-    KmsErrorKind, MessageType, NewKey, SigningAlgorithm, Stage, Tags,
+    KmsErrorKind, MessageType, NewKey, Sent, SigningAlgorithm, Stage, Tags,
 };
 
 const ALGORITHM: SigningAlgorithm = SigningAlgorithm::EcdsaSha256;
@@ -53,7 +53,7 @@ pub(super) fn error(code: &str) -> Effect {
 fn a_key_lives_from_its_creation_to_its_deletion() {
     let emulator = emulator();
     let kms = kms_at(&emulator);
-    let (made, public) = kms.create_key(&new_key(), &none_known()).unwrap();
+    let (made, public) = kms.make_key(&new_key(), &none_known()).unwrap();
     assert_eq!(
         (public.spec, public.usage),
         (KeySpec::EccNistP256, KeyUsage::SignVerify)
@@ -95,7 +95,7 @@ fn a_key_lives_from_its_creation_to_its_deletion() {
         .sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])
         .unwrap_err();
     assert_eq!(disabled.kind, KmsErrorKind::Disabled);
-    kms.schedule_deletion(&made, 7).unwrap();
+    kms.schedule_deletion(&made, 7, Sent::WhenUp).unwrap();
     let deleted = kms
         .sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])
         .unwrap_err();
@@ -123,7 +123,7 @@ fn a_ciphertext_for_the_public_key_is_decrypted() {
         usage: KeyUsage::EncryptDecrypt,
         ..new_key()
     };
-    let (made, public) = kms.create_key(&request, &none_known()).unwrap();
+    let (made, public) = kms.make_key(&request, &none_known()).unwrap();
     let encrypting = PublicEncryptingKey::from_der(&public.public.unwrap()).unwrap();
     let encrypting = OaepPublicEncryptingKey::new(encrypting).unwrap();
     for secret in [&b"a secret"[..], b""] {
@@ -253,7 +253,7 @@ fn a_new_key_that_reads_do_not_show_yet_is_waited_for_with_one_creation() {
     let emulator = emulator();
     emulator.set_stale_reads(2);
     let kms = kms_at(&emulator);
-    let (made, _) = kms.create_key(&new_key(), &none_known()).unwrap();
+    let (made, _) = kms.make_key(&new_key(), &none_known()).unwrap();
     let calls = emulator.calls();
     assert_eq!((calls.of("CreateKey"), calls.of("GetPublicKey")), (1, 3));
     kms.sign(&made, ALGORITHM, MessageType::Digest, &[7; 32])

@@ -11,7 +11,7 @@ use super::canned::{Canned, Reply, signature};
 use super::{key, kms, settings};
 use crate::kms::aws::settings::Replica;
 use crate::kms::{
-    AwsKms, AwsSettings, KeyEntry, Kms, KmsError, KmsErrorKind as Kind, MessageType,
+    AwsKms, AwsSettings, Course, KeyEntry, Kms, KmsError, KmsErrorKind as Kind, MessageType,
     SigningAlgorithm, Stage,
 };
 
@@ -249,7 +249,7 @@ fn when_no_region_answers_the_token_says_so_at_once_from_the_second_call_on() {
     assert_eq!(world.asked(), [2, 2, 2]);
     let error = sign(&kms, &mrk(2)).unwrap_err();
     assert!(
-        error.is_unsent && error.message.contains("no region answers"),
+        error.course == Course::Unsent && error.message.contains("no region answers"),
         "{error}"
     );
     assert_eq!(world.asked(), [2, 2, 2]);

@@ -1,10 +1,15 @@
 //! Credentials that STS does not issue: because of them, or because it serves nobody.
 
-use super::canned::{Canned, Reply};
-use super::{key, kms, settings};
+use std::time::{Duration, Instant};
+
+use super::canned::{Canned, Reply, signature};
+use super::{key, kms, new_key, none_known, settings};
 use crate::config::read_token;
 use crate::kms::aws::AwsKms;
-use crate::kms::{AwsSettings, Identity, Kms, KmsErrorKind, MessageType, SigningAlgorithm};
+use crate::kms::{
+    AwsSettings, CREATED_TAG, Course, Identity, Kms, KmsErrorKind, MessageType, NewKey,
+    SigningAlgorithm, Tags,
+};
 
 const ROLE: &str = "[[token.assume_role]]\nrole_arn = \"arn:aws:iam::111122223333:role/signer\"";
 
@@ -75,4 +80,51 @@ fn an_outage_of_the_token_service_is_none_of_the_credentials() {
         assert_eq!(server.count("Sign"), 0);
         assert_ne!(server.count("AssumeRole"), 0);
     }
+}
+
+#[test]
+fn a_key_that_nobody_could_be_asked_for_is_not_looked_for() {
+    let server = Canned::new(|request, _| match request.operation.as_str() {
+        "AssumeRole" => Reply::Close,
+        _ => Reply::error("InternalFailure"),
+    });
+    let request = NewKey {
+        tags: Tags::from([(CREATED_TAG.to_owned(), "00".to_owned())]),
+        ..new_key()
+    };
+    let error = token(&server, "")
+        .create_key(&request, &none_known())
+        .unwrap_err();
+    assert_eq!(error.kind, KmsErrorKind::Network, "{error}");
+    assert!(error.message.starts_with("no credentials: "), "{error}");
+    assert!(!error.message.contains(CREATED_TAG), "{error}");
+}
+
+#[test]
+fn a_token_service_that_does_not_answer_is_waited_for_by_one_call_at_a_time() {
+    let server = Canned::new(|request, _| match request.operation.as_str() {
+        "AssumeRole" => Reply::Hang,
+        _ => Reply::Json(200, signature(&request.body)),
+    });
+    let token = token(&server, "");
+    let sign = || {
+        let begun = Instant::now();
+        let error = token
+            .sign(
+                &key(1),
+                SigningAlgorithm::EcdsaSha256,
+                MessageType::Digest,
+                &[7; 32],
+            )
+            .unwrap_err();
+        assert_eq!(error.kind, KmsErrorKind::Timeout, "{error}");
+        (
+            error.course == Course::Unsent && error.is_told,
+            begun.elapsed(),
+        )
+    };
+    assert!(!sign().0, "the first one has looked");
+    let (was_refused, took) = sign();
+    assert!(was_refused && took < Duration::from_millis(500), "{took:?}");
+    assert_eq!(server.count("Sign"), 0);
 }

@@ -7,7 +7,7 @@ use super::canned::{Canned, Reply};
 use super::emulated::{emulator, error, kms_at, signing_keys, stocked};
 use super::{key, kms, new_key, none_known, settings};
 use crate::kms::{
-    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, NewKey, Stage,
+    KeyAnswer, KeyEntry, KeySpec, KeyUsage, Kms, KmsError, KmsErrorKind, NewKey, Sent, Stage,
 };
 
 const SYMMETRIC: [(KeySpec, &str); 4] = [
@@ -52,7 +52,7 @@ fn a_pair_of_every_kind_is_made_and_read_with_its_public_half() {
             usage,
             ..new_key()
         };
-        let (made, answer) = kms.create_key(&request, &none_known()).unwrap();
+        let (made, answer) = kms.make_key(&request, &none_known()).unwrap();
         assert_eq!((answer.spec, answer.usage), (spec, usage));
         assert!(answer.public.is_some() && answer.local.is_none(), "{spec}");
         assert_eq!(read(&kms, &made).unwrap(), answer);
@@ -81,7 +81,7 @@ fn a_symmetric_key_is_made_with_two_requests_and_read_with_two() {
             usage: KeyUsage::GenerateVerifyMac,
             ..new_key()
         };
-        let (made, answer) = kms.create_key(&request, &none_known()).unwrap();
+        let (made, answer) = kms.make_key(&request, &none_known()).unwrap();
         assert_eq!(answer, expected);
         let calls = emulator.calls();
         assert_eq!((calls.of("DescribeKey"), calls.total), (1, 2));
@@ -100,9 +100,7 @@ fn a_new_symmetric_key_that_reads_do_not_show_yet_is_waited_for_with_one_creatio
         usage: KeyUsage::GenerateVerifyMac,
         ..new_key()
     };
-    kms_at(&emulator)
-        .create_key(&request, &none_known())
-        .unwrap();
+    kms_at(&emulator).make_key(&request, &none_known()).unwrap();
     let calls = emulator.calls();
     assert_eq!((calls.of("CreateKey"), calls.of("DescribeKey")), (1, 3));
 }
@@ -123,7 +121,7 @@ fn a_key_that_this_module_has_no_use_for_is_unsupported_in_every_state() {
         kinds.collect::<Vec<_>>()
     };
     assert_eq!(kinds(), [Some(KmsErrorKind::Unsupported), None]);
-    kms.schedule_deletion(&keys[0], 7).unwrap();
+    kms.schedule_deletion(&keys[0], 7, Sent::WhenUp).unwrap();
     assert_eq!(kinds(), [Some(KmsErrorKind::Unsupported), None]);
 }
 
@@ -139,7 +137,7 @@ fn a_symmetric_key_that_is_switched_off_fails_as_a_pair_does() {
         kms.disable(key).unwrap();
         let disabled = read(&kms, key).unwrap_err();
         assert_eq!(disabled.kind, KmsErrorKind::Disabled, "{disabled}");
-        kms.schedule_deletion(key, 7).unwrap();
+        kms.schedule_deletion(key, 7, Sent::WhenUp).unwrap();
         let retired = read(&kms, key).unwrap_err();
         assert_eq!(retired.kind, KmsErrorKind::InvalidState, "{retired}");
         assert_eq!(retired.key.as_ref(), Some(&key.arn));

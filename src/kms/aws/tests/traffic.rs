@@ -164,13 +164,13 @@ fn a_new_key_is_asked_for_once_whatever_is_answered() {
     ] {
         let server = Canned::new(move |_, _| Reply::Json(reply, json!({})));
         let error = kms_at(&server)
-            .create_key(&new_key(), &none_known())
+            .make_key(&new_key(), &none_known())
             .unwrap_err();
         assert_eq!((error.kind, server.count("CreateKey")), (kind, 1));
     }
     let server = Canned::new(|_, _| Reply::error("LimitExceededException"));
     let error = kms_at(&server)
-        .create_key(&new_key(), &none_known())
+        .make_key(&new_key(), &none_known())
         .unwrap_err();
     assert_eq!(error.kind, KmsErrorKind::LimitExceeded);
     assert_eq!(server.count("CreateKey"), 1);
