@@ -1,5 +1,7 @@
 //! What every exported function does around its own work.
 
+use std::hint::black_box;
+
 use pkcs11_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
 
 use super::thread_state::ThreadState;
@@ -10,6 +12,10 @@ use crate::kms;
 use crate::log::{self, Log};
 use crate::module::Module;
 use crate::panics::{Panic, caught};
+
+/// Bytes of the host's stack that are wiped after each call: as far down as calls get that handle secrets, without
+/// optimisation, too.
+const WIPED_STACK: usize = 48 << 10;
 
 /// Runs a function that needs the initialised module of this process.
 pub(super) fn call(name: &'static str, run: impl FnOnce(&Module) -> Result<()>) -> CK_RV {
@@ -46,7 +52,9 @@ pub(super) fn answer(rv: CK_RV) -> Result<()> {
 /// host's thread as it was.
 fn guard(name: &'static str, run: impl FnOnce() -> Result<()>) -> CK_RV {
     let _state = ThreadState::keep();
-    match fork::at_work(|| caught(run)) {
+    let ended = fork::at_work(|| caught(run));
+    wipe_stack();
+    match ended {
         Ok(Ok(())) => CKR_OK,
         Ok(Err(error)) => error.rv(),
         Err(panic) => {
@@ -57,6 +65,13 @@ fn guard(name: &'static str, run: impl FnOnce() -> Result<()>) -> CK_RV {
             CKR_GENERAL_ERROR
         }
     }
+}
+
+/// Overwrites what the calls before this one have left below the frame of its caller: key schedules of AES, say,
+/// which libraries move from place to place.
+#[inline(never)]
+fn wipe_stack() {
+    black_box(&mut [0_u8; WIPED_STACK]);
 }
 
 fn report(name: &'static str, panic: &Panic) {
