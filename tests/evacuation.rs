@@ -354,11 +354,11 @@ fn a_call_that_runs_out_of_its_own_time_is_held_against_no_region() {
 
 #[test]
 fn a_listing_that_runs_out_of_its_time_is_held_against_no_region() {
-    let regions = Regions::start(2, "listing_deadline = 1\nconcurrency = 4");
+    let regions = Regions::start(2, "listing_deadline = 4\nconcurrency = 4");
     let new = NewKeys::new(100, "ECC_NIST_P256", "SIGN_VERIFY").multi_region();
     regions.world.create_keys(&new.tag("p11:label", "key {n}"));
     for region in [HOME, NEAR] {
-        regions.meet(region, "GetPublicKey", Effect::Latency { ms: 100 }, ALWAYS);
+        regions.meet(region, "GetPublicKey", Effect::Latency { ms: 400 }, ALWAYS);
     }
     let session = regions.session();
     // Whatever a listing answers that could not be finished.

@@ -196,9 +196,10 @@ impl Runtime {
                     .enable_time()
                     .build()
             };
-            // Tokio panics where the operating system has no thread or no descriptor left.
-            started =
-                caught(build).unwrap_or_else(|panic| Err(io::Error::other(panic.into_message())));
+            // Tokio panics where the operating system has no thread left.
+            started = one_more_thread().and_then(|()| {
+                caught(build).unwrap_or_else(|panic| Err(io::Error::other(panic.into_message())))
+            });
         });
         // The worker is at work before it pauses for the first time, too: it begins with this task.
         started.inspect(|runtime| drop(runtime.spawn(async { fork::work_begins() })))
@@ -235,6 +236,24 @@ where
         return result;
     }
     wait()
+}
+
+/// Whether the operating system has another thread. To be asked before tokio is: its panic leaves behind what it has
+/// made by then, two descriptors and some memory with every attempt.
+fn one_more_thread() -> io::Result<()> {
+    let thread = thread::Builder::new()
+        .name(THREAD_NAME.to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(|| ())
+        .map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("OS can't spawn worker thread: {error}"),
+            )
+        })?;
+    // It does nothing, so it does not panic.
+    thread.join().ok();
+    Ok(())
 }
 
 impl Drop for Runtime {

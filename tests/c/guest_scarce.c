@@ -110,16 +110,31 @@ static void no_descriptors_for_the_configuration(const char *unused)
     CHECK_RV(p11->C_Finalize(NULL), CKR_OK);
 }
 
+/* The lowest number that is free: the next one when a descriptor was left open. */
+static int next_descriptor(void)
+{
+    int next = dup(0);
+    CHECK(next >= 0);
+    close(next);
+    return next;
+}
+
 /* Root is not bound by this limit. */
 static void no_threads(const char *unused)
 {
     struct rlimit before;
+    int next, i;
     (void)unused;
     CHECK_RV(initialize(NULL), CKR_OK);
     if (getuid() == 0)
         CHECK(setuid(65534) == 0);
     before = limit(RLIMIT_NPROC, 0);
+    look_for_no_leaks();
     say("no threads", try_to_sign());
+    next = next_descriptor();
+    for (i = 0; i < 10; i++)
+        CHECK_RV(try_to_sign(), CKR_HOST_MEMORY);
+    CHECK(next_descriptor() == next);
     CHECK(setrlimit(RLIMIT_NPROC, &before) == 0);
     CHECK_RV(try_to_sign(), CKR_OK);
     limit(RLIMIT_NPROC, 0);
@@ -178,6 +193,7 @@ static void no_files(const char *directory)
     if (getuid() != 0)
         CHECK(unshare(CLONE_NEWUSER) == 0);
     CHECK(chroot(directory) == 0 && chdir("/") == 0);
+    look_for_no_leaks();
     say("no files", try_to_sign());
     CHECK_RV(p11->C_Finalize(NULL), CKR_OK);
 }

@@ -28,8 +28,8 @@ use crate::kms::Identity;
 /// How the sessions of roles are called in CloudTrail and in the ARN of the caller, unless configured.
 const SESSION_NAME: &str = env!("CARGO_PKG_NAME");
 
-/// Of the time of a source, what a `credential_process` has: it is to be said that it was the program which took all of it.
-const PART_OF_PROGRAM: f64 = 0.95;
+/// Of the time of a source, what a `credential_process` has: where it takes all of that, it is to be named.
+const PART_OF_PROGRAM: f64 = 0.9;
 
 /// Settings of a profile's role that the SDK does not know, and what holds in their place.
 const IGNORED: [(&str, &str); 2] = [

@@ -61,7 +61,8 @@ pub(super) enum Failure {
     #[error("cannot be started (sh -c): {0}")]
     NotStarted(io::Error),
     #[error(
-        "did not end within {:.1} s and was killed; a longer attempt_timeout gives it more time{said}", limit.as_secs_f64()
+        "did not end within {:.1} s and was killed; a longer attempt_timeout gives it more time{said}",
+        limit.as_secs_f64()
     )]
     TimedOut { limit: Duration, said: Said },
     #[error("answered more than {MOST} bytes and was killed")]
