@@ -19,7 +19,7 @@ const ONE: &str = "AKIDONE:secret";
 const TWO: &str = "AKIDTWO:secret";
 const DIGEST: [u8; 32] = [7; 32];
 /// How long something lasts during which there is time for a logout and a login.
-const SLOW: u64 = 1500;
+const SLOW: u64 = 2500;
 /// What a busy machine may add.
 const SLACK: Duration = Duration::from_millis(700);
 
@@ -52,13 +52,23 @@ impl Users {
         self.world.emulator.fault(Fault::once(operation, slow));
     }
 
-    /// What a call answers during which its user logs out and another one logs in.
+    /// What a call answers during which its user logs out and another one logs in: while its request of this operation
+    /// is slow, or without one while it waits for its turn.
     #[track_caller]
-    fn across<T: Send>(&self, call: impl FnOnce() -> T + Send) -> T {
+    fn across<T: Send>(&self, slow: Option<&str>, call: impl FnOnce() -> T + Send) -> T {
         let session = self.session();
+        let emulator = &self.world.emulator;
+        if let Some(operation) = slow {
+            self.slow(operation);
+            emulator.reset_calls();
+        }
         thread::scope(|scope| {
             let call = scope.spawn(call);
             thread::sleep(Duration::from_millis(300));
+            while slow.is_some_and(|operation| emulator.calls().of(operation) == 0) {
+                assert!(!call.is_finished(), "it was not asked for");
+                thread::sleep(Duration::from_millis(5));
+            }
             assert!(!call.is_finished(), "nothing to wait for");
             session.logout().unwrap();
             session.login(CKU_USER, TWO).unwrap();
@@ -89,7 +99,7 @@ fn a_signature_that_waits_for_its_turn_is_not_asked_for_as_the_next_user() {
     let key = session.find_one(&[private_keys()]);
     users.world.take_calls();
     session.sign(CKM_ECDSA, key, &DIGEST).unwrap();
-    let late = users.across(|| session.sign(CKM_ECDSA, key, &DIGEST));
+    let late = users.across(None, || session.sign(CKM_ECDSA, key, &DIGEST));
     assert_eq!(late, Err(CKR_USER_NOT_LOGGED_IN));
     users.assert_told("C_Sign");
     assert_eq!(users.world.take_calls().get("Sign"), Some(&1));
@@ -107,7 +117,7 @@ fn a_key_that_waits_for_its_turn_is_not_made_in_the_account_of_the_next_user() {
     for number in 1..=5 {
         session.generate_p256([number], "in time").unwrap();
     }
-    let late = users.across(|| session.generate_p256([6], "late"));
+    let late = users.across(None, || session.generate_p256([6], "late"));
     assert_eq!(late, Err(CKR_USER_NOT_LOGGED_IN));
     users.assert_told("C_GenerateKeyPair");
     assert_eq!(users.world.take_calls().get("CreateKey"), Some(&5));
@@ -119,7 +129,6 @@ fn a_key_whose_maker_has_logged_out_is_told_of_and_not_put_before_the_next_user(
     let session = users.session();
     session.login(CKU_USER, ONE).unwrap();
     assert_eq!(session.find(&[]), Ok(Vec::new()));
-    users.slow("GetPublicKey");
     // What the next user may list has no such key.
     let nothing = Change::Set {
         member: "Keys".to_owned(),
@@ -128,7 +137,9 @@ fn a_key_whose_maker_has_logged_out_is_told_of_and_not_put_before_the_next_user(
     let nothing = Effect::Changed(vec![nothing]);
     let fault = Fault::once("ListKeys", nothing).times(1000);
     users.world.emulator.fault(fault);
-    let late = users.across(|| session.generate_p256([1], "of one"));
+    let late = users.across(Some("GetPublicKey"), || {
+        session.generate_p256([1], "of one")
+    });
     assert_eq!(late, Err(CKR_USER_NOT_LOGGED_IN));
     let arn = users.world.emulator.keys()[0].arn.clone();
     let log = users.world.log();
@@ -153,8 +164,7 @@ fn a_secret_whose_maker_has_logged_out_is_not_shown_to_the_next_user() {
     let secrets = [ulong(CKA_CLASS, CKO_SECRET_KEY)];
     assert_eq!(session.find(&secrets).unwrap().len(), 1);
 
-    users.slow("DeriveSharedSecret");
-    let late = users.across(|| derive(session, key, &point));
+    let late = users.across(Some("DeriveSharedSecret"), || derive(session, key, &point));
     assert_eq!(late, Err(CKR_USER_NOT_LOGGED_IN));
     users.assert_told("C_DeriveKey");
     assert_eq!(session.find(&secrets), Ok(Vec::new()));
@@ -168,9 +178,8 @@ fn a_search_that_its_user_did_not_wait_for_fails_and_the_next_user_finds_all() {
     let session = users.session();
     session.login(CKU_USER, ONE).unwrap();
     for slow in ["ListKeys", "GetPublicKey"] {
-        users.slow(slow);
         let other = users.world.module.session();
-        let late = users.across(|| other.find(&[private_keys()]));
+        let late = users.across(Some(slow), || other.find(&[private_keys()]));
         assert_eq!(late, Err(CKR_USER_NOT_LOGGED_IN), "{slow}");
         assert_eq!(session.find(&[private_keys()]).unwrap().len(), 2, "{slow}");
         session.logout().unwrap();

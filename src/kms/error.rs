@@ -99,6 +99,9 @@ pub(crate) enum Course {
     Ended,
     /// Nothing was sent: its endpoint is deemed down, it was not its turn in time, or there was nobody to ask as.
     Unsent,
+    /// Nothing was sent, since what it needs first, such as credentials, failed or did not come: that is not of its
+    /// endpoint, and yet of the place, which another one may be better than.
+    Unready,
     /// The time of its call was over so long after it had been sent.
     CutShort { millis: u32 },
 }

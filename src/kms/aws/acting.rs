@@ -18,6 +18,8 @@ use crate::kms::{Course, Identity, KmsError, KmsErrorKind as Kind};
 
 /// Clients are not given up earlier: their credentials would be no others.
 const YOUNG: Duration = Duration::from_secs(1);
+/// What is waited for longer is worth a pause before it is asked for again.
+const LONG: Duration = Duration::from_secs(1);
 
 /// It takes the place of another one as a whole: what is still at work for that one finds nothing of this one, and
 /// leaves nothing in it.
@@ -93,7 +95,7 @@ impl Acting {
 pub(super) struct Source {
     token: String,
     breaker: Breaker,
-    /// Who waited for so long and longer waited too long.
+    /// Who waited for so long and longer waited too long: with many regions, each has but a part of a call's time.
     long: Duration,
 }
 
@@ -102,7 +104,7 @@ impl Source {
         Self {
             token: settings.token.clone(),
             breaker: Breaker::new(1, settings.deadline),
-            long: settings.attempt_timeout.min(settings.deadline) / 2,
+            long: LONG.min(settings.attempt_timeout.min(settings.deadline) / 2),
         }
     }
 
@@ -132,6 +134,16 @@ impl Source {
         self.breaker
             .admit(now)
             .map_err(|refusal| refuse(operation, key, refusal))
+    }
+
+    /// How far a request got of which nothing was sent, and which was begun at `since`.
+    pub(super) fn course(&self, error: &KmsError, since: Instant) -> Course {
+        match error.course {
+            Course::Unsent => Course::Unsent,
+            // It had little time, which says nothing.
+            Course::CutShort { .. } if since.elapsed() < self.long => Course::Unsent,
+            _ => Course::Unready,
+        }
     }
 
     /// Takes note of how a request ended that was begun at `since`.

@@ -243,7 +243,7 @@ fn not_ready(error: KmsError, timeout: Duration) -> KmsError {
 
 /// Whether a request that failed like this may have been carried out: its answer is what is missing.
 fn leaves_doubt(error: &KmsError) -> bool {
-    error.course != Course::Unsent
+    !matches!(error.course, Course::Unsent | Course::Unready)
         && matches!(
             error.kind,
             Kind::Timeout | Kind::Network | Kind::Unavailable | Kind::BadAnswer

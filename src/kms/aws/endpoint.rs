@@ -179,7 +179,7 @@ pub(super) fn says_nothing(error: &KmsError, attempt: Duration) -> Option<Verdic
         Course::CutShort { millis } if Duration::from_millis(millis.into()) < attempt / 2 => {
             Some(Verdict::Unknown)
         }
-        Course::CutShort { .. } | Course::Ended => None,
+        Course::CutShort { .. } | Course::Unready | Course::Ended => None,
     }
 }
 

@@ -239,7 +239,10 @@ impl Requests {
             });
             let result = acting.denied.note(operation, key, result);
             let result = result.map_err(|error| match attempts.sent {
-                0 => unsent(error),
+                0 => KmsError {
+                    course: acting.source.course(&error, sent),
+                    ..error
+                },
                 _ => error,
             });
             record.end(&result);

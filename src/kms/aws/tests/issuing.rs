@@ -6,8 +6,9 @@ use super::canned::{Canned, Reply, signature};
 use super::{key, kms, new_key, none_known, settings};
 use crate::config::read_token;
 use crate::kms::aws::AwsKms;
+use crate::kms::aws::settings::Replica;
 use crate::kms::{
-    AwsSettings, CREATED_TAG, Course, Identity, Kms, KmsErrorKind, MessageType, NewKey,
+    AwsSettings, CREATED_TAG, Course, Identity, KeyEntry, Kms, KmsErrorKind, MessageType, NewKey,
     SigningAlgorithm, Tags,
 };
 
@@ -128,3 +129,47 @@ fn a_token_service_that_does_not_answer_is_waited_for_by_one_call_at_a_time() {
     assert!(was_refused && took < Duration::from_millis(500), "{took:?}");
     assert_eq!(server.count("Sign"), 0);
 }
+
+#[test]
+fn a_region_whose_token_service_does_not_answer_is_left_for_one_where_it_does() {
+    let home = Canned::new(|_, _| Reply::Hang);
+    let away = Canned::new(|request, _| match request.operation.as_str() {
+        "AssumeRole" => Reply::Xml(200, SESSION.to_owned()),
+        _ => Reply::Json(200, signature(&request.body)),
+    });
+    let AwsSettings { roles, .. } = AwsSettings::from(&read_token(ROLE));
+    let kms = kms(AwsSettings {
+        roles,
+        replicas: vec![Replica {
+            region: "eu-central-1".to_owned(),
+            endpoint: Some(away.endpoint().to_owned()),
+        }],
+        deadline: Duration::from_secs(6),
+        attempt_timeout: Duration::from_secs(2),
+        ..settings(home.endpoint())
+    });
+    let key_id = format!("mrk-{:032}", 1);
+    let key = KeyEntry {
+        arn: format!("arn:aws:kms:eu-west-1:111122223333:key/{key_id}"),
+        key_id,
+    };
+    let times: Vec<Duration> = (0..5)
+        .map(|_| {
+            let begun = Instant::now();
+            let algorithm = SigningAlgorithm::EcdsaSha256;
+            kms.sign(&key, algorithm, MessageType::Digest, &[7; 32])
+                .unwrap();
+            begun.elapsed()
+        })
+        .collect();
+    let slow = times.iter().filter(|time| **time > Duration::from_secs(1));
+    assert_eq!(slow.count(), 1, "{times:?}");
+    assert_eq!((home.count("Sign"), away.count("Sign")), (0, 5));
+}
+
+const SESSION: &str = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+    <Credentials><AccessKeyId>ASIATEST</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>\
+    <SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>\
+    <AssumedRoleUser><AssumedRoleId>AROATEST:test</AssumedRoleId>\
+    <Arn>arn:aws:sts::111122223333:assumed-role/signer/test</Arn></AssumedRoleUser>\
+    </AssumeRoleResult></AssumeRoleResponse>";
