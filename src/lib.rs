@@ -8,6 +8,7 @@ mod crypto;
 #[cfg(test)]
 mod documentation;
 mod error;
+mod files;
 mod fork;
 #[cfg(any(test, fuzzing))]
 #[path = "../fuzz/bodies/mod.rs"]

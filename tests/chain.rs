@@ -58,7 +58,13 @@ fn credentials_come_from_every_place_of_the_chain() {
         "token of ecs".to_owned(),
     );
     let address = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", at("/container/ecs"));
-    world.assert_acts_as("ecs", &[token, address], &[]);
+    world.assert_acts_as("ecs", &[token.clone(), address.clone()], &[]);
+    // A program of another profile changes nothing about it.
+    let other = (
+        ".aws/config",
+        "[default]\nregion = us-east-1\n[profile other]\ncredential_process = false\n",
+    );
+    world.assert_acts_as("ecs", &[token, address], &[other]);
 
     let token = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "token".to_owned());
     let address = (
@@ -91,6 +97,100 @@ fn credentials_come_from_every_place_of_the_chain() {
 }
 
 #[test]
+fn the_program_of_a_profile_has_its_place_among_the_sources_of_profiles() {
+    let world = World::start();
+    let of = |session: &str| {
+        let mut answer = world.sessions[session].clone();
+        answer["Version"] = json!(1);
+        answer.to_string()
+    };
+    let keys = |AccessKey { id, secret }: &AccessKey| {
+        format!("aws_access_key_id = {id}\naws_secret_access_key = {secret}\n")
+    };
+    let AccessKey { id, secret } = &world.host;
+    let host = json!({ "Version": 1, "AccessKeyId": id, "SecretAccessKey": secret }).to_string();
+    let role = |name: &str, source: &str| {
+        format!(
+            "[default]\nrole_arn = {}\nrole_session_name = {name}\nsource_profile = {source}\n",
+            world.role
+        )
+    };
+    let program = "credential_process = cat answer.json\n";
+    let no_program = "credential_process = false\n";
+    let wrong = keys(&AccessKey {
+        id: "AKIAWRONG".to_owned(),
+        secret: "wrong".to_owned(),
+    });
+    let right = keys(&world.host);
+    for (session, config, answer) in [
+        // Beside access keys, the program is asked; in a profile that another one names, the keys are taken.
+        (
+            "process",
+            format!("[default]\n{wrong}{program}"),
+            of("process"),
+        ),
+        (
+            "keys-of-source",
+            format!(
+                "{}[profile base]\n{right}{no_program}",
+                role("keys-of-source", "base")
+            ),
+            String::new(),
+        ),
+        // A role is assumed with what the program of its source answers, be that its own profile.
+        (
+            "program-of-source",
+            format!(
+                "{}[profile base]\n{program}",
+                role("program-of-source", "base")
+            ),
+            host.clone(),
+        ),
+        (
+            "program-of-its-own",
+            format!("{}{program}", role("program-of-its-own", "default")),
+            host.clone(),
+        ),
+        // A program beside a role that has another source is not run.
+        (
+            "program-unused",
+            format!(
+                "{}{no_program}[profile base]\n{program}",
+                role("program-unused", "base")
+            ),
+            host.clone(),
+        ),
+    ] {
+        let files = [(".aws/config", config.as_str()), ("answer.json", &answer)];
+        world.assert_acts_as(session, &[], &files);
+    }
+
+    // Names of profiles that differ in case alone are two.
+    let config = "[profile Host]\ncredential_process = cat other.json\n\
+                  [profile host]\ncredential_process = cat answer.json\n";
+    let files = [
+        (".aws/config", config),
+        ("answer.json", &of("process")),
+        ("other.json", &of("imds")),
+    ];
+    for (name, session) in [("host", "process"), ("Host", "imds")] {
+        let profile = ("AWS_PROFILE", name.to_owned());
+        world.assert_acts_as(session, &[profile], &files);
+    }
+
+    // The environment comes before all profiles.
+    let environment = &world.sessions["environment"];
+    let variable = |name, key: &str| (name, environment[key].as_str().unwrap().to_owned());
+    let variables = [
+        variable("AWS_ACCESS_KEY_ID", "AccessKeyId"),
+        variable("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+        variable("AWS_SESSION_TOKEN", "SessionToken"),
+    ];
+    let config = "[default]\ncredential_process = false\n";
+    world.assert_acts_as("environment", &variables, &[(".aws/config", config)]);
+}
+
+#[test]
 fn a_web_identity_is_exchanged_for_the_credentials_of_its_role() {
     let world = World::start();
     let variables = [
@@ -108,6 +208,8 @@ fn a_web_identity_is_exchanged_for_the_credentials_of_its_role() {
 struct World {
     ministack: MiniStack,
     role: String,
+    /// The user who may assume it.
+    host: AccessKey,
     sessions: Map<String, Value>,
 }
 
@@ -149,6 +251,7 @@ impl World {
         let printed = ministack.boto3(&user, assume, &arguments).ok().stdout();
         Self {
             sessions: serde_json::from_str(&printed).unwrap(),
+            host: user,
             ministack,
             role,
         }

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use common_p11::{c_library, c_program};
 use kms_emulator::{Effect, Emulator, Fault, NewKeys, Options};
-use kms_pkcs11_testkit::{AccessKey, Authority, Finished, TlsFront, Token, module, run};
+use kms_pkcs11_testkit::{AccessKey, Authority, Finished, TlsFront, Token, module, patient, run};
 
 const SIGTERM: i32 = 15;
 
@@ -145,7 +145,7 @@ impl Host {
         let tls = TlsFront::start(&authority.issue("DNS:localhost"), &emulator.endpoint());
         let endpoint = format!("https://localhost:{}", tls.address().port());
         let token = Token::kms(&endpoint, &AccessKey::test());
-        let other = "[[token]]\nlabel = \"other\"\n";
+        let other = patient("[[token]]\nlabel = \"other\"\n");
         fs::write(token.directory().join("other.toml"), other).unwrap();
         let _ = c_program(token.directory(), "exit_host");
         let _ = c_library(token.directory(), "exit_library");

@@ -5,7 +5,8 @@
 
 mod common_p11;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 use common_p11::c_program;
 use kms_emulator::{Emulator, NewKeys, Options};
@@ -168,6 +169,74 @@ fn without_files_an_address_is_enough_and_what_is_missing_is_named() {
     passed(
         "chroot without CA certificates, TLS",
         "CKR_DEVICE_ERROR; the log: no CA certificates",
+    );
+}
+
+/// The one was kept from this process, which would else have every key of the account; the other is not its own.
+#[test]
+fn a_directory_that_cannot_be_entered_hides_a_users_configuration_and_not_the_systems() {
+    let closed = |paths: &[&str]| {
+        let emulator = Emulator::start(Options::default()).unwrap();
+        let token = Token::kms(&emulator.endpoint(), &AccessKey::test());
+        let root = token.directory().join("root");
+        for path in paths {
+            let directory = root.join(path);
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join("config.toml"), "").unwrap();
+            fs::set_permissions(&directory, Permissions::from_mode(0o000)).unwrap();
+        }
+        let finished = run_scenario(&token, "closed_directories", &root.display().to_string());
+        for path in paths {
+            fs::set_permissions(root.join(path), Permissions::from_mode(0o700)).unwrap();
+        }
+        let finished = finished.ok();
+        (finished.stdout(), finished.stderr())
+    };
+    let home = "home/.config/kms-pkcs11";
+    let (answer, lines) = closed(&[home]);
+    assert_eq!((answer.as_str(), lines.as_str()), ("a user's: 0\n", ""));
+    let (answer, lines) = closed(&[home, "etc/kms-pkcs11"]);
+    assert_eq!(answer, "the system's: 0x6\n");
+    let named = "configuration file /etc/kms-pkcs11/config.toml: Permission denied";
+    assert!(lines.contains(named), "{lines}");
+    passed(
+        "/etc/kms-pkcs11 that cannot be entered",
+        "CKR_FUNCTION_FAILED from C_Initialize; the log names the file",
+    );
+}
+
+#[test]
+fn the_configuration_in_the_home_of_another_user_is_refused() {
+    let emulator = Emulator::start(Options::default()).unwrap();
+    let token = Token::kms(&emulator.endpoint(), &AccessKey::test());
+    let directory = token.directory().join(".config/kms-pkcs11");
+    fs::create_dir_all(&directory).unwrap();
+    let config = directory.join("config.toml");
+    let log = token.directory().join("log");
+    fs::write(&config, format!("[log]\nfile = \"{}\"\n", log.display())).unwrap();
+    let path = config.display().to_string();
+    let finished = run_scenario(&token, "home_of_another_user", &path).ok();
+    assert_eq!(finished.stdout(), "another's: 0x6\n");
+    let lines = finished.stderr();
+    let said = format!("configuration file {path}: its owner is the user ");
+    assert!(lines.contains(&said), "{lines}");
+    assert!(!log.exists());
+}
+
+#[test]
+fn without_threads_work_in_the_background_waits_for_one_and_says_so() {
+    let (emulator, token) = token_with_one_pair("[[token]]\nrefresh_interval = 1\n");
+    let finished = run_scenario(&token, "no_threads_in_the_background", "").ok();
+    assert_eq!(finished.stdout(), "no threads: 0\n");
+    let lines = finished.stderr();
+    let said = "no thread could be started, and work in the background waits for one: OS can't spawn worker thread";
+    let told = lines.lines().filter(|line| line.contains(said)).count();
+    assert_eq!((told, lines.lines().count()), (1, 1), "{lines}");
+    // By the first call, and by the work that waited.
+    assert_eq!(emulator.calls().of("ListKeys"), 2);
+    passed(
+        "no thread for work in the background (RLIMIT_NPROC)",
+        "one line says so; it is done once there is a thread",
     );
 }
 

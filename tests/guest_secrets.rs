@@ -6,6 +6,7 @@ mod common_p11;
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use common_p11::c_program;
 use kms_emulator::{Emulator, Options};
@@ -49,13 +50,43 @@ fn no_credentials_given_as_the_pin_are_left_in_memory() {
     passed("AWS credentials as the PIN, after C_Logout and C_Finalize");
 }
 
+#[test]
+fn no_credentials_that_a_program_answered_are_left_in_memory() {
+    let emulator = Emulator::start(Options::default()).unwrap();
+    let config = "[log]\nlevel = \"trace\"\nfile = \"/dev/null\"\n";
+    let token = Token::kms_with_config(&emulator.endpoint(), &AccessKey::test(), "aws-kms", config);
+    // More than a page of the pipe, as a session token may be.
+    let secret = random();
+    let answer = format!(
+        "{{\"Version\": 1, \"AccessKeyId\": \"test\", \"SecretAccessKey\": \"{secret}\", \"SessionToken\": \"{}\"}}",
+        secret.repeat(200)
+    );
+    fs::write(token.directory().join("answer"), answer).unwrap();
+    fs::create_dir(token.directory().join(".aws")).unwrap();
+    let profile = "[profile host]\ncredential_process = cat answer\n";
+    fs::write(token.directory().join(".aws/config"), profile).unwrap();
+    let mut command = host(&token, &secret, "program");
+    command
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env("AWS_PROFILE", "host");
+    assert_eq!(run(&mut command).ok().stdout(), "");
+    assert_ne!(emulator.calls().of("ListKeys"), 0);
+    passed("credentials that a credential_process answered, after C_Finalize");
+}
+
 /// The names of the secrets that the host finds in its memory.
 fn left(token: &Token, pin: &str, work: &str) -> String {
+    run(&mut host(token, pin, work)).ok().stdout()
+}
+
+fn host(token: &Token, pin: &str, work: &str) -> Command {
     let host = c_program(token.directory(), "guest_secrets");
     let file: PathBuf = token.directory().join("pin");
     fs::write(&file, pin).unwrap();
     let mut command = token.command(host);
-    run(command.arg(module()).arg(file).arg(work)).ok().stdout()
+    command.arg(module()).arg(file).arg(work);
+    command
 }
 
 fn random() -> String {

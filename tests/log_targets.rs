@@ -6,6 +6,7 @@ mod common_p11;
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{self, Child, Command, ExitStatus};
 use std::thread;
@@ -42,6 +43,27 @@ fn lines_go_to_the_file_of_this_name_after_it_was_renamed_and_after_it_was_trunc
     file.set_len(0).unwrap();
     sign(&world);
     assert_eq!(audited(&audit), last, "no hole where the lines before were");
+}
+
+#[test]
+fn files_that_are_made_are_not_for_everybody_and_others_keep_their_mode() {
+    let world = unconfigured();
+    let [log, audit, kept] = ["log", "audit", "kept"].map(|name| world.path(name));
+    let mode = |path: &str| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    world.configure_log(&format!(
+        "[log]\nlevel = \"info\"\nformat = \"json\"\nfile = \"{log}\"\naudit = \"{audit}\"\n"
+    ));
+    world.initialize();
+    sign(&world);
+    assert_eq!([mode(&log), mode(&audit)], [0o640; 2]);
+
+    fs::rename(&audit, &kept).unwrap();
+    fs::copy(&kept, &audit).unwrap();
+    fs::set_permissions(&audit, fs::Permissions::from_mode(0o604)).unwrap();
+    let before = audited(&audit).len();
+    sign(&world);
+    assert!(audited(&audit).len() > before);
+    assert_eq!(mode(&audit), 0o604);
 }
 
 #[test]

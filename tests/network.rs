@@ -7,7 +7,9 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use kms_emulator::{Emulator, NewKeys, Options};
@@ -186,6 +188,42 @@ fn the_bundle_is_the_tokens_else_that_of_the_environment_else_that_of_the_profil
     ] {
         assert_refused(&answer, &[missing, named_by, "No such file"]);
     }
+}
+
+#[test]
+fn a_bundle_is_a_regular_file_which_others_cannot_write_wherever_a_link_leads_to_it() {
+    let world = World::start(None);
+    let list = |path: &Path| {
+        let bundle = ("AWS_CA_BUNDLE", text(path));
+        world.list("retries = 0", &[world.https_proxy(), bundle])
+    };
+    let good = world.authority.certificate();
+    let link = good.with_file_name("link.pem");
+    symlink(&good, &link).unwrap();
+    // A group of the owner's own may write what the owner makes.
+    for mode in [0o444, 0o664] {
+        fs::set_permissions(&good, fs::Permissions::from_mode(mode)).unwrap();
+        assert_listed(&list(&link));
+    }
+    fs::set_permissions(&good, fs::Permissions::from_mode(0o646)).unwrap();
+    assert_refused(
+        &list(&link),
+        &[
+            &text(&link),
+            "its mode 0646 lets others write it",
+            "chmod o-w",
+        ],
+    );
+    // Nobody writes it: who waits for that waits for ever.
+    let fifo = good.with_file_name("fifo");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_refused(&list(&fifo), &[&text(&fifo), "not a regular file"]);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod common_p11;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use common_p11::attribute::{bytes, flag, private_keys, public_keys, ulong};
 use common_p11::{Attr, Cloud, World};
@@ -136,6 +138,46 @@ fn the_hash_in_a_file_can_be_replaced_without_a_restart() {
     assert!(unusable[0].contains("No such file"), "{log}");
     assert!(unusable[1].contains("$pbkdf2-sha256$"), "{log}");
     assert!(!log.contains(PIN), "{log}");
+}
+
+#[test]
+fn a_file_with_the_hash_that_others_can_write_or_that_is_none_is_refused_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("pin");
+    let world = World::with(&format!(
+        "pin = \"verify\"\npin_hash_file = \"{}\"",
+        file.display()
+    ));
+    let session = world.module.session();
+    let log_in = || session.login(CKU_USER, PIN);
+    let mode = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    fs::write(&file, hash(PIN)).unwrap();
+    for others in [0o620, 0o602] {
+        mode(others);
+        assert_eq!(log_in(), Err(CKR_FUNCTION_FAILED));
+    }
+    fs::write(&file, vec![b' '; 5000]).unwrap();
+    mode(0o644);
+    assert_eq!(log_in(), Err(CKR_FUNCTION_FAILED));
+    fs::remove_file(&file).unwrap();
+    let fifo = Command::new("mkfifo").arg(&file).status().unwrap();
+    assert!(fifo.success());
+    // Nobody writes it: who waits for that waits for ever.
+    assert_eq!(log_in(), Err(CKR_FUNCTION_FAILED));
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, hash(PIN)).unwrap();
+    mode(0o440);
+    assert_eq!(log_in(), Ok(()));
+
+    let log = world.log();
+    for part in [
+        "its mode 0620 lets others write it, and with it choose the PIN; run: chmod go-w ",
+        "its mode 0602 lets",
+        "longer than 4096 bytes",
+        "not a regular file",
+    ] {
+        assert_eq!(log.matches(part).count(), 1, "{part}: {log}");
+    }
 }
 
 #[test]

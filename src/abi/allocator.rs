@@ -48,3 +48,63 @@ unsafe impl GlobalAlloc for Wiping {
         }
     }
 }
+
+/// Mistakes on purpose: `scripts/sanitize.sh` runs each of them, and does not believe AddressSanitizer that the module
+/// has none when it does not find these. Memory that is wiped, and never grows in place, is still its to watch.
+#[cfg(test)]
+mod planted {
+    use std::hint::black_box;
+    use std::mem;
+    use std::ptr;
+
+    fn block() -> Box<[u8]> {
+        black_box(vec![7; 24].into_boxed_slice())
+    }
+
+    fn read(byte: *const u8) {
+        // SAFETY: none, that is the mistake.
+        black_box(unsafe { ptr::read_volatile(byte) });
+    }
+
+    #[test]
+    #[ignore = "a mistake on purpose: make sanitize"]
+    fn read_behind_a_block() {
+        let block = block();
+        read(block.as_ptr().wrapping_add(block.len()));
+    }
+
+    #[test]
+    #[ignore = "a mistake on purpose: make sanitize"]
+    fn read_of_a_freed_block() {
+        let block = block();
+        let byte = block.as_ptr();
+        drop(block);
+        read(byte);
+    }
+
+    #[test]
+    #[ignore = "a mistake on purpose: make sanitize"]
+    fn read_of_a_block_that_has_grown() {
+        let mut block = block().into_vec();
+        let byte = block.as_ptr();
+        block.reserve_exact(1);
+        read(byte);
+    }
+
+    #[test]
+    #[ignore = "a mistake on purpose: make sanitize"]
+    fn free_of_a_freed_block() {
+        let block = Box::into_raw(block());
+        // SAFETY: none the second time, that is the mistake.
+        unsafe {
+            drop(Box::from_raw(block));
+            drop(Box::from_raw(block));
+        }
+    }
+
+    #[test]
+    #[ignore = "a mistake on purpose: make sanitize"]
+    fn block_that_is_forgotten() {
+        mem::forget(block());
+    }
+}

@@ -1,9 +1,9 @@
 //! Why there is no configuration, in words for the person who can change it.
 
-use std::io;
 use std::path::PathBuf;
 
 use super::log::{LEVELS, LOG_VARIABLE};
+use crate::files::FileError;
 
 /// A configuration that cannot be used. Its `Display` says where the mistake is and what is
 /// allowed.
@@ -15,17 +15,7 @@ pub(crate) enum ConfigError {
     Reserved(String),
 
     #[error("configuration file {}: {error}", path.display())]
-    Unreadable { path: PathBuf, error: io::Error },
-
-    #[error("configuration file {}: not a regular file", .0.display())]
-    NotAFile(PathBuf),
-
-    #[error(
-        "configuration file {path}: its mode {mode:04o} lets others write it, and with it choose the \
-         keys this module uses; run: chmod go-w {path}",
-        path = path.display()
-    )]
-    Writable { path: PathBuf, mode: u32 },
+    File { path: PathBuf, error: FileError },
 
     /// A mistake in the file. Line and column count from 1, columns in characters.
     #[error("{}:{line}:{column}: {message}", path.display())]

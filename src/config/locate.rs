@@ -1,16 +1,28 @@
 //! Where the configuration file is, and whether it may be trusted.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{ConfigError, Env, Source};
+use crate::files::{self, Rules, Writers};
 
 /// Names the file that must be read.
 const FILE_VARIABLE: &str = "KMS_PKCS11_CONFIG";
 /// Below the directory of the user's configuration files.
 const USER_FILE: &str = "kms-pkcs11/config.toml";
+
+const RULES: Rules = Rules {
+    most: 1 << 20,
+    writers: Writers::Owner,
+    is_own: false,
+    stake: "the keys this module uses",
+};
+/// For a file that nobody named: the environment may be that of another user.
+const RULES_OF_USER: Rules = Rules {
+    is_own: true,
+    ..RULES
+};
 
 /// The contents of the file that is to be used, or `None` when there is none.
 pub(super) fn find(
@@ -22,12 +34,20 @@ pub(super) fn find(
         Some(reserved) => path_of_reserved(reserved)?,
         None => None,
     };
-    named
-        .or_else(|| path_variable(env, FILE_VARIABLE))
-        .or_else(|| user_file(env).filter(|path| is_there(path)))
-        .or_else(|| Some(system_file.to_owned()).filter(|path| is_there(path)))
-        .map(|path| read(&path))
-        .transpose()
+    if let Some(path) = named.or_else(|| path_variable(env, FILE_VARIABLE)) {
+        return read(path, &RULES).map(Some);
+    }
+    // A daemon may run with the HOME of a user whose directories it cannot enter: nothing there was meant for it.
+    if let Some(path) = user_file(env)
+        && is_there(&path, |why| why != ErrorKind::PermissionDenied)
+    {
+        return read(path, &RULES_OF_USER).map(Some);
+    }
+    // What is kept from this process was meant for it: without it, every key would be in its reach.
+    if is_there(system_file, |_| true) {
+        return read(system_file.to_owned(), &RULES).map(Some);
+    }
+    Ok(None)
 }
 
 /// The value of `config` among space-separated `key=value` parameters.
@@ -59,45 +79,22 @@ fn path_variable(env: Env<'_>, name: &str) -> Option<PathBuf> {
     env(name).filter(|value| !value.is_empty()).map(Into::into)
 }
 
-/// Whether a file nobody named is worth reading.
-///
-/// A daemon may run with the HOME of a user whose directories it cannot enter: nothing there was
-/// meant for it. A file that is there and cannot be read is an error, though.
-fn is_there(path: &Path) -> bool {
-    use ErrorKind::{NotADirectory, NotFound, PermissionDenied};
-    match fs::metadata(path) {
+/// Whether there is a file that nobody named; of one that cannot be looked at, `is_error` says whether that is so.
+/// A file that is there and cannot be read is an error.
+fn is_there(path: &Path, is_error: impl Fn(ErrorKind) -> bool) -> bool {
+    use ErrorKind::{NotADirectory, NotFound};
+    match fs::metadata(path).map_err(|error| error.kind()) {
         Ok(_) => true,
-        Err(error) => !matches!(error.kind(), NotFound | NotADirectory | PermissionDenied),
+        Err(NotFound | NotADirectory) => false,
+        Err(why) => is_error(why),
     }
 }
 
-/// Reads a regular file that nobody but its owner can write.
-fn read(path: &Path) -> Result<Source, ConfigError> {
-    let unreadable = |error| ConfigError::Unreadable {
-        path: path.to_owned(),
-        error,
-    };
-    let mut file = OpenOptions::new()
-        .read(true)
-        // Or a FIFO would be waited for, before it could be seen to be none.
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)
-        .map_err(unreadable)?;
-    // Of the open file, so that it cannot be exchanged between check and use.
-    let metadata = file.metadata().map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(ConfigError::NotAFile(path.to_owned()));
+fn read(path: PathBuf, rules: &Rules) -> Result<Source, ConfigError> {
+    match files::read(&path, rules) {
+        Ok(contents) => Source::new(path, contents),
+        Err(error) => Err(ConfigError::File { path, error }),
     }
-    let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o022 != 0 {
-        return Err(ConfigError::Writable {
-            path: path.to_owned(),
-            mode,
-        });
-    }
-    let mut contents = Vec::new();
-    file.read_to_end(&mut contents).map_err(unreadable)?;
-    Source::new(path.to_owned(), contents)
 }
 
 #[cfg(test)]
@@ -105,7 +102,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::ffi::OsString;
     use std::fs::Permissions;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::process::Command;
 
     use tempfile::TempDir;

@@ -1,12 +1,21 @@
 //! What a PIN is for, `pin` in the file.
 
-use std::fs;
 use std::path::PathBuf;
 
 use super::ConfigError;
 use super::section::{Entry, Section, one_of};
 use super::token::read_path;
 use crate::crypto::PinHash;
+use crate::files::{self, Rules, Writers};
+use crate::fork;
+
+/// For a file with the hash of the PIN.
+const RULES: Rules = Rules {
+    most: 4096,
+    writers: Writers::Owner,
+    is_own: false,
+    stake: "the PIN",
+};
 
 /// What C_Login does with the PIN of a token.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +96,9 @@ impl PinHashSource {
                 let wrong = |why: &dyn std::fmt::Display| {
                     format!("the PIN's hash in {} cannot be used: {why}", path.display())
                 };
-                let text = fs::read_to_string(path).map_err(|error| wrong(&error))?;
+                let read = fork::waiting(|| files::read(path, &RULES));
+                let text = String::from_utf8(read.map_err(|error| wrong(&error))?)
+                    .map_err(|_| wrong(&"it is not text"))?;
                 text.trim()
                     .parse()
                     .map_err(|allowed| wrong(&format_args!("allowed: {allowed}")))

@@ -14,6 +14,7 @@ mod caller;
 mod client;
 mod connections;
 mod creation;
+mod credential_process;
 mod credentials;
 mod cryptography;
 mod denied;

@@ -13,6 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use super::stage::call;
 use crate::fork;
@@ -28,6 +30,8 @@ const STACK_BYTES: usize = 4 << 20;
 /// Name resolution, file reads, and background work, which waits for the former: so more than there
 /// are tokens in any sensible configuration. Idle ones end.
 const BLOCKING_THREADS: usize = 32;
+/// Between attempts to start a thread for work that waits for one.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs a closure while the calling thread has every signal blocked.
 ///
@@ -107,7 +111,7 @@ impl Runtime {
             let work = move || fork::at_work(work);
             // By way of a worker: a thread started from here would take over the signal mask of
             // the host's thread.
-            handle.spawn(async { drop(tokio::task::spawn_blocking(work)) });
+            handle.spawn(log::carried(on_thread(work)));
         }
     }
 
@@ -117,10 +121,10 @@ impl Runtime {
         let State::Running(runtime) = &*self.state.lock() else {
             return false;
         };
-        runtime.spawn(async move {
-            tokio::time::sleep(delay).await;
-            drop(tokio::task::spawn_blocking(|| fork::at_work(work)));
-        });
+        runtime.spawn(log::carried(async move {
+            sleep(delay).await;
+            on_thread(|| fork::at_work(work)).await;
+        }));
         true
     }
 
@@ -192,13 +196,64 @@ impl Runtime {
                     .enable_time()
                     .build()
             };
-            // Tokio panics where the operating system has no thread or no descriptor left.
-            started =
-                caught(build).unwrap_or_else(|panic| Err(io::Error::other(panic.into_message())));
+            // Tokio panics where the operating system has no thread left.
+            started = one_more_thread().and_then(|()| {
+                caught(build).unwrap_or_else(|panic| Err(io::Error::other(panic.into_message())))
+            });
         });
         // The worker is at work before it pauses for the first time, too: it begins with this task.
         started.inspect(|runtime| drop(runtime.spawn(async { fork::work_begins() })))
     }
+}
+
+/// Runs `work` on a thread for what may block; nobody waits for it. Where the operating system has none left, it
+/// runs once there is one.
+async fn on_thread(work: impl FnOnce() + Send + 'static) {
+    let Err(panic) = caught(|| drop(spawn_blocking(work))) else {
+        return;
+    };
+    tracing::warn!(
+        "no thread could be started, and work in the background waits for one: {}",
+        panic.into_message()
+    );
+    // The work is in tokio's queue by now. The next thread that starts, for whatever, takes it from there.
+    while caught(|| drop(spawn_blocking(|| ()))).is_err() {
+        sleep(AGAIN).await;
+    }
+}
+
+/// The result of something that may wait for files, and holds no lock meanwhile: a fork of the host's does not wait
+/// for it, nor do other requests, but where there is no thread left to do it on.
+pub(crate) async fn apart<T, F>(wait: F) -> T
+where
+    T: Send + 'static,
+    F: Fn() -> T + Clone + Send + 'static,
+{
+    let elsewhere = wait.clone();
+    if let Ok(task) = caught(|| spawn_blocking(elsewhere))
+        && let Ok(result) = task.await
+    {
+        return result;
+    }
+    wait()
+}
+
+/// Whether the operating system has another thread. To be asked before tokio is: its panic leaves behind what it has
+/// made by then, two descriptors and some memory with every attempt.
+fn one_more_thread() -> io::Result<()> {
+    let thread = thread::Builder::new()
+        .name(THREAD_NAME.to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(|| ())
+        .map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("OS can't spawn worker thread: {error}"),
+            )
+        })?;
+    // It does nothing, so it does not panic.
+    thread.join().ok();
+    Ok(())
 }
 
 impl Drop for Runtime {
@@ -311,7 +366,7 @@ mod tests {
     fn a_shutdown_waits_for_a_stuck_thread_no_longer_than_its_bound() {
         let runtime = runtime();
         let stuck = async {
-            tokio::task::spawn_blocking(|| thread::sleep(Duration::from_secs(30)));
+            spawn_blocking(|| thread::sleep(Duration::from_secs(30)));
         };
         runtime.run(stuck, LONG).unwrap();
         let started = Instant::now();
@@ -326,7 +381,7 @@ mod tests {
         for _ in 0..16 {
             let (inner, done) = (Arc::clone(&runtime), done.clone());
             runtime.background(move || {
-                let looked_up = async { tokio::task::spawn_blocking(|| 1).await.is_ok() };
+                let looked_up = async { spawn_blocking(|| 1).await.is_ok() };
                 done.send(inner.run(looked_up, LONG).is_ok_and(|found| found))
                     .ok();
             });

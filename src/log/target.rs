@@ -21,6 +21,9 @@ use crate::config::LogTarget;
 /// How long a line waits for a reader that is behind: only the first one does, while it stays behind.
 pub(super) const PATIENCE: Duration = Duration::from_millis(20);
 
+/// Of files that are made here: lines name keys, callers and addresses, which are not for everybody.
+const MODE: u32 = 0o640;
+
 /// A writer of lines that holds nothing between two of them: no lock that a fork could leave
 /// locked, no descriptor that the host could close and reuse. A file that was rotated and a daemon
 /// that was restarted are found anew.
@@ -122,6 +125,7 @@ fn append(path: &Path, line: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .append(true)
         .create(true)
+        .mode(MODE)
         // A FIFO without a reader would be waited for.
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)?;

@@ -18,11 +18,11 @@
 
 #define SIGNERS 8
 #define CHILDREN_AT_ONCE 5
-#define SECONDS_OF_A_CHILD 60
+#define SECONDS_OF_A_CHILD (60 * HOST_PATIENCE)
 
 static const char *signatures;
 static size_t functions;
-static volatile int go_on = 1;
+static int go_on = 1;
 static unsigned long signed_meanwhile;
 
 static void append(const char *format, ...)
@@ -236,7 +236,7 @@ static void *keep_signing(void *unused)
 {
     CK_BYTE digest[32], signature[64];
     (void)unused;
-    while (go_on) {
+    while (__atomic_load_n(&go_on, __ATOMIC_RELAXED)) {
         sign(digest, signature);
         __atomic_fetch_add(&signed_meanwhile, 1, __ATOMIC_RELAXED);
     }
@@ -247,7 +247,7 @@ static void *keep_signing(void *unused)
 static void *keep_calling(void *unused)
 {
     (void)unused;
-    while (go_on) {
+    while (__atomic_load_n(&go_on, __ATOMIC_RELAXED)) {
         CK_SESSION_HANDLE session;
         CK_SESSION_INFO info;
         CK_BYTE pin[] = "1234";
@@ -276,7 +276,7 @@ static void *sign_once(void *unused)
 static void *keep_starting_threads(void *unused)
 {
     (void)unused;
-    while (go_on) {
+    while (__atomic_load_n(&go_on, __ATOMIC_RELAXED)) {
         pthread_t thread;
         CHECK(pthread_create(&thread, NULL, sign_once, NULL) == 0);
         CHECK(pthread_join(thread, NULL) == 0);
@@ -306,7 +306,7 @@ int main(int argc, char **argv)
             children[begun % CHILDREN_AT_ONCE] = have_a_child(begun);
         wait_for(children[ended % CHILDREN_AT_ONCE]);
     }
-    go_on = 0;
+    __atomic_store_n(&go_on, 0, __ATOMIC_RELAXED);
     for (i = 0; i < SIGNERS + 2; i++)
         CHECK(pthread_join(threads[i], NULL) == 0);
     sign_for_all_to_see();

@@ -197,7 +197,7 @@ static void signals_restart_calls(void)
     signals_interrupt(SA_RESTART);
 }
 
-static volatile int is_over;
+static int is_over;
 static int seen_workers, seen_short_lived;
 
 /* Every thread that is not the host's has to have all signals blocked, from its first moment on. */
@@ -228,8 +228,10 @@ static void look_at(const char *task, pid_t looker)
                 _Exit(1);
             }
         }
-        seen_workers += strcmp(name, "kms-pkcs11") == 0;
-        seen_short_lived += strcmp(name, "kms-ml-dsa") == 0;
+        if (strcmp(name, "kms-pkcs11") == 0)
+            __atomic_store_n(&seen_workers, 1, __ATOMIC_RELAXED);
+        if (strcmp(name, "kms-ml-dsa") == 0)
+            __atomic_store_n(&seen_short_lived, 1, __ATOMIC_RELAXED);
     }
     fclose(status);
 }
@@ -238,7 +240,7 @@ static void *look_at_threads(void *unused)
 {
     pid_t looker = gettid();
     (void)unused;
-    while (!is_over) {
+    while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED)) {
         DIR *tasks = opendir("/proc/self/task");
         struct dirent *task;
         CHECK(tasks != NULL);
@@ -249,17 +251,21 @@ static void *look_at_threads(void *unused)
     return NULL;
 }
 
+static int has_seen_both(void)
+{
+    return __atomic_load_n(&seen_workers, __ATOMIC_RELAXED) && __atomic_load_n(&seen_short_lived, __ATOMIC_RELAXED);
+}
+
 static void threads_leave_signals_to_the_host(void)
 {
     pthread_t looker;
     int round;
     CHECK(pthread_create(&looker, NULL, look_at_threads, NULL) == 0);
-    for (round = 0; round < 50 && (round == 0 || seen_workers == 0 || seen_short_lived == 0); round++)
+    for (round = 0; round < 50 && (round == 0 || !has_seen_both()); round++)
         everything();
-    is_over = 1;
+    __atomic_store_n(&is_over, 1, __ATOMIC_RELAXED);
     CHECK(pthread_join(looker, NULL) == 0);
-    CHECK(seen_workers > 0);
-    CHECK(seen_short_lived > 0);
+    CHECK(has_seen_both());
 }
 
 static void *everything_on_this_thread(void *unused)

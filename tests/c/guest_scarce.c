@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static CK_SESSION_HANDLE opened(void)
@@ -108,16 +110,31 @@ static void no_descriptors_for_the_configuration(const char *unused)
     CHECK_RV(p11->C_Finalize(NULL), CKR_OK);
 }
 
+/* The lowest number that is free: the next one when a descriptor was left open. */
+static int next_descriptor(void)
+{
+    int next = dup(0);
+    CHECK(next >= 0);
+    close(next);
+    return next;
+}
+
 /* Root is not bound by this limit. */
 static void no_threads(const char *unused)
 {
     struct rlimit before;
+    int next, i;
     (void)unused;
     CHECK_RV(initialize(NULL), CKR_OK);
     if (getuid() == 0)
         CHECK(setuid(65534) == 0);
     before = limit(RLIMIT_NPROC, 0);
+    look_for_no_leaks();
     say("no threads", try_to_sign());
+    next = next_descriptor();
+    for (i = 0; i < 10; i++)
+        CHECK_RV(try_to_sign(), CKR_HOST_MEMORY);
+    CHECK(next_descriptor() == next);
     CHECK(setrlimit(RLIMIT_NPROC, &before) == 0);
     CHECK_RV(try_to_sign(), CKR_OK);
     limit(RLIMIT_NPROC, 0);
@@ -176,7 +193,74 @@ static void no_files(const char *directory)
     if (getuid() != 0)
         CHECK(unshare(CLONE_NEWUSER) == 0);
     CHECK(chroot(directory) == 0 && chdir("/") == 0);
+    look_for_no_leaks();
     say("no files", try_to_sign());
+    CHECK_RV(p11->C_Finalize(NULL), CKR_OK);
+}
+
+/* So that the mode of a file counts, also for root. */
+static void give_up_rights(void)
+{
+    struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+    struct __user_cap_data_struct none[2];
+    memset(none, 0, sizeof none);
+    CHECK(syscall(SYS_capset, &header, none) == 0);
+}
+
+/* The root directory has the directory of the system's configuration, and a home with one; neither can be entered. */
+static void closed_directories(const char *directory)
+{
+    if (getuid() != 0)
+        CHECK(unshare(CLONE_NEWUSER) == 0);
+    CHECK(chroot(directory) == 0 && chdir("/") == 0);
+    give_up_rights();
+    CHECK(setenv("HOME", "/home", 1) == 0 && unsetenv("XDG_CONFIG_HOME") == 0);
+    CHECK(access("/home/.config/kms-pkcs11/config.toml", F_OK) == -1 && errno == EACCES);
+    if (access("/etc/kms-pkcs11/config.toml", F_OK) == -1 && errno == EACCES) {
+        say("the system's", initialize(NULL));
+        return;
+    }
+    say("a user's", initialize(NULL));
+    CHECK_RV(p11->C_Finalize(NULL), CKR_OK);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    int file = open(path, O_WRONLY);
+    CHECK(file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text) && close(file) == 0);
+}
+
+/* A home whose configuration is another user's. Who cannot give files away takes root's, as somebody else's root. */
+static void home_of_another_user(const char *config)
+{
+    char text[64];
+    if (getuid() == 0) {
+        CHECK(chown(config, 4711, (gid_t)-1) == 0);
+    } else {
+        snprintf(text, sizeof text, "0 %u 1", getuid());
+        CHECK(unlink(config) == 0 && symlink("/etc/passwd", config) == 0);
+        CHECK(unshare(CLONE_NEWUSER) == 0);
+        write_text("/proc/self/uid_map", text);
+    }
+    say("another's", initialize(NULL));
+}
+
+/* No thread is left for work in the background, and then there are some. */
+static void no_threads_in_the_background(const char *unused)
+{
+    struct rlimit before;
+    (void)unused;
+    CHECK_RV(initialize(NULL), CKR_OK);
+    CHECK_RV(try_to_sign(), CKR_OK);
+    if (getuid() == 0)
+        CHECK(setuid(65534) == 0);
+    /* Threads without work end after ten seconds. */
+    sleep(12);
+    before = limit(RLIMIT_NPROC, 0);
+    say("no threads", try_to_sign());
+    sleep(3);
+    CHECK(setrlimit(RLIMIT_NPROC, &before) == 0);
+    sleep(3);
     CHECK_RV(p11->C_Finalize(NULL), CKR_OK);
 }
 
@@ -190,6 +274,9 @@ static const struct {
     { "no_memory", no_memory },
     { "no_environment", no_environment },
     { "no_files", no_files },
+    { "closed_directories", closed_directories },
+    { "home_of_another_user", home_of_another_user },
+    { "no_threads_in_the_background", no_threads_in_the_background },
 };
 
 int main(int argc, char **argv)

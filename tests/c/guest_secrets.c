@@ -1,7 +1,7 @@
 /*
  * A host that hands the module secrets and gets some from it, wipes its own copies, and looks for others in its
- * memory when all is over. Usage: guest_secrets MODULE PIN_FILE keys|pin. Prints the names of those that it finds
- * on stdout.
+ * memory when all is over. Usage: guest_secrets MODULE PIN_FILE keys|pin|program. Prints the names of those that it
+ * finds on stdout. With `program`, the file has no PIN, but what the credential_process answers as the secret key.
  */
 #define _GNU_SOURCE
 #include "host.h"
@@ -235,7 +235,8 @@ int main(int argc, char **argv)
 
     CHECK_RV(initialize(NULL), CKR_OK);
     CHECK_RV(p11->C_OpenSession(0, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session), CKR_OK);
-    CHECK_RV(p11->C_Login(session, CKU_USER, pin, (CK_ULONG)length), CKR_OK);
+    if (strcmp(argv[3], "program") != 0)
+        CHECK_RV(p11->C_Login(session, CKU_USER, pin, (CK_ULONG)length), CKR_OK);
     wipe(pin, sizeof pin);
     CHECK_RV(p11->C_FindObjectsInit(session, NULL, 0), CKR_OK);
     CHECK_RV(p11->C_FindObjects(session, &found, 1, &count), CKR_OK);
@@ -245,7 +246,8 @@ int main(int argc, char **argv)
         use_rsa_key(session);
         agree_on_key(session);
     }
-    CHECK_RV(p11->C_Logout(session), CKR_OK);
+    if (strcmp(argv[3], "program") != 0)
+        CHECK_RV(p11->C_Logout(session), CKR_OK);
     CHECK_RV(p11->C_CloseSession(session), CKR_OK);
     CHECK_RV(p11->C_Finalize(NULL), CKR_OK);
     search();

@@ -4,6 +4,7 @@
 
 #define _POSIX_C_SOURCE 200809L
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -30,17 +31,28 @@
         }                                                                                      \
     } while (0)
 
-/* LeakSanitizer asks: a child inherits what only its parent's threads could reach, and leaves it alone. */
-static int is_child;
+/* How many times as long as usual a host may take: more under a tool that makes it slow (scripts/sanitize/cc). */
+#ifndef HOST_PATIENCE
+#define HOST_PATIENCE 1
+#endif
+
+/* Threads that a tool adds to a process as soon as it has a second one of its own. */
+#ifndef HOST_TOOL_THREADS
+#define HOST_TOOL_THREADS 0
+#endif
+
+/* LeakSanitizer asks. A child inherits what only its parent's threads could reach, and leaves it alone; and a host may
+ * have given up what LeakSanitizer needs: /proc, and to fork. */
+static int looks_for_no_leaks;
 extern int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
 {
-    return is_child;
+    return looks_for_no_leaks;
 }
 
-static void remember_in_child(void)
+static void look_for_no_leaks(void)
 {
-    is_child = 1;
+    looks_for_no_leaks = 1;
 }
 
 static void *library;
@@ -57,7 +69,7 @@ static void function(const char *name, void *pointer)
 static void load(const char *path)
 {
     CK_C_GetFunctionList get;
-    CHECK(pthread_atfork(NULL, NULL, remember_in_child) == 0);
+    CHECK(pthread_atfork(NULL, NULL, look_for_no_leaks) == 0);
     library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (library == NULL) {
         fprintf(stderr, "%s\n", dlerror());
@@ -65,6 +77,24 @@ static void load(const char *path)
     }
     function("C_GetFunctionList", &get);
     CHECK_RV(get(&p11), CKR_OK);
+}
+
+static inline int count_entries(const char *directory)
+{
+    DIR *entries = opendir(directory);
+    struct dirent *entry;
+    int found = 0;
+    CHECK(entries != NULL);
+    while ((entry = readdir(entries)) != NULL)
+        found += entry->d_name[0] != '.';
+    closedir(entries);
+    return found;
+}
+
+static inline int count_threads(void)
+{
+    int threads = count_entries("/proc/self/task");
+    return threads == 1 ? 1 : threads - HOST_TOOL_THREADS;
 }
 
 static CK_RV initialize(char *reserved)

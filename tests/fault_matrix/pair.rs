@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cryptoki_sys::CKR_TOKEN_RESOURCE_EXCEEDED;
+use cryptoki_sys::{CKR_DEVICE_ERROR, CKR_TOKEN_RESOURCE_EXCEEDED};
 use kms_emulator::{Effect, Fault as Armed};
 
 use super::common_p11::Rv;
@@ -23,10 +23,16 @@ pub(crate) struct Met {
     pub(crate) took: Duration,
     /// What should have been otherwise.
     pub(crate) wrong: Vec<String>,
+    /// By how much the machine was late during the call.
+    late: Duration,
 }
 
 /// To end a call after its deadline, on a machine where no thread waits for a processor.
 pub(crate) const ALLOWANCE: Duration = Duration::from_millis(50);
+/// By how much a machine may be late for what goes wrong meanwhile to be the module's fault.
+const DISTURBANCE: Duration = Duration::from_millis(300);
+/// How often a pair is met on a machine that is late.
+const MOST_TIMES: u32 = 5;
 /// New credentials are looked for a second after the old ones at the earliest, hidden keys after five.
 const PATIENCE: Duration = Duration::from_secs(12);
 
@@ -38,6 +44,7 @@ impl Met {
             operation: operation.name,
             outcome: None,
             took: Duration::ZERO,
+            late: Duration::ZERO,
             wrong: vec![format!("{}: panicked within {faults:?}", operation.name)],
         }
     }
@@ -69,7 +76,7 @@ pub(crate) fn run(
     }
     token.begin();
     for (n, fault) in faults.iter().enumerate() {
-        met.push(token.meet(fault, n));
+        met.push(token.meet_in_peace(fault, n));
     }
     if let (Some(last), Err(wrong)) = (met.last_mut(), token.knows_what_kms_has()) {
         last.wrong.push(format!("{}: {wrong}", operation.name));
@@ -100,13 +107,29 @@ impl Token<'_> {
         }
     }
 
-    fn meet(&self, fault: &Fault, n: usize) -> Met {
+    /// A pair says nothing of the module where the machine let its threads wait for a good part of a deadline: one that
+    /// goes wrong then is met anew, as often as it may take, and the last time counts.
+    fn meet_in_peace(&self, fault: &Fault, n: usize) -> Met {
+        let mut times = 0;
+        loop {
+            let met = self.meet(fault, &format!("{}-{n}-{times}", self.slot));
+            times += 1;
+            if met.wrong.is_empty() || met.late < DISTURBANCE || times == MOST_TIMES {
+                return met;
+            }
+            eprintln!(
+                "met anew, since the machine was late by {:?}: {:?}",
+                met.late, met.wrong
+            );
+        }
+    }
+
+    fn meet(&self, fault: &Fault, label: &str) -> Met {
         let Self {
             site, operation, ..
         } = *self;
         let mut leave = Some(self.fleet.leave());
-        let label = format!("{}-{n}", self.slot);
-        let subject = (operation.prepare)(site, &label);
+        let subject = (operation.prepare)(site, label);
         let before = Keys::of(site.emulator);
         self.arm(fault);
         if fault.waits {
@@ -133,15 +156,16 @@ impl Token<'_> {
         }
         drop(leave);
         if operation.makes_keys {
-            wrong.extend(self.made(&before, &label, outcome).err());
+            wrong.extend(self.made(&before, label, outcome).err());
         }
-        wrong.extend(self.goes_on(fault, &subject, outcome, n).err());
+        wrong.extend(self.goes_on(fault, &subject, outcome, label).err());
         let pair = format!("{} / {} {}", operation.name, fault.name, fault.detail);
         Met {
             fault: fault.name,
             operation: operation.name,
             outcome: Some(outcome),
             took,
+            late,
             wrong: wrong
                 .into_iter()
                 .map(|wrong| format!("{pair}: {wrong}"))
@@ -193,7 +217,7 @@ impl Token<'_> {
         fault: &Fault,
         subject: &Subject,
         was: Outcome,
-        n: usize,
+        label: &str,
     ) -> Result<(), String> {
         let Self {
             site, operation, ..
@@ -210,7 +234,7 @@ impl Token<'_> {
         let other = operation.makes_keys || operation.finds_again;
         let mut attempts = 0;
         loop {
-            let label = format!("{}-{n}-{attempts}-next", self.slot);
+            let label = format!("{label}-{attempts}-next");
             let leave = self.fleet.leave();
             if fault.afterwards == Afterwards::NewCredentials {
                 // What comes before the call needs the new credentials as well.
@@ -223,7 +247,11 @@ impl Token<'_> {
             }
             let is_held_back = operation.waits_for_its_turn
                 && fault.class == Class::Throttled
-                && again == Outcome::Fails(CKR_TOKEN_RESOURCE_EXCEEDED);
+                && matches!(
+                    again,
+                    // Its turn may leave the request too little time.
+                    Outcome::Fails(CKR_TOKEN_RESOURCE_EXCEEDED | CKR_DEVICE_ERROR)
+                );
             let may_wait = fault.afterwards == Afterwards::NewCredentials
                 || is_held_back
                 || self.was_deemed_down();

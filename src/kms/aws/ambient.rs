@@ -1,7 +1,5 @@
 //! What this module itself reads of the AWS settings around it, because the SDK does not.
 
-use aws_config::Region;
-
 use aws_config::profile::{self, Profile, ProfileSet};
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
@@ -44,12 +42,9 @@ impl Ambient {
         self.profiles.as_ref()?.get(key)
     }
 
-    /// A switch that the variable sets, else the profile. Other words than `true` and `false` count as unset: the
-    /// SDK reads it as well, and has its own words for that.
-    pub(super) fn flag(&self, variable: &str, key: &str) -> Option<bool> {
-        let said = self.variable(variable);
-        let said = said.as_deref().or_else(|| self.profile_setting(key))?;
-        said.to_ascii_lowercase().parse().ok()
+    /// All profiles, the token's selected.
+    pub(super) fn profiles(&self) -> Option<&ProfileSet> {
+        self.profiles.as_ref()
     }
 
     /// The profiles whose roles the chain assumes, the token's own first. None when the PIN or the environment has
@@ -74,15 +69,6 @@ impl Ambient {
             name = profile.get("source_profile").unwrap_or_default();
         }
         found
-    }
-
-    /// The region that the variables name, else the profile.
-    pub(super) fn region(&self) -> Option<Region> {
-        ["AWS_REGION", "AWS_DEFAULT_REGION"]
-            .into_iter()
-            .find_map(|name| self.variable(name))
-            .or_else(|| self.profile_setting("region").map(str::to_owned))
-            .map(Region::new)
     }
 }
 

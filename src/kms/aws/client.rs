@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
-use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::retry::RetryConfig;
@@ -59,16 +57,15 @@ impl SharedHttp {
         Self::default()
     }
 
-    fn client(&self, bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsError> {
+    async fn client(&self, bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsError> {
         let path = bundle.map(|bundle| bundle.path.clone());
-        // The lock is held while files are read, so that nobody reads them twice.
-        let mut pools = self.0.lock();
-        if let Some(client) = pools.get(&path) {
-            return Ok(client.clone());
+        let known = self.0.lock().get(&path).cloned();
+        if let Some(client) = known {
+            return Ok(client);
         }
-        let client = connection_pool(bundle)?;
-        pools.insert(path, client.clone());
-        Ok(client)
+        // No lock is held while files are read. Of two who do so at a time, the first one's pool is used by both.
+        let client = connection_pool(bundle).await?;
+        Ok(self.0.lock().entry(path).or_insert(client).clone())
     }
 }
 
@@ -78,10 +75,10 @@ impl fmt::Debug for SharedHttp {
     }
 }
 
-fn connection_pool(bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsError> {
+async fn connection_pool(bundle: Option<&CaBundle>) -> Result<SharedHttpClient, KmsError> {
     let trust = match bundle {
-        Some(bundle) => bundle.tls_context().map_err(|why| unusable(&why))?,
-        None => trust::of_system()?,
+        Some(bundle) => bundle.tls_context().await.map_err(|why| unusable(&why))?,
+        None => trust::of_system().await?,
     };
     connections::log_key_exchanges();
     let pool = pool::ConnectionPool::builder()
@@ -118,11 +115,13 @@ pub(super) async fn build(
 ) -> Result<(Clients, SdkConfig), KmsError> {
     let ambient = Ambient::load(settings).await;
     credentials::warn_of_ignored_settings(&ambient, identity, warned);
-    let http = http.client(CaBundle::find(settings, &ambient).as_ref())?;
+    let http = http
+        .client(CaBundle::find(settings, &ambient).as_ref())
+        .await?;
     // The chain ends at the instance metadata service, which off EC2 may be a black hole.
     let load = timeout(
         chain_limit(settings),
-        loader(settings, identity, &ambient, http)?.load(),
+        loader(settings, identity, http.clone())?.load(),
     );
     let mut config = Box::pin(load).await.map_err(|_| {
         unusable(&"no AWS region is set, and the instance metadata service does not answer")
@@ -130,8 +129,13 @@ pub(super) async fn build(
     if config.region().is_none() {
         return Err(unusable(&"no AWS region is set"));
     }
-    let limit = chain_limit(settings);
-    if let Some(provider) = credentials::provider(settings, guard, &config, lending, limit).await {
+    let source = credentials::Source {
+        settings,
+        identity,
+        ambient: &ambient,
+        limit: chain_limit(settings),
+    };
+    if let Some(provider) = source.provider(guard, &config, http, lending).await {
         config = config
             .into_builder()
             .credentials_provider(provider)
@@ -168,7 +172,6 @@ fn has_tagging(settings: &AwsSettings, config: &SdkConfig) -> bool {
 fn loader(
     settings: &AwsSettings,
     identity: Option<&Identity>,
-    ambient: &Ambient,
     http: SharedHttpClient,
 ) -> Result<ConfigLoader, KmsError> {
     let name = FrameworkMetadata::new(env!("CARGO_PKG_NAME"), Some(env!("CARGO_PKG_VERSION")))
@@ -185,7 +188,7 @@ fn loader(
         .operation_timeout(settings.deadline)
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http.clone())
+        .http_client(http)
         .framework_metadata(name)
         .retry_config(retry)
         .timeout_config(timeouts)
@@ -197,40 +200,9 @@ fn loader(
     if let Some(profile) = &settings.profile {
         loader = loader.profile_name(profile);
     }
-    let profile = match identity {
-        Some(Identity::Profile(name)) => Some(name),
-        Some(Identity::Keys { .. }) => None,
-        None => settings.profile.as_ref(),
-    };
-    if let Some(profile) = profile {
-        // The chain would ask the environment first, whoever it speaks of. STS, where the profile's roles are
-        // assumed, is reached as KMS is.
-        let config =
-            ProviderConfig::without_region()
-                .with_region(
-                    settings
-                        .region
-                        .clone()
-                        .map(Region::new)
-                        .or_else(|| ambient.region()),
-                )
-                .with_use_fips(
-                    settings
-                        .fips
-                        .or_else(|| ambient.flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")),
-                )
-                .with_use_dual_stack(settings.dualstack.or_else(|| {
-                    ambient.flag("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")
-                }))
-                .with_http_client(http);
-        let credentials = ProfileFileCredentialsProvider::builder()
-            .profile_name(profile)
-            .configure(&config)
-            .build();
-        loader = loader.credentials_provider(credentials);
-    }
-    if let Some(keys) = identity.and_then(credentials::of_pin) {
-        loader = loader.credentials_provider(keys);
+    // Else the loader would look for the ordinary chain's as well.
+    if credentials::are_named(settings, identity) {
+        loader = loader.no_credentials();
     }
     if let Some(fips) = settings.fips {
         loader = loader.use_fips(fips);

@@ -11,6 +11,7 @@ use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 
+use super::credential_process::Failed;
 use crate::kms::{KmsError, KmsErrorKind as Kind};
 
 /// What it says of an endpoint that is not a URL, followed by the whole request in debug form.
@@ -136,6 +137,9 @@ fn without_credentials(
     error: &(dyn Error + 'static),
 ) -> KmsError {
     let issuing = |kind, message| local(kind, format!("no credentials: {message}"));
+    if let Some(failed) = chain(error).find_map(|cause| cause.downcast_ref::<Failed>()) {
+        return issuing(failed.kind(), failed.to_string());
+    }
     let mut last = error;
     for cause in chain(error) {
         match cause.downcast_ref() {

@@ -16,6 +16,7 @@ use aws_credential_types::provider::{
     ProvideCredentials, Result, SharedCredentialsProvider, future,
 };
 use tokio::sync::Mutex;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::instrument::WithSubscriber;
 
@@ -30,7 +31,21 @@ const LONG_LIVED: Duration = Duration::from_mins(15);
 
 /// Keeps credentials of `source` ready.
 #[derive(Clone, Debug)]
-pub(super) struct Renewing(Arc<Keeper>);
+pub(super) struct Renewing(Arc<Owner>);
+
+/// Whose credentials are of use to nobody any more when it is dropped.
+#[derive(Debug)]
+struct Owner(Arc<Keeper>);
+
+impl Drop for Owner {
+    /// Ends the renewals, also one that is under way: what it waits for, such as a program that it started, may be of
+    /// somebody who has logged out.
+    fn drop(&mut self) {
+        if let Some(renewals) = self.0.renewals.lock().take() {
+            renewals.abort();
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Keeper {
@@ -43,6 +58,8 @@ struct Keeper {
     asking: Mutex<bool>,
     /// When the source failed a request that waited, and why.
     failed: parking_lot::Mutex<Option<(Instant, Failure)>>,
+    /// The task that renews, once there was one.
+    renewals: parking_lot::Mutex<Option<AbortHandle>>,
 }
 
 /// Credentials, and when they came. Its `Debug` shows no secret, as that of [`Credentials`].
@@ -55,18 +72,19 @@ struct Held {
 impl Renewing {
     /// Nothing is asked for before the first request.
     pub(super) fn new(source: SharedCredentialsProvider, limit: Duration) -> Self {
-        Self(Arc::new(Keeper {
+        Self(Arc::new(Owner(Arc::new(Keeper {
             source,
             limit,
             current: ArcSwapOption::const_empty(),
             asking: Mutex::new(false),
             failed: parking_lot::Mutex::default(),
-        }))
+            renewals: parking_lot::Mutex::default(),
+        }))))
     }
 
     /// Those that are at hand, if they are good.
     pub(super) fn ready(&self) -> Option<Credentials> {
-        self.0.ready()
+        self.0.0.ready()
     }
 }
 
@@ -75,9 +93,9 @@ impl ProvideCredentials for Renewing {
     where
         Self: 'a,
     {
-        match self.0.ready() {
+        match self.0.0.ready() {
             Some(credentials) => future::ProvideCredentials::ready(Ok(credentials)),
-            None => future::ProvideCredentials::new(self.0.first()),
+            None => future::ProvideCredentials::new(self.0.0.first()),
         }
     }
 }
@@ -110,7 +128,8 @@ impl Keeper {
         })?;
         if !*is_renewed {
             let renewals = keep_renewing(Arc::downgrade(self));
-            tokio::spawn(renewals.with_current_subscriber());
+            let task = tokio::spawn(renewals.with_current_subscriber());
+            *self.renewals.lock() = Some(task.abort_handle());
             *is_renewed = true;
         }
         Ok(credentials)
@@ -373,11 +392,11 @@ mod tests {
             sleep(Duration::from_millis(2100)).await;
             assert_eq!(source.asked(), 2);
             renewing.provide_credentials().await.unwrap();
-            assert_eq!(Arc::weak_count(&renewing.0), 1);
+            assert_eq!(Arc::weak_count(&renewing.0.0), 1);
             // It wakes up meanwhile, to credentials that are not due yet.
             sleep(Duration::from_millis(900)).await;
             assert_eq!(source.asked(), 3);
-            assert_eq!(Arc::weak_count(&renewing.0), 1);
+            assert_eq!(Arc::weak_count(&renewing.0.0), 1);
         });
     }
 
@@ -422,6 +441,23 @@ mod tests {
             // Who comes later asks.
             renewing.provide_credentials().await.unwrap();
         });
+    }
+
+    #[test]
+    fn a_renewal_under_way_ends_with_the_last_who_could_use_it() {
+        let mut source = Source::new(Some(Duration::from_secs(2)));
+        source.pause = Duration::from_millis(500);
+        let renewing = source.renewing();
+        let other = renewing.clone();
+        block_on(async {
+            renewing.provide_credentials().await.unwrap();
+            drop(renewing);
+            // The renewal begins a second and a half later.
+            sleep(Duration::from_millis(1700)).await;
+            drop(other);
+            sleep(Duration::from_secs(1)).await;
+        });
+        assert_eq!(source.asked(), 1);
     }
 
     #[test]

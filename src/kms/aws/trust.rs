@@ -4,7 +4,6 @@
 //! `ca_bundle` of the profile, and what the file holds replaces the system's certificates. The SDK knows
 //! none of the three and panics on what it cannot use, so certificates are checked here first.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,7 +19,17 @@ use super::ambient::Ambient;
 use super::client::unusable;
 use super::failure;
 use super::settings::AwsSettings;
+use crate::files::{self, Rules, Writers};
+use crate::kms::runtime::apart;
 use crate::kms::{KmsError, KmsErrorKind};
+
+/// For a file of certificates. Everybody may read it, and it may be anybody's.
+const RULES: Rules = Rules {
+    most: 16 << 20,
+    writers: Writers::OwnerAndGroup,
+    is_own: false,
+    stake: "whom the token trusts",
+};
 
 const VARIABLE: &str = "AWS_CA_BUNDLE";
 /// The name of the setting in the token's configuration and in AWS profiles.
@@ -48,12 +57,15 @@ impl CaBundle {
     }
 
     /// Reads the file; an error says which file, who named it and what is wrong.
-    pub(super) fn tls_context(&self) -> Result<TlsContext, String> {
+    pub(super) async fn tls_context(&self) -> Result<TlsContext, String> {
         let wrong = |what: String| {
             let (path, named_by) = (self.path.display(), self.named_by);
             format!("the CA certificates in {path} (from {named_by}) cannot be used: {what}")
         };
-        let contents = fs::read(&self.path).map_err(|error| wrong(error.to_string()))?;
+        let path = self.path.clone();
+        let contents = apart(move || files::read(&path, &RULES))
+            .await
+            .map_err(|error| wrong(error.to_string()))?;
         let store = trust_store(&contents).map_err(wrong)?;
         TlsContext::builder()
             .with_trust_store(store)
@@ -66,12 +78,12 @@ impl CaBundle {
 ///
 /// They are read once in a process, as the SDK would do it; but the SDK would be left without any for good
 /// when that was at a bad moment. A system without any is no error: an endpoint may be without TLS.
-pub(super) fn of_system() -> Result<TlsContext, KmsError> {
+pub(super) async fn of_system() -> Result<TlsContext, KmsError> {
     static READ: ArcSwapOption<TlsContext> = ArcSwapOption::const_empty();
     if let Some(read) = READ.load_full() {
         return Ok(TlsContext::clone(&read));
     }
-    let found = rustls_native_certs::load_native_certs();
+    let found = apart(rustls_native_certs::load_native_certs).await;
     if found.certs.is_empty() {
         if let Some(error) = found.errors.first() {
             return Err(unreadable(error));

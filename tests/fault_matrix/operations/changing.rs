@@ -2,7 +2,7 @@
 
 use cryptoki_sys::*;
 
-use super::{Answer, Operation, SILENT, Site, Subject, USUAL, of_class};
+use super::{Answer, Operation, SILENT, Site, Subject, USUAL, insist, of_class};
 use crate::common_p11::Rv;
 use crate::common_p11::attribute::{bytes, flag, id, label, ulong};
 use crate::common_p11::kms::{CKA_KMS_AUTOMATIC_ROTATIONS, CKA_KMS_ROTATION_ENABLED};
@@ -76,7 +76,7 @@ pub(crate) const ALL: &[Operation] = &[
         prepare: |site, name| {
             let subject = (CERTIFY.prepare)(site, name);
             Subject {
-                object: site.session.create(&subject.template).unwrap(),
+                object: insist(|| site.session.create(&subject.template)),
                 ..subject
             }
         },
@@ -123,7 +123,7 @@ const CERTIFY: Operation = Operation {
     prepare: |site, name| {
         let public = site.key(CKO_PUBLIC_KEY);
         for stored in certificates(site).unwrap() {
-            site.session.destroy(stored).unwrap();
+            insist(|| site.session.destroy(stored));
         }
         let spki = site.session.get(public, CKA_PUBLIC_KEY_INFO).unwrap();
         let certificate = certificate(&spki);

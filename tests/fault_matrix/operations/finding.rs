@@ -24,6 +24,7 @@ const HIDES: &[(Class, Outcome)] = &[
     (Class::Unsupported, Outcome::NoObject),
     (Class::Limit, Outcome::NoObject),
     (Class::Unknown, Outcome::NoObject),
+    (Class::Exists, Outcome::NoObject),
 ];
 
 /// A key without a public half is described, and KMS says then that it has one.
@@ -42,6 +43,7 @@ const HIDES_A_PAIR: &[(Class, Outcome)] = &[
     (Class::Attribute, Outcome::NoObject),
     (Class::Limit, Outcome::NoObject),
     (Class::Unknown, Outcome::NoObject),
+    (Class::Exists, Outcome::NoObject),
 ];
 
 const FIND: Operation = Operation {

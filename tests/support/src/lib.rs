@@ -39,5 +39,5 @@ pub use proxy::ForwardProxy;
 pub use server::{Ready, Server, free_port};
 pub use sources::CredentialSources;
 pub use tls::TlsFront;
-pub use token::Token;
+pub use token::{Token, patient};
 pub use tools::{Finished, openssl, openssl_ok, python, run, run_with_input};

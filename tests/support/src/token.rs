@@ -10,9 +10,17 @@ use tempfile::TempDir;
 
 use crate::{AccessKey, aws_environment, module, run, softhsm};
 
-/// What a client keeps of this process's environment: where programs are, and how a sanitizer that is in the
-/// client and the module reports.
-const KEPT: [&str; 4] = ["PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"];
+/// What a client keeps of this process's environment: where programs are, how a sanitizer that is in the client and the
+/// module reports, and what it needs of the C library.
+const KEPT: [&str; 5] = [
+    "PATH",
+    "ASAN_OPTIONS",
+    "LSAN_OPTIONS",
+    "TSAN_OPTIONS",
+    "GLIBC_TUNABLES",
+];
+
+const PATIENCE: &str = "KMS_PKCS11_TEST_PATIENCE";
 
 /// A module, the environment that configures it, and a directory for the client's files.
 #[derive(Debug)]
@@ -63,6 +71,13 @@ impl Token {
     /// This module without a config file: everything it needs is in its environment.
     #[track_caller]
     pub fn kms(endpoint: &str, key: &AccessKey) -> Self {
+        if env::var_os(PATIENCE).is_some() {
+            return Self::kms_with_config(endpoint, key, "aws-kms", "");
+        }
+        Self::kms_with_environment(endpoint, key)
+    }
+
+    fn kms_with_environment(endpoint: &str, key: &AccessKey) -> Self {
         let environment = aws_environment(endpoint, key)
             .into_iter()
             .map(|(name, value)| (name.into(), value.into()))
@@ -79,9 +94,9 @@ impl Token {
     /// The same with a config file, whose token has this label.
     #[track_caller]
     pub fn kms_with_config(endpoint: &str, key: &AccessKey, label: &str, config: &str) -> Self {
-        let mut token = Self::kms(endpoint, key);
+        let mut token = Self::kms_with_environment(endpoint, key);
         let file = token.directory().join("config.toml");
-        write(&file, config);
+        write(&file, &patient(config));
         token
             .environment
             .push(("KMS_PKCS11_CONFIG".into(), file.into()));
@@ -112,6 +127,27 @@ impl Token {
     /// Where the client's files are; it goes with the token.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+}
+
+/// `config` with deadlines of as many seconds as `KMS_PKCS11_TEST_PATIENCE` says, which a module meets that a tool makes
+/// many times slower; as it is without the variable, or with deadlines of its own.
+pub fn patient(config: &str) -> String {
+    const TOKEN: &str = "[[token]]\n";
+    let Ok(seconds) = env::var(PATIENCE) else {
+        return config.to_owned();
+    };
+    if config.contains("deadline") {
+        return config.to_owned();
+    }
+    let deadlines = format!(
+        "{TOKEN}connect_timeout = {seconds}\nattempt_timeout = {seconds}\ndeadline = {seconds}\n\
+         listing_deadline = {seconds}\n"
+    );
+    if config.contains(TOKEN) {
+        config.replace(TOKEN, &deadlines)
+    } else {
+        format!("{config}\n{deadlines}")
     }
 }
 
