@@ -275,7 +275,7 @@ fn a_cut_answer_and_a_reset_connection_are_retried() {
 #[test]
 fn random_bytes_of_any_length_come_in_parts_asked_for_together() {
     let emulator = emulator();
-    emulator.set_latency(Duration::from_millis(20));
+    emulator.set_latency(Duration::from_millis(100));
     let kms = kms_at(&emulator);
     for (length, requests) in [(1, 1), (1024, 1), (1025, 2), (8192, 8), (40_000, 40)] {
         emulator.reset_calls();
