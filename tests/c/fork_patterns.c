@@ -186,7 +186,10 @@ static void ssh_agent(void)
     finalize();
 }
 
-/* sshd: the child becomes another program, which loads the module itself. Here it is this one. */
+/* sshd: the child becomes another program, which loads the module itself. Here it is this one, by its name: its file in
+ * /proc may be that of a tool. */
+static const char *program;
+
 static void sshd(void)
 {
     pid_t child;
@@ -196,7 +199,7 @@ static void sshd(void)
     CHECK(child >= 0);
     if (child == 0) {
         alarm(SECONDS_OF_A_CHILD);
-        execl("/proc/self/exe", "fork_patterns", getenv("FORK_MODULE"), "sign_once", (char *)NULL);
+        execl(program, program, getenv("FORK_MODULE"), "sign_once", (char *)NULL);
         _exit(1);
     }
     wait_for(child);
@@ -506,6 +509,7 @@ int main(int argc, char **argv)
 {
     size_t i;
     CHECK(argc == 3);
+    program = argv[0];
     CHECK(setenv("FORK_MODULE", argv[1], 1) == 0);
     load(argv[1]);
     for (i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
