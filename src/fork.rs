@@ -55,8 +55,9 @@ const PATIENCE_OF_WORK: Duration = Duration::from_millis(200);
 /// How long work waits for forks that follow one another. The first of them has given up by then.
 const PATIENCE_WITH_FORKS: Duration = PATIENCE.saturating_add(PATIENCE_OF_WORK);
 
-/// How long the end of the process waits for work.
-const PATIENCE_OF_END: Duration = Duration::from_millis(500);
+/// How long the end of the process waits for work. As a fork does: what it would interrupt may abort the process, such
+/// as the set-up of aws-lc's entropy, which takes its time on a machine with other things to do.
+const PATIENCE_OF_END: Duration = PATIENCE;
 
 /// How long work waits for the end of the process. Threads that are waited for meanwhile, by the destructor of
 /// another library, come back then.
