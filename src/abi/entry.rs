@@ -70,6 +70,10 @@ fn guard(name: &'static str, run: impl FnOnce() -> Result<()>) -> CK_RV {
 /// Overwrites what the calls before this one have left below the frame of its caller: key schedules of AES, say,
 /// which libraries move from place to place.
 #[inline(never)]
+#[expect(
+    clippy::large_stack_arrays,
+    reason = "it is the stack that is to be overwritten"
+)]
 fn wipe_stack() {
     black_box(&mut [0_u8; WIPED_STACK]);
 }
