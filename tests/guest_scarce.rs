@@ -200,7 +200,7 @@ fn a_directory_that_cannot_be_entered_hides_a_users_configuration_and_not_the_sy
     let named = "configuration file /etc/kms-pkcs11/config.toml: Permission denied";
     assert!(lines.contains(named), "{lines}");
     passed(
-        "/etc/kms-pkcs11 that cannot be entered",
+        "the directory of the system's configuration cannot be entered",
         "CKR_FUNCTION_FAILED from C_Initialize; the log names the file",
     );
 }
